@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Clock says by which clock a moment was taken, and so how exact it is.
+// +kubebuilder:validation:Enum=Kernel;Watch;API
+type Clock string
+
+// The clocks, most exact first.
+const (
+	// ClockKernel is the kernel's monotonic clock, read in the event itself (nanoseconds).
+	ClockKernel Clock = "Kernel"
+	// ClockWatch is the node's clock when the API server's watch delivered the
+	// change (late by the delivery, typically milliseconds).
+	ClockWatch Clock = "Watch"
+	// ClockAPI is a timestamp inside an API object (whole seconds).
+	ClockAPI Clock = "API"
+)
+
+// Actor is a party to a birth.
+// +kubebuilder:validation:Enum=Scheduler;Kubelet;Runtime;CNI;Kernel;Workload
+type Actor string
+
+// The actors. Runtime is the container runtime with its shim and its monitors,
+// up to the exec of the entrypoint; Workload is everything after that exec.
+const (
+	ActorScheduler Actor = "Scheduler"
+	ActorKubelet   Actor = "Kubelet"
+	ActorRuntime   Actor = "Runtime"
+	ActorCNI       Actor = "CNI"
+	ActorKernel    Actor = "Kernel"
+	ActorWorkload  Actor = "Workload"
+)
+
+// SandboxContainer is the container name under which the pod's sandbox (the
+// pause container) appears; no container of a pod can bear it.
+const SandboxContainer = "(sandbox)"
+
+// Outcome is how a birth ended, as far as it was heard.
+// +kubebuilder:validation:Enum=Ready;Running;Failed
+type Outcome string
+
+// The outcomes. Running is a birth whose containers run but whose pod was not
+// seen Ready.
+const (
+	OutcomeReady   Outcome = "Ready"
+	OutcomeRunning Outcome = "Running"
+	OutcomeFailed  Outcome = "Failed"
+)
+
+// Milestone is one moment of a birth.
+type Milestone struct {
+	// OffsetMicroseconds is the time since spec.origin.
+	// +kubebuilder:validation:Minimum=0
+	OffsetMicroseconds int64 `json:"offsetMicroseconds"`
+	// Clock that the moment was taken by.
+	Clock Clock `json:"clock"`
+}
+
+// Origin is the moment from which all offsets of a certificate are counted.
+type Origin struct {
+	// Time of the earliest sign of the birth on this node: the watch's delivery
+	// of the pod's binding, or the first kernel event if that came before.
+	Time metav1.MicroTime `json:"time"`
+	// Clock that the moment was taken by.
+	Clock Clock `json:"clock"`
+}
+
+// ContainerMilestones are the moments of one container's start.
+type ContainerMilestones struct {
+	// Name of the container in the pod's spec.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Name string `json:"name"`
+	// ImageReady is when the image was known to be on the node.
+	ImageReady *Milestone `json:"imageReady,omitempty"`
+	// Created is when the container's cgroup was made.
+	Created *Milestone `json:"created,omitempty"`
+	// EntrypointExec is when the kernel had replaced the runtime's init by the entrypoint.
+	EntrypointExec *Milestone `json:"entrypointExec,omitempty"`
+	// FirstListen is when a socket of the container first listened (TCP).
+	FirstListen *Milestone `json:"firstListen,omitempty"`
+	// FirstAccept is when the container first accepted a connection.
+	FirstAccept *Milestone `json:"firstAccept,omitempty"`
+}
+
+// Milestones are the moments that every birth has, in their usual order. What
+// was not seen is absent.
+type Milestones struct {
+	// Scheduled is when the binding to this node was heard.
+	Scheduled *Milestone `json:"scheduled,omitempty"`
+	// SandboxCgroupCreated is when the pod's cgroup was made.
+	SandboxCgroupCreated *Milestone `json:"sandboxCgroupCreated,omitempty"`
+	// NetworkReady is when the last CNI plugin of the sandbox's set-up had exited.
+	NetworkReady *Milestone `json:"networkReady,omitempty"`
+	// SandboxStarted is when the sandbox's own entrypoint was executed.
+	SandboxStarted *Milestone `json:"sandboxStarted,omitempty"`
+	// Containers in the order of their entrypoints.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=map
+	// +listMapKey=name
+	Containers []ContainerMilestones `json:"containers,omitempty"`
+	// Ready is when the pod's Ready condition was seen True.
+	Ready *Milestone `json:"ready,omitempty"`
+}
+
+// TimelineEntry is one event of a birth.
+type TimelineEntry struct {
+	// OffsetMicroseconds is the time since spec.origin.
+	// +kubebuilder:validation:Minimum=0
+	OffsetMicroseconds int64 `json:"offsetMicroseconds"`
+	// Actor whose deed it was.
+	Actor Actor `json:"actor"`
+	// Container that it was done for, where it was done for one.
+	// +kubebuilder:validation:MaxLength=253
+	Container string `json:"container,omitempty"`
+	// Action in one word, such as CgroupCreated or EntrypointExec.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Action string `json:"action"`
+	// Detail names the object of the action: a file, a port, namespace types. It
+	// never holds arguments or environment.
+	// +kubebuilder:validation:MaxLength=160
+	Detail string `json:"detail,omitempty"`
+}
+
+// Phase is one stretch of a birth.
+type Phase struct {
+	// Name in one word, such as Network or ContainerCreate.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Name string `json:"name"`
+	// Container that the phase belongs to, where it belongs to one.
+	// +kubebuilder:validation:MaxLength=253
+	Container string `json:"container,omitempty"`
+	// StartMicroseconds is the time since spec.origin.
+	// +kubebuilder:validation:Minimum=0
+	StartMicroseconds int64 `json:"startMicroseconds"`
+	// DurationMicroseconds is wall time; phases may overlap.
+	// +kubebuilder:validation:Minimum=0
+	DurationMicroseconds int64 `json:"durationMicroseconds"`
+	// WaitMicroseconds is the part of the duration in which no process of the
+	// phase was on a CPU; absent where it was not measured.
+	// +kubebuilder:validation:Minimum=0
+	WaitMicroseconds *int64 `json:"waitMicroseconds,omitempty"`
+}
+
+// ActorStats are the counts of one actor, for one container where it worked
+// for one.
+type ActorStats struct {
+	// Actor counted.
+	Actor Actor `json:"actor"`
+	// Container that it worked for.
+	// +kubebuilder:validation:MaxLength=253
+	Container string `json:"container,omitempty"`
+	// Syscalls entered by its threads within the certificate's window.
+	// +kubebuilder:validation:Minimum=0
+	Syscalls int64 `json:"syscalls"`
+	// Processes that belonged to it (threads are not counted).
+	// +kubebuilder:validation:Minimum=0
+	Processes int64 `json:"processes"`
+	// Execs that succeeded.
+	// +kubebuilder:validation:Minimum=0
+	Execs int64 `json:"execs"`
+}
+
+// SyscallCount is how often one system call was entered.
+type SyscallCount struct {
+	// Name of the system call as the kernel's table has it, such as openat.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=48
+	Name string `json:"name"`
+	// Count over all actors.
+	// +kubebuilder:validation:Minimum=0
+	Count int64 `json:"count"`
+}
+
+// NamespacesCreated counts the namespaces made for the pod, by type.
+type NamespacesCreated struct {
+	// +kubebuilder:validation:Minimum=0
+	Mount int64 `json:"mount,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	PID int64 `json:"pid,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	Network int64 `json:"network,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	UTS int64 `json:"uts,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	IPC int64 `json:"ipc,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	Cgroup int64 `json:"cgroup,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	User int64 `json:"user,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	Time int64 `json:"time,omitempty"`
+}
+
+// KernelStats are the kernel's counts over the certificate's window, which
+// opens with the first event of the birth and closes when the observer has
+// seen the pod's outcome.
+type KernelStats struct {
+	// TotalSyscalls is the sum over actors.
+	// +kubebuilder:validation:Minimum=0
+	TotalSyscalls int64 `json:"totalSyscalls"`
+	// Actors with their own counts.
+	// +kubebuilder:validation:MaxItems=40
+	// +listType=atomic
+	Actors []ActorStats `json:"actors,omitempty"`
+	// TopSyscalls, most frequent first, over all actors.
+	// +kubebuilder:validation:MaxItems=12
+	// +listType=atomic
+	TopSyscalls []SyscallCount `json:"topSyscalls,omitempty"`
+	// NamespacesCreated by type; absent while syscalls were not heard.
+	NamespacesCreated *NamespacesCreated `json:"namespacesCreated,omitempty"`
+	// CgroupsCreated for the pod, in the hierarchy of the cpu controller (a
+	// cgroup v1 node makes the same ones in every other hierarchy as well).
+	// +kubebuilder:validation:Minimum=0
+	CgroupsCreated int64 `json:"cgroupsCreated"`
+	// CgroupWrites is how many writes went to cgroup files of the pod.
+	// +kubebuilder:validation:Minimum=0
+	CgroupWrites *int64 `json:"cgroupWrites,omitempty"`
+	// Mounts that succeeded (mount and move_mount).
+	// +kubebuilder:validation:Minimum=0
+	Mounts *int64 `json:"mounts,omitempty"`
+	// NetDevicesCreated for the pod.
+	// +kubebuilder:validation:Minimum=0
+	NetDevicesCreated *int64 `json:"netDevicesCreated,omitempty"`
+	// NetfilterRules added for the pod.
+	// +kubebuilder:validation:Minimum=0
+	NetfilterRules *int64 `json:"netfilterRules,omitempty"`
+	// DurationMicroseconds from spec.origin to Ready or, where Ready was not
+	// seen, to the last milestone.
+	// +kubebuilder:validation:Minimum=0
+	DurationMicroseconds int64 `json:"durationMicroseconds"`
+	// WindowMicroseconds that the counts cover: from spec.origin to their reading.
+	// +kubebuilder:validation:Minimum=0
+	WindowMicroseconds int64 `json:"windowMicroseconds"`
+}
+
+// BirthFailure is where a birth died.
+type BirthFailure struct {
+	// Step in one word, such as ContainerCreate or Entrypoint.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Step string `json:"step"`
+	// Actor by whose hand it failed.
+	Actor Actor `json:"actor"`
+	// Container concerned, where it was one.
+	// +kubebuilder:validation:MaxLength=253
+	Container string `json:"container,omitempty"`
+	// Errno of the failing system call, by name, such as ENOENT.
+	// +kubebuilder:validation:Pattern=`^E[A-Z0-9]{1,20}$`
+	Errno string `json:"errno,omitempty"`
+	// ExitCode of the process that failed.
+	ExitCode *int32 `json:"exitCode,omitempty"`
+	// Signal that killed the process, by name, such as SIGKILL.
+	// +kubebuilder:validation:Pattern=`^SIG[A-Z0-9]{1,12}$`
+	Signal string `json:"signal,omitempty"`
+	// Message as the API reported it.
+	// +kubebuilder:validation:MaxLength=512
+	Message string `json:"message,omitempty"`
+}
+
+// Coverage says how much of the birth was heard.
+type Coverage struct {
+	// AttributedPercent is the share of the kernel events of birth sessions,
+	// heard on the node while this birth lasted, whose pod is known, with one decimal.
+	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
+	AttributedPercent string `json:"attributedPercent"`
+	// LostEvents is how many events the node lost (ring buffer or map full) while this birth lasted.
+	// +kubebuilder:validation:Minimum=0
+	LostEvents int64 `json:"lostEvents"`
+	// Missing names what was not heard and why, one sentence each.
+	// +kubebuilder:validation:MaxItems=12
+	// +kubebuilder:validation:items:MaxLength=160
+	// +listType=atomic
+	Missing []string `json:"missing,omitempty"`
+}
+
+// PodBirthCertificateSpec is the observer's testimony. It is written once;
+// when complete is true it never changes.
+// +kubebuilder:validation:XValidation:rule="!oldSelf.complete || self == oldSelf",message="spec is immutable once complete is true"
+// +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName",message="podRef and nodeName are immutable"
+// +kubebuilder:validation:XValidation:rule="(self.outcome == 'Failed') == has(self.failure)",message="failure is present exactly when outcome is Failed"
+type PodBirthCertificateSpec struct {
+	// PodRef is the pod that was born.
+	PodRef PodReference `json:"podRef"`
+	// WorkloadRef is the pod's controller.
+	WorkloadRef *WorkloadReference `json:"workloadRef,omitempty"`
+	// NodeName is the node that it was born on.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	NodeName string `json:"nodeName"`
+	// Runtime that made the containers: containerd, cri-o or the name of another.
+	// +kubebuilder:validation:MaxLength=63
+	Runtime string `json:"runtime,omitempty"`
+	// Complete is true when nothing that belongs to the birth was missed.
+	Complete bool `json:"complete"`
+	// Outcome of the birth.
+	Outcome Outcome `json:"outcome"`
+	// Failure is where the birth died.
+	Failure *BirthFailure `json:"failure,omitempty"`
+	// Duration is kernelStats.durationMicroseconds for people, such as 512ms or 1.34s.
+	// +kubebuilder:validation:MaxLength=16
+	Duration string `json:"duration"`
+	// Origin of all offsets.
+	Origin Origin `json:"origin"`
+	// Milestones of the birth.
+	Milestones Milestones `json:"milestones"`
+	// Timeline of the events that matter, in order.
+	// +kubebuilder:validation:MaxItems=64
+	// +listType=atomic
+	Timeline []TimelineEntry `json:"timeline,omitempty"`
+	// Phases: where the time went.
+	// +kubebuilder:validation:MaxItems=32
+	// +listType=atomic
+	Phases []Phase `json:"phases,omitempty"`
+	// KernelStats: what it took.
+	KernelStats KernelStats `json:"kernelStats"`
+	// Coverage: how much of it was heard.
+	Coverage Coverage `json:"coverage"`
+}
+
+// BirthComparison holds a birth against earlier births of the same workload.
+type BirthComparison struct {
+	// Births is how many earlier births were compared.
+	// +kubebuilder:validation:Minimum=1
+	Births int32 `json:"births"`
+	// MedianMicroseconds of their durations.
+	// +kubebuilder:validation:Minimum=0
+	MedianMicroseconds int64 `json:"medianMicroseconds"`
+	// Ratio of this birth's duration to that median, with two decimals.
+	// +kubebuilder:validation:Pattern=`^[0-9]{1,7}\.[0-9]{2}$`
+	Ratio string `json:"ratio"`
+}
+
+// PodBirthCertificateStatus is the operator's verdict.
+type PodBirthCertificateStatus struct {
+	// ObservedGeneration is the generation of the spec that was judged.
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+	// Insight in one sentence.
+	// +kubebuilder:validation:MaxLength=512
+	Insight string `json:"insight,omitempty"`
+	// Comparison with earlier births of the workload; absent for the first.
+	Comparison *BirthComparison `json:"comparison,omitempty"`
+	// Conditions: Assessed.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+}
+
+// PodBirthCertificate is the true story of how one pod came to life. Its name
+// is the pod's name (cut where it must be) and the first eight characters of
+// the pod's UID.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:scope=Namespaced,shortName=pbc,categories=gossip
+// +kubebuilder:printcolumn:name="Pod",type=string,JSONPath=`.spec.podRef.name`
+// +kubebuilder:printcolumn:name="Outcome",type=string,JSONPath=`.spec.outcome`
+// +kubebuilder:printcolumn:name="Syscalls",type=integer,JSONPath=`.spec.kernelStats.totalSyscalls`
+// +kubebuilder:printcolumn:name="Duration",type=string,JSONPath=`.spec.duration`
+// +kubebuilder:printcolumn:name="Coverage",type=string,JSONPath=`.spec.coverage.attributedPercent`
+// +kubebuilder:printcolumn:name="Node",type=string,JSONPath=`.spec.nodeName`,priority=1
+// +kubebuilder:printcolumn:name="Insight",type=string,JSONPath=`.status.insight`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+type PodBirthCertificate struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// Spec is the observer's testimony.
+	Spec PodBirthCertificateSpec `json:"spec"`
+	// Status is the operator's verdict.
+	Status PodBirthCertificateStatus `json:"status,omitempty"`
+}
+
+// PodBirthCertificateList is a list of certificates.
+//
+// +kubebuilder:object:root=true
+type PodBirthCertificateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+	Items           []PodBirthCertificate `json:"items"`
+}
