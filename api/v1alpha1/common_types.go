@@ -2,8 +2,6 @@
 
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/types"
-
 // Labels that both resources carry, so that they can be selected without
 // reading spec. The values repeat spec fields.
 const (
@@ -36,7 +34,7 @@ type PodReference struct {
 	// UID of the pod; distinguishes pods that had the same name one after another.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
-	UID types.UID `json:"uid"`
+	UID string `json:"uid"`
 }
 
 // WorkloadReference names the controller that owns a pod, as the pod's
