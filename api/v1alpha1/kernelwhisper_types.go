@@ -127,7 +127,7 @@ type Evidence struct {
 
 // KernelWhisperSpec is the observer's testimony about one episode. It is
 // updated while the episode lasts and final once endTime is set.
-// +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName && self.reason == oldSelf.reason && self.startTime == oldSelf.startTime",message="podRef, nodeName, reason and startTime are immutable"
+// +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName && self.containerName == oldSelf.containerName && self.reason == oldSelf.reason && self.startTime == oldSelf.startTime",message="podRef, nodeName, containerName, reason and startTime are immutable"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || self == oldSelf",message="spec is immutable once endTime is set"
 type KernelWhisperSpec struct {
 	// PodRef is the pod that suffers.
