@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# Tools that come from the distribution. Needs say.sh.
+
+# need COMMAND=PACKAGE...: installs the packages of the commands that are missing.
+# A COMMAND with a slash is looked for as a file.
+need() {
+  local pair missing=()
+  for pair in "$@"; do
+    _present "${pair%%=*}" || missing+=("${pair#*=}")
+  done
+  ((${#missing[@]})) || return 0
+  if ! command -v apt-get >/dev/null || ((EUID != 0)); then
+    say "missing on this machine: ${missing[*]} (names of Debian packages); install them and try again"
+    return 1
+  fi
+  _install "${missing[@]}"
+}
+
+_present() {
+  case $1 in
+    */*) [[ -e $1 ]] ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+_install() {
+  timed "installing Debian packages: $*" _apt "$@"
+}
+
+_apt() {
+  local log
+  log=$(mktemp)
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
+    tail -n 5 "$log" >&2
+    rm -f "$log"
+    return 1
+  fi
+  rm -f "$log"
+}
