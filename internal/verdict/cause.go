@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"math/big"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// limitMillicores is the quota as a CPU limit; 0 where the period is not positive.
+func limitMillicores(truth *v1alpha1.KernelTruth) int64 {
+	if truth.PeriodMicroseconds <= 0 || truth.QuotaMicroseconds <= 0 {
+		return 0
+	}
+	quota := new(big.Int).Mul(big.NewInt(truth.QuotaMicroseconds), big.NewInt(1_000))
+	return clamp(new(big.Rat).SetFrac(quota, big.NewInt(truth.PeriodMicroseconds)))
+}
+
+// cause names what the counters prove and nothing more: an average demand below
+// the limit has several explanations, which need the shape of the bursts.
+func cause(truth *v1alpha1.KernelTruth) v1alpha1.Cause {
+	switch {
+	case truth.ThrottledPeriods <= 0:
+		return ""
+	case truth.ThrottledAt == v1alpha1.ThrottledAtAncestor:
+		return v1alpha1.CauseAncestorLimit
+	case demandExceedsLimit(truth):
+		return v1alpha1.CauseLimitTooLow
+	default:
+		return ""
+	}
+}
+
+func demandExceedsLimit(truth *v1alpha1.KernelTruth) bool {
+	limit := limitMillicores(truth)
+	return limit > 0 && truth.DemandMillicores > limit
+}
+
+func recommendation(spec *v1alpha1.KernelWhisperSpec) string {
+	truth := &spec.KernelTruth
+	switch {
+	case truth.ThrottledPeriods <= 0:
+		return ""
+	case truth.ThrottledAt == v1alpha1.ThrottledAtAncestor:
+		return fmt.Sprintf("The quota of %s per %s belongs to a cgroup above the pod, so a higher limit on the "+
+			"container changes nothing; spec.evidence names the cgroup, and whoever set its quota can raise it.",
+			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
+	case demandExceedsLimit(truth):
+		return fmt.Sprintf("Container %s wanted between %s and %s of CPU and %s of %s let %s through; "+
+			"a limit of %s covers the most that it can have wanted on average, though a burst within one period of %s can still be stopped.",
+			plain(spec.ContainerName), millicores(truth.UsageMillicores), millicores(truth.DemandMillicores),
+			limitOwner(truth), millicores(limitMillicores(truth)), millicores(truth.UsageMillicores),
+			millicores(truth.DemandMillicores), exactDuration(truth.PeriodMicroseconds))
+	default:
+		return fmt.Sprintf("Container %s wanted at most %s of CPU on average, within %s of %s: it is stopped by "+
+			"bursts of more than %s of CPU time in one period of %s, and averages do not say which limit would hold them.",
+			plain(spec.ContainerName), millicores(truth.DemandMillicores), limitOwner(truth), millicores(limitMillicores(truth)),
+			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
+	}
+}
+
+func limitOwner(truth *v1alpha1.KernelTruth) string {
+	if truth.ThrottledAt == v1alpha1.ThrottledAtPod {
+		return "the pod's limit"
+	}
+	return "its limit"
+}

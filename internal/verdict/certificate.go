@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// Certificate judges one birth against others of the same workload. The others
+// may hold any certificates of the namespace, this one included; those that
+// cannot be compared are passed over.
+func Certificate(c *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirthCertificate, now time.Time) v1alpha1.PodBirthCertificateStatus {
+	earlier := comparableBirths(c, others)
+	comparison := compare(c, earlier)
+	return v1alpha1.PodBirthCertificateStatus{
+		ObservedGeneration: c.Generation,
+		Insight:            clip(certificateInsight(&c.Spec, earlier, comparison)),
+		Comparison:         comparison,
+		Conditions:         certificateConditions(c, comparison, now),
+	}
+}
+
+// CertificateJudged says whether the certificate has a verdict on its present
+// generation. That verdict stays: siblings that are written or deleted later do
+// not change what was known when the pod was born.
+func CertificateJudged(c *v1alpha1.PodBirthCertificate) bool {
+	return c.Status.ObservedGeneration == c.Generation && c.Status.Insight != ""
+}
+
+func certificateInsight(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
+	text := outcomeInWords(spec) + longestPhaseInWords(spec) + comparisonInWords(spec, earlier, comparison)
+	if !spec.Complete {
+		text += "; not all of it was heard"
+	}
+	return text + "."
+}
+
+func outcomeInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
+	took := duration(spec.KernelStats.DurationMicroseconds)
+	switch spec.Outcome {
+	case v1alpha1.OutcomeFailed:
+		return failureInWords(spec.Failure, took)
+	case v1alpha1.OutcomeRunning:
+		return "Running after " + took + syscallsInWords(spec) + ", Ready was not seen"
+	default:
+		return "Born in " + took + syscallsInWords(spec)
+	}
+}
+
+// syscallsInWords is silent about a total of zero: no pod is born without
+// system calls, so they were not heard.
+func syscallsInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
+	switch total := spec.KernelStats.TotalSyscalls; {
+	case total <= 0:
+		return ""
+	case total == 1:
+		return " with 1 system call"
+	default:
+		return " with " + count(total) + " system calls"
+	}
+}
+
+// longestPhaseInWords is silent about a birth that failed: where it died says more.
+func longestPhaseInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
+	phase := longestPhase(spec.Phases)
+	if phase == nil || spec.Outcome == v1alpha1.OutcomeFailed {
+		return ""
+	}
+	text := fmt.Sprintf("; longest phase: %s, %s", phaseInWords(phase.Name, phase.Container), duration(phase.DurationMicroseconds))
+	if total := spec.KernelStats.DurationMicroseconds; phase.DurationMicroseconds <= total {
+		text += fmt.Sprintf(" (%s %%)", fractionOfHundred(phase.DurationMicroseconds, total))
+	}
+	if wait := phase.WaitMicroseconds; wait != nil && *wait > 0 {
+		text += ", of which " + duration(*wait) + " waiting"
+	}
+	return text
+}
+
+func longestPhase(phases []v1alpha1.Phase) *v1alpha1.Phase {
+	var longest *v1alpha1.Phase
+	for i := range phases {
+		if p := &phases[i]; p.DurationMicroseconds > 0 && (longest == nil || p.DurationMicroseconds > longest.DurationMicroseconds) {
+			longest = p
+		}
+	}
+	return longest
+}
+
+func phaseInWords(phase, container string) string {
+	if container == "" {
+		return plain(phase)
+	}
+	return plain(phase) + " of " + plain(container)
+}
+
+func certificateConditions(c *v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison, now time.Time) []metav1.Condition {
+	set := newConditionSet(c.Status.Conditions, c.Generation, now)
+	set.set(v1alpha1.ConditionAssessed, metav1.ConditionTrue, ReasonJudged, comparisonBasis(&c.Spec, comparison))
+	return set.conditions
+}
+
+func comparisonBasis(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alpha1.BirthComparison) string {
+	switch {
+	case comparison != nil:
+		return fmt.Sprintf("Compared with %s of the workload.", births(comparison.Births))
+	case spec.WorkloadRef == nil:
+		return "Not compared: the pod has no controller."
+	case spec.Outcome == v1alpha1.OutcomeFailed:
+		return "Not compared: a birth that failed has no duration to compare."
+	case !durationHeard(spec):
+		return "Not compared: the beginning of the birth was not heard."
+	default:
+		return "Not compared: no earlier birth of the workload with the same outcome is on record."
+	}
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
+)
+
+// certificate is a birth of 1.34 s that was heard whole.
+func certificate(change ...func(*v1alpha1.PodBirthCertificate)) *v1alpha1.PodBirthCertificate {
+	c := &v1alpha1.PodBirthCertificate{
+		ObjectMeta: metav1.ObjectMeta{Name: "web-5d9-abcde-7d0a6a2e", Namespace: "shop", Generation: 3},
+		Spec: v1alpha1.PodBirthCertificateSpec{
+			PodRef:      v1alpha1.PodReference{Name: "web-5d9-abcde", UID: "7d0a6a2e"},
+			WorkloadRef: &v1alpha1.WorkloadReference{Kind: "ReplicaSet", Name: "web-5d9"},
+			NodeName:    "node1",
+			Complete:    true,
+			Outcome:     v1alpha1.OutcomeReady,
+			Duration:    "1.34s",
+			Origin:      v1alpha1.Origin{Time: microTime(clock), Clock: v1alpha1.ClockWatch},
+			Phases: []v1alpha1.Phase{
+				{Name: "Sandbox", DurationMicroseconds: 210_000},
+				{Name: "Network", StartMicroseconds: 90_000, DurationMicroseconds: 402_000},
+				{Name: "ContainerCreate", Container: "app", StartMicroseconds: 700_000, DurationMicroseconds: 130_000},
+			},
+			KernelStats: v1alpha1.KernelStats{TotalSyscalls: 4_812, DurationMicroseconds: 1_340_000, WindowMicroseconds: 1_900_000},
+			Coverage:    v1alpha1.Coverage{AttributedPercent: "100.0"},
+		},
+	}
+	for _, f := range change {
+		f(c)
+	}
+	return c
+}
+
+// sibling is an earlier birth of the same workload.
+func sibling(n int, took, network int64, change ...func(*v1alpha1.PodBirthCertificate)) v1alpha1.PodBirthCertificate {
+	return *certificate(append([]func(*v1alpha1.PodBirthCertificate){func(c *v1alpha1.PodBirthCertificate) {
+		c.Spec.PodRef.UID = fmt.Sprintf("sibling-%d", n)
+		c.Spec.Origin.Time = microTime(clock.Add(-time.Duration(n) * time.Minute))
+		c.Spec.KernelStats.DurationMicroseconds = took
+		c.Spec.Phases[1].DurationMicroseconds = network
+	}}, change...)...)
+}
+
+func siblings(n int, took, network int64) []v1alpha1.PodBirthCertificate {
+	var out []v1alpha1.PodBirthCertificate
+	for i := range n {
+		out = append(out, sibling(i+1, took, network))
+	}
+	return out
+}
+
+func TestCertificateInsight(t *testing.T) {
+	failed := func(took int64, failure v1alpha1.BirthFailure) *v1alpha1.PodBirthCertificate {
+		return certificate(func(c *v1alpha1.PodBirthCertificate) {
+			c.Spec.Outcome, c.Spec.Failure = v1alpha1.OutcomeFailed, &failure
+			c.Spec.KernelStats.DurationMicroseconds = took
+		})
+	}
+	tests := []struct {
+		name        string
+		certificate *v1alpha1.PodBirthCertificate
+		others      []v1alpha1.PodBirthCertificate
+		want        string
+	}{
+		{
+			name: "the first of its workload", certificate: certificate(),
+			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %).",
+		},
+		{
+			name: "slower than its siblings, by one phase", certificate: certificate(), others: siblings(12, 1_000_000, 80_000),
+			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %); 1.3 times the median of 12 earlier " +
+				"births of ReplicaSet web-5d9; what differs most is Network: 402ms, usually 80ms.",
+		},
+		{
+			name: "slower than its siblings, by no phase in particular", certificate: certificate(), others: siblings(12, 430_000, 400_000),
+			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %); 3.1 times the median of 12 earlier " +
+				"births of ReplicaSet web-5d9.",
+		},
+		{
+			name: "as fast as the one before it", certificate: certificate(), others: siblings(1, 1_200_000, 80_000),
+			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %); 1.1 times the median of 1 earlier " +
+				"birth of ReplicaSet web-5d9.",
+		},
+		{
+			name: "a phase that waited, of a container",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Phases[2].DurationMicroseconds, c.Spec.Phases[2].WaitMicroseconds = 670_000, ptr[int64](501_200)
+			}),
+			want: "Born in 1.34s with 4,812 system calls; longest phase: ContainerCreate of app, 670ms (50 %), of which 501ms waiting.",
+		},
+		{
+			name: "runs but was not seen ready, and something was missed",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Outcome, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomeRunning, false, nil
+			}),
+			want: "Running after 1.34s with 4,812 system calls, Ready was not seen; not all of it was heard.",
+		},
+		{
+			name: "system calls were not heard",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.KernelStats.TotalSyscalls, c.Spec.Complete = 0, false
+			}),
+			want: "Born in 1.34s; longest phase: Network, 402ms (30 %); not all of it was heard.",
+		},
+		{
+			name: "a phase longer than the birth has no share of it",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Phases[0].DurationMicroseconds, c.Spec.KernelStats.TotalSyscalls = 1_500_000, 1
+			}),
+			want: "Born in 1.34s with 1 system call; longest phase: Sandbox, 1.50s.",
+		},
+		{
+			name: "failed in a system call",
+			certificate: failed(840_000, v1alpha1.BirthFailure{
+				Step: "ContainerCreate", Actor: v1alpha1.ActorRuntime, Container: "app", Errno: "ENOENT",
+			}),
+			want: "Birth failed after 840ms at step ContainerCreate of container app, done by Runtime: ENOENT (no such file or directory).",
+		},
+		{
+			name:        "failed by an exit code",
+			certificate: failed(2_000_000, v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, ExitCode: ptr[int32](1)}),
+			want:        "Birth failed after 2.00s at step Network, done by CNI: exit code 1.",
+		},
+		{
+			name: "failed by a signal, with an errno that has no words",
+			certificate: failed(900, v1alpha1.BirthFailure{
+				Step: "Entrypoint", Actor: v1alpha1.ActorWorkload, Container: "app", Errno: "EOWNERDEAD", Signal: "SIGKILL",
+			}),
+			want: "Birth failed after 900µs at step Entrypoint of container app, done by Workload: EOWNERDEAD, killed by SIGKILL.",
+		},
+		{
+			name: "failed without a word why",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Outcome = v1alpha1.OutcomeFailed
+			}),
+			want: "Birth failed after 1.34s; where is not known.",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := verdict.Certificate(tt.certificate, tt.others, clock)
+			same(t, "insight", got.Insight, tt.want)
+			holds(t, got.Conditions, v1alpha1.ConditionAssessed, metav1.ConditionTrue, verdict.ReasonJudged)
+		})
+	}
+}
+
+func TestComparisonTakesOnlyWhatCanBeCompared(t *testing.T) {
+	one := func(change func(*v1alpha1.PodBirthCertificate)) []v1alpha1.PodBirthCertificate {
+		return []v1alpha1.PodBirthCertificate{sibling(1, 1_000_000, 80_000, change)}
+	}
+	tests := []struct {
+		name   string
+		others []v1alpha1.PodBirthCertificate
+		births int32
+		basis  string
+	}{
+		{"an earlier sibling", one(func(*v1alpha1.PodBirthCertificate) {}), 1, "Compared with 1 earlier birth of the workload."},
+		{"itself", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.PodRef.UID = "7d0a6a2e" }), 0, ""},
+		{"a later one", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.Origin.Time = microTime(clock.Add(time.Second)) }), 0, ""},
+		{"one of another namespace", one(func(c *v1alpha1.PodBirthCertificate) { c.Namespace = "other" }), 0, ""},
+		{"one of another workload", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.WorkloadRef.Name = "api-7f" }), 0, ""},
+		{"one without a workload", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.WorkloadRef = nil }), 0, ""},
+		{"one that failed", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.Outcome = v1alpha1.OutcomeFailed }), 0, ""},
+		{"one that was never ready", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.Outcome = v1alpha1.OutcomeRunning }), 0, ""},
+		{"one whose beginning was missed", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.Complete = false }), 0, ""},
+		{"one that missed something but not the beginning", one(func(c *v1alpha1.PodBirthCertificate) {
+			c.Spec.Complete, c.Spec.Milestones.Scheduled = false, &v1alpha1.Milestone{Clock: v1alpha1.ClockWatch}
+		}), 1, ""},
+		{"one that took no time", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.KernelStats.DurationMicroseconds = 0 }), 0, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status := verdict.Certificate(certificate(), tt.others, clock)
+			if got := births(status.Comparison); got != tt.births {
+				t.Errorf("compared with %d births, want %d", got, tt.births)
+			}
+			if tt.basis != "" {
+				same(t, "basis", meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAssessed).Message, tt.basis)
+			}
+		})
+	}
+}
+
+func births(c *v1alpha1.BirthComparison) int32 {
+	if c == nil {
+		return 0
+	}
+	return c.Births
+}
+
+func TestNoComparisonSaysWhy(t *testing.T) {
+	tests := []struct {
+		name   string
+		change func(*v1alpha1.PodBirthCertificate)
+		want   string
+	}{
+		{"no controller", func(c *v1alpha1.PodBirthCertificate) { c.Spec.WorkloadRef = nil }, "Not compared: the pod has no controller."},
+		{"failed", func(c *v1alpha1.PodBirthCertificate) { c.Spec.Outcome = v1alpha1.OutcomeFailed },
+			"Not compared: a birth that failed has no duration to compare."},
+		{"beginning missed", func(c *v1alpha1.PodBirthCertificate) { c.Spec.Complete = false },
+			"Not compared: the beginning of the birth was not heard."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			status := verdict.Certificate(certificate(tt.change), siblings(3, 1_000_000, 80_000), clock)
+			if status.Comparison != nil {
+				t.Errorf("comparison = %+v, want none", status.Comparison)
+			}
+			same(t, "message", status.Conditions[0].Message, tt.want)
+		})
+	}
+}
+
+func TestComparisonFigures(t *testing.T) {
+	others := []v1alpha1.PodBirthCertificate{sibling(1, 400_000, 1), sibling(2, 900_001, 1), sibling(3, 500_000, 1), sibling(4, 100_000, 1)}
+	got := verdict.Certificate(certificate(), others, clock).Comparison
+	if want := (v1alpha1.BirthComparison{Births: 4, MedianMicroseconds: 450_000, Ratio: "2.98"}); *got != want {
+		t.Errorf("comparison = %+v, want %+v", *got, want)
+	}
+	// 100 siblings of one second are nearer than the hundred slow ones before them.
+	many := siblings(100, 1_000_000, 1)
+	for i := range 100 {
+		many = append(many, sibling(1_000+i, 90_000_000, 1))
+	}
+	got = verdict.Certificate(certificate(), many, clock).Comparison
+	if want := (v1alpha1.BirthComparison{Births: 100, MedianMicroseconds: 1_000_000, Ratio: "1.34"}); *got != want {
+		t.Errorf("comparison = %+v, want %+v", *got, want)
+	}
+}
+
+func TestDurationsForPeople(t *testing.T) {
+	for us, want := range map[int64]string{
+		-5: "0µs", 0: "0µs", 999: "999µs", 1_000: "1ms", 512_400: "512ms", 999_499: "999ms", 999_500: "1.00s",
+		1_340_000: "1.34s", 9_994_999: "9.99s", 9_995_000: "10.0s", 59_949_999: "59.9s", 59_950_000: "1m00s",
+		125_000_000: "2m05s", 3_599_499_999: "59m59s", 3_599_500_000: "1h00m", math.MaxInt64: "2562047788h01m",
+	} {
+		c := certificate(func(c *v1alpha1.PodBirthCertificate) {
+			c.Spec.KernelStats, c.Spec.Phases = v1alpha1.KernelStats{DurationMicroseconds: us}, nil
+		})
+		same(t, fmt.Sprint(us), verdict.Certificate(c, nil, clock).Insight, "Born in "+want+".")
+	}
+}
+
+func TestCertificateJudged(t *testing.T) {
+	c := certificate()
+	if verdict.CertificateJudged(c) {
+		t.Error("a certificate without status counts as judged")
+	}
+	c.Status = verdict.Certificate(c, nil, clock)
+	if !verdict.CertificateJudged(c) {
+		t.Error("a judged certificate does not count as judged")
+	}
+	c.Generation++
+	if verdict.CertificateJudged(c) {
+		t.Error("a changed certificate counts as judged")
+	}
+}
+
+func FuzzCertificate(f *testing.F) {
+	f.Add("Ready", "Network", "app", "ENOENT", int64(1_340_000), int64(402_000), int64(80_000), int64(4_812))
+	f.Add("Failed", strings.Repeat("ü", 300), strings.Repeat("漢", 300), "\x1b[0m", int64(math.MaxInt64), int64(math.MaxInt64), int64(math.MinInt64), int64(-1))
+	f.Add("Running", "", "\xff", "", int64(0), int64(math.MinInt64), int64(0), int64(math.MaxInt64))
+	f.Fuzz(func(t *testing.T, outcome, phase, container, errno string, took, phaseTook, usual, syscalls int64) {
+		c := certificate(func(c *v1alpha1.PodBirthCertificate) {
+			c.Spec.Outcome = v1alpha1.Outcome(outcome)
+			c.Spec.Failure = &v1alpha1.BirthFailure{Step: phase, Actor: v1alpha1.Actor(container), Container: container, Errno: errno}
+			c.Spec.WorkloadRef.Name = container
+			c.Spec.Phases = []v1alpha1.Phase{{Name: phase, Container: container, DurationMicroseconds: phaseTook, WaitMicroseconds: &usual}}
+			c.Spec.KernelStats = v1alpha1.KernelStats{TotalSyscalls: syscalls, DurationMicroseconds: took}
+		})
+		other := c.DeepCopy()
+		other.Spec.PodRef.UID, other.Spec.Origin.Time = "other", microTime(clock.Add(-time.Hour))
+		other.Spec.KernelStats.DurationMicroseconds, other.Spec.Phases[0].DurationMicroseconds = usual, usual
+		status := verdict.Certificate(c, []v1alpha1.PodBirthCertificate{*other, *other}, clock)
+		bounded(t, status.Insight, status.Conditions[0].Message)
+	})
+}

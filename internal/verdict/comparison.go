@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"math/big"
+	"regexp"
+	"slices"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// maxCompared bounds the births that one birth is compared with: the latest
+// ones, so that a workload's past of months ago does not judge today's pod.
+const maxCompared = 100
+
+// A phase is named as the difference where the birth took at least
+// notablySlower times the median and the phase accounts for at least
+// mostOfExcess of the time above it.
+const (
+	notablySlower = 1.2
+	mostOfExcess  = 0.5
+)
+
+var ratioPattern = regexp.MustCompile(`^[0-9]{1,7}\.[0-9]{2}$`)
+
+// comparableBirths picks the earlier births that the certificate can be held against,
+// latest first.
+func comparableBirths(c *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirthCertificate) []*v1alpha1.PodBirthCertificate {
+	if c.Spec.WorkloadRef == nil || c.Spec.Outcome == v1alpha1.OutcomeFailed || !durationHeard(&c.Spec) {
+		return nil
+	}
+	var earlier []*v1alpha1.PodBirthCertificate
+	for i := range others {
+		if isEarlierSibling(c, &others[i]) {
+			earlier = append(earlier, &others[i])
+		}
+	}
+	slices.SortFunc(earlier, func(a, b *v1alpha1.PodBirthCertificate) int {
+		return b.Spec.Origin.Time.Compare(a.Spec.Origin.Time.Time)
+	})
+	return earlier[:min(len(earlier), maxCompared)]
+}
+
+// isEarlierSibling compares like with like: the same workload, the same outcome
+// (Ready and Running end at different moments) and a beginning that was heard.
+func isEarlierSibling(c, other *v1alpha1.PodBirthCertificate) bool {
+	return other.Namespace == c.Namespace &&
+		other.Spec.PodRef.UID != c.Spec.PodRef.UID &&
+		other.Spec.WorkloadRef != nil && *other.Spec.WorkloadRef == *c.Spec.WorkloadRef &&
+		other.Spec.Outcome == c.Spec.Outcome &&
+		durationHeard(&other.Spec) &&
+		other.Spec.Origin.Time.Time.Before(c.Spec.Origin.Time.Time)
+}
+
+// durationHeard is true where the birth was heard from its beginning; otherwise
+// its duration is shorter than the truth.
+func durationHeard(spec *v1alpha1.PodBirthCertificateSpec) bool {
+	return spec.Complete || spec.Milestones.Scheduled != nil
+}
+
+func compare(c *v1alpha1.PodBirthCertificate, earlier []*v1alpha1.PodBirthCertificate) *v1alpha1.BirthComparison {
+	if len(earlier) == 0 {
+		return nil
+	}
+	middle := median(durations(earlier))
+	times := ratio(c.Spec.KernelStats.DurationMicroseconds, middle, 2)
+	if !ratioPattern.MatchString(times) {
+		return nil
+	}
+	return &v1alpha1.BirthComparison{Births: int32(len(earlier)), MedianMicroseconds: middle, Ratio: times}
+}
+
+func durations(births []*v1alpha1.PodBirthCertificate) []int64 {
+	out := make([]int64, 0, len(births))
+	for _, b := range births {
+		out = append(out, b.Spec.KernelStats.DurationMicroseconds)
+	}
+	return out
+}
+
+// median of at least one value; of an even number, the middle between the two
+// middle ones, rounded down.
+func median(values []int64) int64 {
+	sorted := slices.Sorted(slices.Values(values))
+	upper := sorted[len(sorted)/2]
+	if len(sorted)%2 == 1 {
+		return upper
+	}
+	lower := sorted[len(sorted)/2-1]
+	return lower + (upper-lower)/2
+}
+
+func comparisonInWords(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
+	if comparison == nil {
+		return ""
+	}
+	text := fmt.Sprintf("; %s times the median of %s of %s %s",
+		ratio(spec.KernelStats.DurationMicroseconds, comparison.MedianMicroseconds, 1),
+		births(comparison.Births), plain(spec.WorkloadRef.Kind), plain(spec.WorkloadRef.Name))
+	return text + differenceInWords(spec, earlier, comparison)
+}
+
+func births(n int32) string {
+	if n == 1 {
+		return "1 earlier birth"
+	}
+	return fmt.Sprintf("%s earlier births", count(int64(n)))
+}
+
+// phaseKey tells phases apart within one birth.
+type phaseKey struct{ name, container string }
+
+func phaseTotals(phases []v1alpha1.Phase) map[phaseKey]int64 {
+	totals := make(map[phaseKey]int64, len(phases))
+	for _, p := range phases {
+		key := phaseKey{p.Name, p.Container}
+		totals[key] = addSaturated(totals[key], p.DurationMicroseconds)
+	}
+	return totals
+}
+
+// differenceInWords names the phase that made a slow birth slow, if one did.
+func differenceInWords(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
+	took, usual := spec.KernelStats.DurationMicroseconds, comparison.MedianMicroseconds
+	if share(took, usual) < notablySlower {
+		return ""
+	}
+	key, this, middle := greatestExcess(spec, earlier)
+	if share(this-middle, took-usual) < mostOfExcess {
+		return ""
+	}
+	return fmt.Sprintf("; what differs most is %s: %s, usually %s", phaseInWords(key.name, key.container), duration(this), duration(middle))
+}
+
+// greatestExcess finds the phase that exceeds its median over the earlier
+// births by most. It goes through spec.phases in order, so that a tie always
+// falls the same way.
+func greatestExcess(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate) (greatest phaseKey, this, middle int64) {
+	usual := phaseMedians(earlier)
+	totals := phaseTotals(spec.Phases)
+	for _, p := range spec.Phases {
+		key := phaseKey{p.Name, p.Container}
+		m, known := usual[key]
+		if known && totals[key]-m > this-middle {
+			greatest, this, middle = key, totals[key], m
+		}
+	}
+	return greatest, this, middle
+}
+
+func phaseMedians(earlier []*v1alpha1.PodBirthCertificate) map[phaseKey]int64 {
+	values := map[phaseKey][]int64{}
+	for _, b := range earlier {
+		for key, total := range phaseTotals(b.Spec.Phases) {
+			values[key] = append(values[key], total)
+		}
+	}
+	medians := make(map[phaseKey]int64, len(values))
+	for key, v := range values {
+		medians[key] = median(v)
+	}
+	return medians
+}
+
+// fractionOfHundred is a whole percentage; the caller has made sure that part
+// is not above whole.
+func fractionOfHundred(part, whole int64) string {
+	return fraction(new(big.Int).Mul(big.NewInt(part), big.NewInt(100)), big.NewInt(whole), 0)
+}

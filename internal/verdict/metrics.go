@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// Metric is what metrics.k8s.io reports of one container.
+type Metric struct {
+	// UsageMillicores is the average over the window.
+	UsageMillicores int64
+	// Window that the average covers.
+	Window time.Duration
+	// End of the window.
+	End time.Time
+}
+
+// percentOfLimit is the pattern of the field; a figure that does not fit it
+// (more than a million percent) is left out.
+var percentOfLimit = regexp.MustCompile(`^[0-9]{1,6}\.[0-9]$`)
+
+// metricsLie sets the metric's claim beside the whisper. Of a metric that was
+// read earlier for the same testimony, or for an episode that has ended since,
+// the figures are kept: what a metric said then cannot be asked for again.
+func metricsLie(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
+	lie := figures(w, metric)
+	if lie.WindowMilliseconds < 1 || lie.UsageMillicores < 0 {
+		return nil
+	}
+	truth := &w.Spec.KernelTruth
+	lie.PercentOfLimit = reportedPercent(lie.UsageMillicores, truth)
+	lie.Claim = clip(claim(lie, truth))
+	return lie
+}
+
+func figures(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
+	if metric != nil && overlaps(metric, &w.Spec) {
+		end := metav1.NewMicroTime(metric.End)
+		return &v1alpha1.MetricsLie{
+			Source:             v1alpha1.MetricsAPI,
+			WindowMilliseconds: metric.Window.Milliseconds(),
+			Time:               &end,
+			UsageMillicores:    metric.UsageMillicores,
+		}
+	}
+	if earlier := w.Status.MetricsLie; earlier != nil && keeps(w, earlier) {
+		return earlier.DeepCopy()
+	}
+	return &v1alpha1.MetricsLie{
+		Source:             v1alpha1.ComputedAverage,
+		WindowMilliseconds: w.Spec.KernelTruth.WindowMilliseconds,
+		Time:               w.Spec.LastSeenTime.DeepCopy(),
+		UsageMillicores:    w.Spec.KernelTruth.UsageMillicores,
+	}
+}
+
+// NeedsMetric says whether the metrics API has to be asked before a verdict on
+// this whisper: once for each generation of an episode that lasts.
+func NeedsMetric(w *v1alpha1.KernelWhisper) bool {
+	return w.Spec.EndTime == nil && w.Status.ObservedGeneration != w.Generation
+}
+
+func keeps(w *v1alpha1.KernelWhisper, earlier *v1alpha1.MetricsLie) bool {
+	if earlier.Source != v1alpha1.MetricsAPI || earlier.Time == nil {
+		return false
+	}
+	return w.Spec.EndTime != nil || w.Status.ObservedGeneration == w.Generation
+}
+
+// overlaps is true where the metric's window and the episode share a moment; a
+// metric from another time says nothing about it.
+func overlaps(metric *Metric, spec *v1alpha1.KernelWhisperSpec) bool {
+	return !metric.End.Before(spec.StartTime.Time) &&
+		!metric.End.Add(-metric.Window).After(spec.LastSeenTime.Time)
+}
+
+// reportedPercent is absent for an ancestor's quota: no metric holds a
+// container against a limit that is not its own.
+func reportedPercent(usage int64, truth *v1alpha1.KernelTruth) string {
+	if truth.ThrottledAt == v1alpha1.ThrottledAtAncestor {
+		return ""
+	}
+	text := percent(usage, limitMillicores(truth))
+	if !percentOfLimit.MatchString(text) {
+		return ""
+	}
+	return text
+}
+
+// claim is empty where no period was throttled: then the metric hides nothing.
+func claim(lie *v1alpha1.MetricsLie, truth *v1alpha1.KernelTruth) string {
+	if truth.ThrottledPeriods <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s; an average does not show that the quota of %s per %s ran out in %s of %s periods.",
+		metricInWords(lie), exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds),
+		count(truth.ThrottledPeriods), count(truth.Periods))
+}
+
+func metricInWords(lie *v1alpha1.MetricsLie) string {
+	window := exactDuration(milliseconds(lie.WindowMilliseconds))
+	text := fmt.Sprintf("metrics.k8s.io reports an average over %s of %s", window, millicores(lie.UsageMillicores))
+	if lie.Source == v1alpha1.ComputedAverage {
+		text = fmt.Sprintf("metrics.k8s.io has no figure for this time; the average over %s is %s", window, millicores(lie.UsageMillicores))
+	}
+	if lie.PercentOfLimit != "" {
+		text += ", " + lie.PercentOfLimit + " % of the limit"
+	}
+	return text
+}
