@@ -11,10 +11,9 @@ need() {
   done
   ((${#missing[@]})) || return 0
   if ! command -v apt-get >/dev/null || ((EUID != 0)); then
-    say "missing on this machine: ${missing[*]} (names of Debian packages); install them and try again"
-    return 1
+    die "missing on this machine: ${missing[*]} (names of Debian packages); install them and try again"
   fi
-  _install "${missing[@]}"
+  timed "installing Debian packages: ${missing[*]}" _apt "${missing[@]}"
 }
 
 _present() {
@@ -22,10 +21,6 @@ _present() {
     */*) [[ -e $1 ]] ;;
     *) command -v "$1" >/dev/null ;;
   esac
-}
-
-_install() {
-  timed "installing Debian packages: $*" _apt "$@"
 }
 
 _apt() {

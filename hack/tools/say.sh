@@ -10,17 +10,25 @@ die() {
   exit 1
 }
 
-# timed WHAT COMMAND...: prints WHAT at once and how long it took when it is done.
+# timed WHAT COMMAND...: prints WHAT at once and how long it took when it is done;
+# ends the script when COMMAND fails. COMMAND runs in a subshell under set -e, which
+# bash ignores below ||, && and if: call timed, and what calls it, as plain commands.
 timed() {
-  local what=$1 began=$SECONDS
+  local what=$1 began=$SECONDS status
   shift
   printf '%s ... ' "$what" >&2
-  if "$@"; then
-    printf 'done in %d s\n' "$((SECONDS - began))" >&2
-  else
-    printf 'FAILED after %d s\n' "$((SECONDS - began))" >&2
-    return 1
+  set +e
+  (
+    set -e
+    "$@"
+  )
+  status=$?
+  set -e
+  if ((status != 0)); then
+    printf 'FAILED after %d s: %s\n' "$((SECONDS - began))" "$what" >&2
+    exit "$status"
   fi
+  printf 'done in %d s\n' "$((SECONDS - began))" >&2
 }
 
 # wait_for SECONDS WHAT COMMAND...: polls until COMMAND succeeds; fails when the time is over.
