@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/metrics/pkg/apis/metrics/v1beta1"
+	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
+)
+
+// Values of the label "result".
+const (
+	resultFigure = "figure"
+	resultNone   = "none"
+	resultError  = "error"
+)
+
+// A metrics API that fails is left alone for a while: its callers have an
+// answer without it, and a dead backend answers slowly.
+const (
+	metricsTimeout = 2 * time.Second
+	metricsPause   = 30 * time.Second
+)
+
+// metricsAPI reads metrics.k8s.io. It is safe for concurrent use.
+type metricsAPI struct {
+	client    metricsclient.PodMetricsesGetter
+	telemetry *Telemetry
+	now       func() time.Time
+
+	mu          sync.Mutex
+	pausedUntil time.Time
+}
+
+// Container implements containerMetrics. A cluster without the API, a pod
+// without metrics and a pause after a failure all give nil.
+func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container string) (*verdict.Metric, error) {
+	if m.paused() {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
+	defer cancel()
+	answer, err := m.client.PodMetricses(namespace).Get(ctx, pod, metav1.GetOptions{})
+	switch {
+	case apierrors.IsNotFound(err):
+		m.telemetry.requests.WithLabelValues(resultNone).Inc()
+		return nil, nil
+	case err != nil:
+		m.telemetry.requests.WithLabelValues(resultError).Inc()
+		m.pause()
+		return nil, fmt.Errorf("ask metrics.k8s.io: %w", err)
+	}
+	metric := metricOf(answer, container)
+	m.count(metric)
+	return metric, nil
+}
+
+func metricOf(answer *v1beta1.PodMetrics, container string) *verdict.Metric {
+	for _, c := range answer.Containers {
+		if c.Name != container || answer.Window.Duration <= 0 {
+			continue
+		}
+		return &verdict.Metric{
+			UsageMillicores: c.Usage.Cpu().MilliValue(),
+			Window:          answer.Window.Duration,
+			End:             answer.Timestamp.Time,
+		}
+	}
+	return nil
+}
+
+func (m *metricsAPI) count(metric *verdict.Metric) {
+	result := resultFigure
+	if metric == nil {
+		result = resultNone
+	}
+	m.telemetry.requests.WithLabelValues(result).Inc()
+}
+
+func (m *metricsAPI) paused() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.now().Before(m.pausedUntil)
+}
+
+func (m *metricsAPI) pause() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.pausedUntil = m.now().Add(metricsPause)
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package operator
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// leaseName is the Lease by which replicas agree on a leader.
+const leaseName = "kernel-gossip-operator"
+
+// Run judges and sweeps until the context ends, which is no error. It returns
+// an error where the API server or the CRDs do not appear within the start-up
+// timeout, or where leadership is lost; the caller is expected to exit then and
+// be restarted.
+func Run(ctx context.Context, config *rest.Config, options Options, logger *slog.Logger) error {
+	if err := options.Validate(); err != nil {
+		return fmt.Errorf("options: %w", err)
+	}
+	if err := waitForAPI(ctx, config, options.StartupTimeout, logger); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	mgr, err := newManager(config, options, logger)
+	if err != nil {
+		return err
+	}
+	if err := register(ctx, mgr, options); err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+func newManager(config *rest.Config, options Options, logger *slog.Logger) (manager.Manager, error) {
+	scheme := runtime.NewScheme()
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("scheme: %w", err)
+	}
+	mgr, err := manager.New(config, manager.Options{
+		Scheme:                        scheme,
+		Logger:                        logr.FromSlogHandler(logger.Handler()),
+		Cache:                         cacheOptions(),
+		Metrics:                       server.Options{BindAddress: options.MetricsAddress},
+		HealthProbeBindAddress:        options.HealthAddress,
+		LeaderElection:                options.LeaderElection,
+		LeaderElectionID:              leaseName,
+		LeaderElectionNamespace:       options.Namespace,
+		LeaderElectionReleaseOnCancel: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("manager: %w", err)
+	}
+	return mgr, nil
+}
+
+// register adds everything that runs to the manager.
+func register(ctx context.Context, mgr manager.Manager, options Options) error {
+	telemetry, err := NewTelemetry(metrics.Registry)
+	if err != nil {
+		return err
+	}
+	metricsGetter, err := metricsclient.NewForConfigAndClient(mgr.GetConfig(), mgr.GetHTTPClient())
+	if err != nil {
+		return fmt.Errorf("client of metrics.k8s.io: %w", err)
+	}
+	status := statusWriter{client: mgr.GetClient(), telemetry: telemetry}
+	whispers := &whisperReconciler{
+		client: mgr.GetClient(), status: status, now: time.Now,
+		metrics: &metricsAPI{client: metricsGetter, telemetry: telemetry, now: time.Now},
+	}
+	if err := whispers.register(mgr, options.Workers); err != nil {
+		return err
+	}
+	certificates := &certificateReconciler{client: mgr.GetClient(), status: status, now: time.Now}
+	if err := certificates.register(ctx, mgr, options.Workers); err != nil {
+		return err
+	}
+	sweeper := &Sweeper{
+		Client: mgr.GetClient(), Pods: mgr.GetAPIReader(), Retention: options.Retention, Telemetry: telemetry, Now: time.Now,
+	}
+	if err := mgr.Add(sweeper); err != nil {
+		return fmt.Errorf("add retention: %w", err)
+	}
+	return addProbes(mgr)
+}
+
+func addProbes(mgr manager.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add health probe: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("informers", informersSynced(mgr)); err != nil {
+		return fmt.Errorf("add readiness probe: %w", err)
+	}
+	return nil
+}
+
+// informersSynced makes a replica ready once it has seen all objects. It does
+// not ask for leadership: a replica in waiting is ready to take over.
+func informersSynced(mgr manager.Manager) healthz.Checker {
+	return func(request *http.Request) error {
+		ctx, cancel := context.WithTimeout(request.Context(), time.Second)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return fmt.Errorf("the first list of objects is not complete")
+		}
+		return nil
+	}
+}
