@@ -65,7 +65,7 @@ build_program() { # NAME MODULE PACKAGE
   (
     cd "$BUILD/$2" || exit
     # The runtime and the plugins run inside other root file systems: no C library.
-    [[ $2 == kubernetes ]] || export CGO_ENABLED=0
+    if [[ $2 == kubernetes ]]; then unset CGO_ENABLED; else export CGO_ENABLED=0; fi
     [[ $2 != containerd ]] || flags+=(-tags no_btrfs)
     GOFLAGS='' GOWORK=off go build "${flags[@]}" -ldflags="$link" -o "$BIN/.$1.part" "$3" &&
       mv "$BIN/.$1.part" "$BIN/$1"

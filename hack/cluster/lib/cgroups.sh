@@ -21,8 +21,9 @@ make_cgroup() {
 
 # On v2 a cgroup gets the controllers that its parent passes on.
 delegate() {
-  local controller
-  for controller in $(cat "$1/cgroup.controllers"); do
+  local controller all
+  read -ra all <"$1/cgroup.controllers" || true # empty where v1 has them all
+  for controller in "${all[@]}"; do
     echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true # one may not be delegable; the others matter
   done
 }

@@ -41,12 +41,12 @@ _answers_or_dead() {
   "$@"
 }
 
-in_node_kubectl() { enter "$BIN/kubectl" --kubeconfig /var/lib/kubernetes/admin.kubeconfig "$@"; }
-host_kubectl() { "$BIN/kubectl" --kubeconfig "$HOST_KUBECONFIG" "$@"; }
-node_ctr() { enter "$BIN/ctr" --namespace k8s.io "$@"; }
+in_node_kubectl() { enter "$NODE/bin/kubectl" --kubeconfig /var/lib/kubernetes/admin.kubeconfig "$@"; }
+host_kubectl() { "$NODE/bin/kubectl" --kubeconfig "$HOST_KUBECONFIG" "$@"; }
+node_ctr() { enter "$NODE/bin/ctr" --namespace k8s.io "$@"; }
 
 start_etcd() {
-  start etcd "$BIN/etcd" --data-dir /var/lib/etcd --unsafe-no-fsync \
+  start etcd "$NODE/bin/etcd" --data-dir /var/lib/etcd --unsafe-no-fsync \
     --listen-client-urls http://127.0.0.1:2379 --advertise-client-urls http://127.0.0.1:2379 \
     --listen-peer-urls http://127.0.0.1:2380 --initial-advertise-peer-urls http://127.0.0.1:2380 \
     --initial-cluster default=http://127.0.0.1:2380
@@ -54,7 +54,7 @@ start_etcd() {
 
 start_apiserver() {
   local etc=/var/lib/kubernetes
-  start kube-apiserver "$BIN/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 \
+  start kube-apiserver "$NODE/bin/kube-apiserver" --etcd-servers=http://127.0.0.1:2379 \
     --secure-port=6443 --advertise-address="$NODE_IP" --service-cluster-ip-range="$SERVICE_CIDR" \
     --tls-cert-file=$etc/kube-apiserver.crt --tls-private-key-file=$etc/kube-apiserver.key --client-ca-file=$etc/ca.crt \
     --authorization-mode=Node,RBAC --enable-admission-plugins=NodeRestriction --allow-privileged=true \
@@ -71,30 +71,30 @@ start_apiserver() {
 
 start_controllers() {
   local etc=/var/lib/kubernetes
-  start kube-controller-manager "$BIN/kube-controller-manager" --kubeconfig=$etc/kube-controller-manager.kubeconfig \
+  start kube-controller-manager "$NODE/bin/kube-controller-manager" --kubeconfig=$etc/kube-controller-manager.kubeconfig \
     --leader-elect=false --use-service-account-credentials=true --cluster-cidr="$POD_CIDR" \
     --service-account-private-key-file=$etc/service-account.key --root-ca-file=$etc/ca.crt \
     --cluster-signing-cert-file=$etc/ca.crt --cluster-signing-key-file=$etc/ca.key
-  start kube-scheduler "$BIN/kube-scheduler" --kubeconfig=$etc/kube-scheduler.kubeconfig --leader-elect=false
+  start kube-scheduler "$NODE/bin/kube-scheduler" --kubeconfig=$etc/kube-scheduler.kubeconfig --leader-elect=false
 }
 
 # containerd finds its shim in the PATH; the plugins have to be where its configuration says.
 start_containerd() {
   mkdir -p "$ROOT/opt/cni/bin" "$ROOT/opt/cni/net.d"
-  cp "$BIN"/{bridge,host-local,loopback} "$ROOT/opt/cni/bin/"
+  cp "$NODE/bin"/{bridge,host-local,loopback} "$ROOT/opt/cni/bin/"
   cp "$HERE/config/10-bridge.conflist" "$ROOT/opt/cni/net.d/"
-  start containerd env PATH="$BIN:$PATH" "$BIN/containerd" --config /var/lib/kubernetes/containerd.toml
+  start containerd env PATH="$NODE/bin:$PATH" "$NODE/bin/containerd" --config /var/lib/kubernetes/containerd.toml
   serves containerd "containerd to answer" node_ctr version
 }
 
 start_kubelet() {
-  start kubelet "$BIN/kubelet" --config=/var/lib/kubernetes/kubelet.yaml --kubeconfig=/var/lib/kubernetes/kubelet.kubeconfig \
+  start kubelet "$NODE/bin/kubelet" --config=/var/lib/kubernetes/kubelet.yaml --kubeconfig=/var/lib/kubernetes/kubelet.kubeconfig \
     --hostname-override=node1 --node-ip="$NODE_IP"
-  start kube-proxy "$BIN/kube-proxy" --config=/var/lib/kubernetes/kube-proxy.yaml
+  start kube-proxy "$NODE/bin/kube-proxy" --config=/var/lib/kubernetes/kube-proxy.yaml
 }
 
 start_forward() {
-  launch forward "$BIN/forward" --listen "127.0.0.1:$KG_NODE_PORT" --netns "$NS/net" --to 127.0.0.1:6443
+  launch forward "$NODE/bin/forward" --listen "127.0.0.1:$KG_NODE_PORT" --netns "$NS/net" --to 127.0.0.1:6443
   write_kubeconfig admin "$HOST_SERVER" "$HOST_KUBECONFIG"
   serves forward "the API server to answer at $HOST_SERVER" host_kubectl get --raw /readyz
 }

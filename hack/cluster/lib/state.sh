@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2153  # OWNER is of config.sh
 # Who owns the cluster on this machine, and whether it runs.
 
 # lock keeps two starts or stops of one cluster name apart until this script ends.

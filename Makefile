@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+NODE := hack/cluster/node
+TEST := go run ./hack/test
+
+##@ See it
+
+.PHONY: demo
+demo: ## Hear a birth and a throttled process on this machine (root; no cluster needed)
+	@hack/demo/run.sh
+
+##@ Build
+
+.PHONY: build
+build: ## Compile the programs into build/bin
+	@mkdir -p build/bin
+	CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/...
+
+.PHONY: images
+images: ## Write the container images to build/images/*.tar (no Docker needed)
+	@hack/images/build.sh
+
+.PHONY: generate
+generate: ## Regenerate BPF objects, deep copies and CRDs, and format the BPF sources
+	@hack/tools/generate.sh
+
+.PHONY: clean
+clean: ## Remove build/ (caches and a running node stay)
+	rm -rf build
+
+##@ Check
+
+.PHONY: test
+test: ## Everything that this machine can run, saying what it cannot
+	@$(TEST)
+
+.PHONY: generate-check
+generate-check: ## Fail when a generated file is not what its source gives
+	@$(TEST) generate-check
+
+.PHONY: lint
+lint: ## golangci-lint, gofmt, vet, clang-format, shellcheck
+	@$(TEST) lint
+
+.PHONY: unit
+unit: ## Go tests that need neither root nor a cluster
+	@$(TEST) unit
+
+.PHONY: test-bpf
+test-bpf: ## eBPF programs on this kernel (root)
+	@$(TEST) bpf
+
+.PHONY: test-api
+test-api: ## Resources against a real etcd and API server
+	@$(TEST) api
+
+.PHONY: test-e2e
+test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)
+	@$(TEST) e2e
+
+##@ One-node cluster
+
+.PHONY: node-up
+node-up: ## Start a real one-node cluster on this machine (root)
+	@$(NODE) up
+
+.PHONY: node-down
+node-down: ## End it and remove all it made, also after a crash
+	@$(NODE) down
+
+.PHONY: node-status
+node-status: ## Say whether it runs, component by component
+	@$(NODE) status
+
+.PHONY: node-env
+node-env: ## Print export lines: eval "$$(make -s node-env)"
+	@$(NODE) env
+
+##@ Any cluster
+
+.PHONY: deploy
+deploy: ## Build images, load them where the cluster is ours, apply k8s/, wait
+	@hack/deploy/deploy.sh
+
+.PHONY: undeploy
+undeploy: ## Delete what k8s/ describes, waiting until it is gone
+	@hack/deploy/undeploy.sh
+
+##@ Help
+
+.PHONY: help
+help: ## This text
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-z-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

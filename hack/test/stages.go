@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+)
+
+const node = "hack/cluster/node"
+
+// stage is one heading of the run. ready returns why the stage cannot run here, or
+// nothing; a stage that cannot run is reported, never passed over.
+type stage struct {
+	name, purpose string
+	ready         func(context.Context) string
+	run           func(context.Context) (result, error)
+}
+
+// stages are ordered by how soon they tell something.
+func stages() []stage {
+	return []stage{
+		{"unit", "Go tests that need neither root nor a cluster", always, unit},
+		{"generate-check", "generated files are what their sources give", always, script("hack/tools/generate-check.sh")},
+		{"lint", "linters and formatters", always, script("hack/tools/lint.sh")},
+		{"bpf", "eBPF programs on this kernel", bpfReady, kernel},
+		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
+		{"e2e", "both components on a node", e2eReady, endToEnd},
+	}
+}
+
+func unit(ctx context.Context) (result, error) {
+	packages, err := goList(ctx, "./...")
+	if err != nil {
+		return result{}, err
+	}
+	var plain []string
+	for _, p := range packages {
+		if !strings.Contains(p, "/kernel-gossip/test/") {
+			plain = append(plain, p)
+		}
+	}
+	return goTest(ctx, nil, plain...)
+}
+
+func kernel(ctx context.Context) (result, error) {
+	return stageTest(ctx, "bpf")
+}
+
+func api(ctx context.Context) (result, error) {
+	if err := run(ctx, node, "build"); err != nil {
+		return result{}, fmt.Errorf("build etcd and the API server: %w", err)
+	}
+	bin, err := output(ctx, node, "bin")
+	if err != nil {
+		return result{}, err
+	}
+	return stageTest(ctx, "api", "KG_NODE_BIN="+bin)
+}
+
+// endToEnd uses the cluster of KUBECONFIG if it is set, else the one-node cluster,
+// which it takes down again if it started it.
+func endToEnd(ctx context.Context) (collected result, err error) {
+	env := []string{}
+	if os.Getenv("KUBECONFIG") == "" {
+		if exec.CommandContext(ctx, node, "env").Run() != nil {
+			defer func() {
+				// Also after an interrupt, so without its context.
+				err = errors.Join(err, run(context.WithoutCancel(ctx), node, "down"))
+			}()
+		}
+		if err := run(ctx, node, "up"); err != nil {
+			return result{}, fmt.Errorf("start the one-node cluster: %w", err)
+		}
+		lines, err := output(ctx, "bash", "-c", `eval "$(`+node+` env)" && printf 'KUBECONFIG=%s\nKG_NODE_BIN=%s\nPATH=%s' "$KUBECONFIG" "$KG_NODE_BIN" "$PATH"`)
+		if err != nil {
+			return result{}, err
+		}
+		env = strings.Split(lines, "\n")
+	}
+	if err := run(ctx, "hack/deploy/deploy.sh"); err != nil {
+		return result{}, fmt.Errorf("deploy: %w", err)
+	}
+	return stageTest(ctx, "e2e", env...)
+}
+
+// stageTest runs the tests of one directory below test/, which skip unless they
+// are told that their stage has been prepared.
+func stageTest(ctx context.Context, name string, env ...string) (result, error) {
+	return goTest(ctx, append(env, "KG_TEST_STAGE="+name), "-count=1", "-timeout=20m", "./test/"+name+"/...")
+}
+
+// script is a stage that is one program; it counts as one test.
+func script(path string) func(context.Context) (result, error) {
+	return func(ctx context.Context) (result, error) {
+		if err := run(ctx, path); err != nil {
+			return result{}, fmt.Errorf("%s: %w", path, err)
+		}
+		return result{passed: 1}, nil
+	}
+}
+
+func run(ctx context.Context, name string, args ...string) error {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Stdout, command.Stderr = os.Stdout, os.Stderr
+	return command.Run()
+}
+
+func output(ctx context.Context, name string, args ...string) (string, error) {
+	command := exec.CommandContext(ctx, name, args...)
+	command.Stderr = os.Stderr
+	out, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+func goList(ctx context.Context, pattern string) ([]string, error) {
+	out, err := output(ctx, "go", "list", pattern)
+	return strings.Fields(out), err
+}
