@@ -18,8 +18,9 @@ launch() {
   echo $! >"$PID/$name"
 }
 
-# exists NAME: enough for a component that was started a moment ago.
-exists() { [[ -s $PID/$1 ]] && kill -0 "$(<"$PID/$1")" 2>/dev/null; }
+# exists NAME: enough for a component that was started a moment ago. A dead process
+# keeps its number until its parent looks, and not every machine's init does.
+exists() { [[ -s $PID/$1 ]] && grep -q '^State:[[:space:]][^ZX]' "/proc/$(<"$PID/$1")/status" 2>/dev/null; }
 
 # alive NAME: not fooled by a foreign process with the number of a dead one of ours.
 alive() { exists "$1" && grep -q ":/$KG_NODE_NAME/system/$1\$" "/proc/$(<"$PID/$1")/cgroup"; }
@@ -111,7 +112,7 @@ import_images() {
   local file
   for file in "$@"; do
     [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
-    node_ctr images import --local --digests - <"$file" >"$LOG/import.log" 2>&1 ||
+    node_ctr images import --local - <"$file" >"$LOG/import.log" 2>&1 ||
       { cat "$LOG/import.log" >&2; die "importing $file failed"; }
   done
 }
