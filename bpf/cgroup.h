@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* The life of cgroups, and their CPU bandwidth counters. */
+#ifndef KG_CGROUP_H
+#define KG_CGROUP_H
+
+#include "maps.h"
+
+/* The record that read_cgroup fills; user space reads it after each run. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, u32);
+	__type(value, struct kg_cgroup_record);
+} cgroup_record SEC(".maps");
+
+u32 kg_cpus; /* possible CPUs, set by user space */
+
+#define KG_CPUS_MAX 1024
+
+static __always_inline bool kg_other_hierarchy(struct cgroup *cgrp)
+{
+	return (u32)BPF_CORE_READ(cgrp, root, hierarchy_id) != kg_hierarchy;
+}
+
+static __always_inline int kg_send_cgroup(u16 kind, struct cgroup *cgrp, const char *path)
+{
+	struct kg_cgroup_event *e;
+
+	if (kg_other_hierarchy(cgrp))
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return 0;
+	}
+	kg_fill(&e->h, kind, (struct task_struct *)bpf_get_current_task(), 0, 0);
+	e->h.cgroup = BPF_CORE_READ(cgrp, kn, id);
+	e->pointer = (u64)cgrp;
+	e->path[0] = 0;
+	if (path)
+		bpf_probe_read_kernel_str(e->path, sizeof(e->path), path);
+	/* A new pod's cgroup is what arms the syscall programs: tell at once. */
+	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+/* 4.15+, kernel/cgroup/cgroup.c cgroup_mkdir(); absent on some managed kernels. */
+SEC("tp_btf/cgroup_mkdir")
+int BPF_PROG(cgroup_mkdir, struct cgroup *cgrp, const char *path)
+{
+	return kg_send_cgroup(KG_CGROUP_MKDIR, cgrp, path);
+}
+
+/* 4.15+, kernel/cgroup/cgroup.c css_release_work_fn(). */
+SEC("tp_btf/cgroup_release")
+int BPF_PROG(cgroup_release, struct cgroup *cgrp, const char *path)
+{
+	return kg_send_cgroup(KG_CGROUP_RELEASE, cgrp, NULL);
+}
+
+/*
+ * 4.15+, kernel/cgroup/cgroup.c cgroup_attach_task(). The task argument counts,
+ * not current: with the systemd driver systemd attaches. A child that is born
+ * into its cgroup (CLONE_INTO_CGROUP) passes by here; see process_fork.
+ */
+SEC("tp_btf/cgroup_attach_task")
+int BPF_PROG(cgroup_attach_task, struct cgroup *dst, const char *path, struct task_struct *task)
+{
+	u32 tid = BPF_CORE_READ(task, pid);
+	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_value_event *e;
+
+	if (!m || kg_other_hierarchy(dst))
+		return 0;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return 0;
+	}
+	kg_fill(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor);
+	e->h.cgroup = BPF_CORE_READ(dst, kn, id);
+	e->value = 0;
+	e->cpu_ns = 0;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
+{
+	u64 sibling = bpf_core_field_offset(struct cgroup_subsys_state, sibling);
+	u64 self = bpf_core_field_offset(struct cgroup, self);
+
+	return (struct cgroup *)((u64)entry - sibling - self);
+}
+
+static __always_inline u64 kg_group_usage(struct task_group *group)
+{
+	struct sched_entity **all = BPF_CORE_READ(group, se);
+	struct sched_entity *one;
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < KG_CPUS_MAX; i++) {
+		if (i >= kg_cpus)
+			break;
+		one = NULL;
+		bpf_probe_read_kernel(&one, sizeof(one), &all[i]);
+		sum += BPF_CORE_READ(one, sum_exec_runtime);
+	}
+	return sum;
+}
+
+static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct cgroup *cgrp)
+{
+	u32 cpu = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
+	struct cgroup_subsys_state *css = NULL;
+	struct task_group *group;
+
+	bpf_core_read(&css, sizeof(css), &cgrp->subsys[cpu]);
+	if (!css)
+		return;
+	group = (struct task_group *)((u64)css - bpf_core_field_offset(struct task_group, css));
+	r->has_cpu = 1;
+	r->quota_ns = BPF_CORE_READ(group, cfs_bandwidth.quota);
+	r->period_ns = BPF_CORE_READ(group, cfs_bandwidth.period);
+	r->periods = BPF_CORE_READ(group, cfs_bandwidth.nr_periods);
+	r->throttled = BPF_CORE_READ(group, cfs_bandwidth.nr_throttled);
+	r->throttled_ns = BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
+	r->usage_ns = kg_group_usage(group);
+}
+
+/*
+ * Never attached: user space runs it (BPF_PROG_TEST_RUN, for raw tracepoints
+ * since 5.10) with the address of a cgroup, or 0 for the root of the cpu
+ * controller's hierarchy. The address may be stale: reads of freed memory are
+ * safe, and user space compares the id. The counters are those of cpu.stat
+ * (kernel/sched/core.c cpu_cfs_stat_show), read without flushing rstat.
+ */
+SEC("raw_tracepoint/read_cgroup")
+int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct cgroup *cgrp = (struct cgroup *)ctx->args[0];
+	struct cgroup_subsys_state *parent;
+	struct list_head *head, *next;
+	struct kg_cgroup_record *r;
+	u32 zero = 0;
+
+	r = bpf_map_lookup_elem(&cgroup_record, &zero);
+	if (!r)
+		return 0;
+	__builtin_memset(r, 0, offsetof(struct kg_cgroup_record, name));
+	r->name[0] = 0;
+	if (!cgrp) {
+		cgrp = kg_task_cgroup((struct task_struct *)bpf_get_current_task());
+		cgrp = (struct cgroup *)((u64)BPF_CORE_READ(cgrp, root) +
+					 bpf_core_field_offset(struct cgroup_root, cgrp));
+	}
+	r->pointer = (u64)cgrp;
+	r->id = BPF_CORE_READ(cgrp, kn, id);
+	r->hierarchy = BPF_CORE_READ(cgrp, root, hierarchy_id);
+	bpf_probe_read_kernel_str(r->name, sizeof(r->name), BPF_CORE_READ(cgrp, kn, name));
+
+	parent = BPF_CORE_READ(cgrp, self.parent);
+	head = (struct list_head *)((u64)cgrp + bpf_core_field_offset(struct cgroup, self) +
+				    bpf_core_field_offset(struct cgroup_subsys_state, children));
+	next = BPF_CORE_READ(head, next);
+	if (next != head)
+		r->first_child = (u64)kg_child_cgroup(next);
+	if (parent) {
+		r->parent = (u64)BPF_CORE_READ(parent, cgroup);
+		head = (struct list_head *)((u64)parent +
+					    bpf_core_field_offset(struct cgroup_subsys_state,
+								  children));
+		next = BPF_CORE_READ(cgrp, self.sibling.next);
+		if (next != head)
+			r->next_sibling = (u64)kg_child_cgroup(next);
+	}
+	kg_read_bandwidth(r, cgrp);
+	return 0;
+}
+
+#endif

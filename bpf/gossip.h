@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * What the programs share with each other and with internal/probe: event
+ * layouts, map values, limits. internal/probe/layout_test.go holds the sizes
+ * against Go's.
+ */
+#ifndef KG_GOSSIP_H
+#define KG_GOSSIP_H
+
+#define KG_BASENAME_LEN 32
+#define KG_PATH_LEN 512
+#define KG_FILENAME_LEN 128
+#define KG_ARGS_LEN 1024
+#define KG_NETNS_LEN 128
+#define KG_CNI_ID_LEN 96
+#define KG_CNI_ARGS_LEN 768
+#define KG_SYSCALLS 512
+/* Execs and exits of a workload that are told one by one; all are counted. */
+#define KG_WORKLOAD_EVENTS 64
+
+enum kg_kind {
+	KG_CGROUP_MKDIR = 1,
+	KG_CGROUP_RELEASE,
+	KG_CGROUP_JOIN,
+	KG_SESSION_OPEN,
+	KG_EXEC,
+	KG_EXIT,
+	KG_NAMESPACES,
+	KG_NETNS_BIND,
+	KG_PIVOT_ROOT,
+	KG_LISTEN,
+	KG_ACCEPT,
+	KG_EXEC_FAILED,
+};
+
+enum kg_role {
+	KG_ROLE_SHIM = 1,
+	KG_ROLE_RUNTIME,
+	KG_ROLE_MONITOR,
+	KG_ROLE_CNI,
+};
+
+/* On whose behalf a member of a session works. */
+enum kg_actor {
+	KG_ACTOR_OWN = 0,      /* the session's own role */
+	KG_ACTOR_WORKLOAD = 1, /* past the exec of a container's entrypoint */
+};
+
+enum kg_lost {
+	KG_LOST_EVENTS = 0,   /* ring buffer full */
+	KG_LOST_SESSIONS = 1, /* session table full */
+	KG_LOST_MEMBERS = 2,  /* member table full */
+	KG_LOST_MAX,
+};
+
+struct kg_header {
+	u64 time_ns; /* CLOCK_MONOTONIC */
+	u64 session; /* 0: not of a session */
+	u64 cgroup;  /* of the task concerned, in the hierarchy of the cpu controller */
+	u32 pid;
+	u32 tid;
+	u16 kind;
+	u16 actor;
+	u32 mnt_ns;
+};
+
+struct kg_cgroup_event {
+	struct kg_header h;
+	u64 pointer; /* struct cgroup, as a key for read_cgroup */
+	char path[KG_PATH_LEN];
+};
+
+struct kg_open_event {
+	struct kg_header h;
+	u64 parent; /* session of the process that became this one */
+	u32 role;
+	u32 args_len;
+	char filename[KG_FILENAME_LEN];
+	char args[KG_ARGS_LEN]; /* argv, separated by zeros; for CNI plugins: CNI_ARGS */
+	char cni_command[16];
+	char cni_id[KG_CNI_ID_LEN];
+	char cni_netns[KG_NETNS_LEN];
+};
+
+struct kg_file_event {
+	struct kg_header h;
+	char filename[KG_FILENAME_LEN];
+};
+
+struct kg_value_event {
+	struct kg_header h;
+	s64 value; /* exit code, namespace flags, errno or port */
+	u64 cpu_ns; /* of an exit: CPU time of the session's threads that have exited */
+};
+
+/* A thread of a session. */
+struct kg_member {
+	u64 session;
+	u64 runtime_at_join_ns; /* se.sum_exec_runtime when its actor began to be charged */
+	u32 actor;
+	u32 mnt_ns; /* of the session's first process */
+	u32 pending; /* namespace flags of the system call that is under way */
+	u32 pad;
+};
+
+struct kg_session_key {
+	u64 session;
+	u32 actor;
+	u32 pad;
+};
+
+struct kg_session {
+	u64 syscalls[KG_SYSCALLS];
+	u64 processes;
+	u64 threads;
+	u64 execs;
+	u64 exits;
+	u64 cpu_ns; /* of threads that have exited */
+	u64 mounts;
+	u64 first_mount_ns;
+	u64 last_mount_ns;
+	u64 accepts;
+	u64 listens;
+};
+
+struct kg_cgroup_record {
+	u64 pointer;
+	u64 id;
+	u64 parent;
+	u64 first_child;
+	u64 next_sibling;
+	u64 quota_ns; /* all ones: no limit */
+	u64 period_ns;
+	u64 throttled_ns;
+	u64 usage_ns;
+	u32 periods;
+	u32 throttled;
+	u32 hierarchy;
+	u32 has_cpu;
+	char name[256];
+};
+
+#endif

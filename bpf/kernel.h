@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The parts of kernel types that these programs read. Layout does not matter:
+ * every access is relocated against the running kernel's BTF (CO-RE), so a
+ * struct lists only the fields that are used. A type that changed between
+ * kernels has one flavour per shape, told apart by the suffix after "___".
+ */
+#ifndef KG_KERNEL_H
+#define KG_KERNEL_H
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+
+#define true 1
+#define false 0
+#define NULL ((void *)0)
+
+enum bpf_map_type {
+	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_RINGBUF = 27,
+};
+
+enum {
+	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_RB_NO_WAKEUP = 1,
+	BPF_RB_FORCE_WAKEUP = 2,
+	BPF_F_MMAPABLE = 1024,
+};
+
+/* Needed by the helper declarations, never dereferenced here. */
+struct bpf_raw_tracepoint_args {
+	__u64 args[0];
+};
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+	struct list_head *next;
+};
+
+/* include/linux/kernfs.h; 64-bit ids since 5.5. */
+struct kernfs_node {
+	const char *name;
+	u64 id;
+};
+
+struct cgroup;
+
+/* include/linux/cgroup-defs.h */
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct list_head sibling;
+	struct list_head children;
+	struct cgroup_subsys_state *parent;
+};
+
+struct cgroup_root;
+
+enum cgroup_subsys_id {
+	cpu_cgrp_id = 1, /* relocated: the number depends on the kernel's configuration */
+};
+
+struct cgroup {
+	struct cgroup_subsys_state self;
+	struct kernfs_node *kn;
+	struct cgroup_subsys_state *subsys[16];
+	struct cgroup_root *root;
+};
+
+struct cgroup_root {
+	int hierarchy_id;
+	struct cgroup cgrp;
+};
+
+struct css_set {
+	struct cgroup_subsys_state *subsys[16];
+};
+
+/* kernel/sched/sched.h */
+struct cfs_bandwidth {
+	u64 period; /* ktime_t */
+	u64 quota;  /* RUNTIME_INF (all ones) without a limit */
+	int nr_periods;
+	int nr_throttled;
+	u64 throttled_time;
+};
+
+struct sched_entity {
+	u64 sum_exec_runtime;
+};
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct sched_entity **se;
+	struct cfs_bandwidth cfs_bandwidth;
+};
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct mm_struct {
+	unsigned long arg_start;
+	unsigned long arg_end;
+	unsigned long env_start;
+	unsigned long env_end;
+};
+
+struct task_struct {
+	int pid;
+	int tgid;
+	int exit_code;
+	struct task_struct *real_parent;
+	struct mm_struct *mm;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
+	struct sched_entity se;
+};
+
+struct linux_binprm {
+	const char *filename;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	u16 skc_num;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+/* The registers of a system call, arch/x86 and arch/arm64. */
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long di;
+	unsigned long si;
+	unsigned long orig_ax;
+};
+#elif defined(__TARGET_ARCH_arm64)
+struct pt_regs {
+	u64 regs[31];
+	s32 syscallno;
+};
+#endif
+
+#pragma clang attribute pop
+
+#endif

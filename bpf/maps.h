@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/* Maps and the few helpers that every concern needs. */
+#ifndef KG_MAPS_H
+#define KG_MAPS_H
+
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include "gossip.h"
+
+/*
+ * All events, in one ring, so that user space sees them in about the order in
+ * which they happened.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4 * 1024 * 1024);
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, KG_LOST_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} lost SEC(".maps");
+
+/* Base names of the programs whose exec opens a session, filled by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 64);
+	__type(key, char[KG_BASENAME_LEN]);
+	__type(value, u32);
+} roles SEC(".maps");
+
+/*
+ * Thread id (of the initial PID namespace) → its session. A plain hash and not
+ * task storage, which tracing programs have only since 5.11.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 65536);
+	__type(key, u32);
+	__type(value, struct kg_member);
+} members SEC(".maps");
+
+/*
+ * Counts of a session, one entry for its own role and one for its workload.
+ * User space ends a session by deleting both: a member whose entry is gone
+ * forgets its session at its next event.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 2048);
+	__type(key, struct kg_session_key);
+	__type(value, struct kg_session);
+} sessions SEC(".maps");
+
+/* A zeroed session: too large for the stack. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct kg_session);
+} blank_session SEC(".maps");
+
+/* hierarchy_id of the cpu controller's hierarchy; 0 is the default one (v2). */
+u32 kg_hierarchy;
+
+static __always_inline bool kg_starts_with(const char *s, const char *prefix, int len)
+{
+	int i;
+
+	for (i = 0; i < len; i++)
+		if (s[i] != prefix[i])
+			return false;
+	return true;
+}
+
+#define KG_IS(s, prefix) kg_starts_with(s, prefix, sizeof(prefix) - 1)
+static __always_inline void kg_count_lost(u32 what)
+{
+	u64 *n = bpf_map_lookup_elem(&lost, &what);
+
+	if (n)
+		(*n)++;
+}
+
+static __always_inline struct cgroup *kg_task_cgroup(struct task_struct *task)
+{
+	u32 cpu = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
+	struct css_set *set = BPF_CORE_READ(task, cgroups);
+	struct cgroup_subsys_state *css = NULL;
+
+	bpf_core_read(&css, sizeof(css), &set->subsys[cpu]);
+	return BPF_CORE_READ(css, cgroup);
+}
+
+static __always_inline u32 kg_mnt_ns(struct task_struct *task)
+{
+	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
+}
+
+static __always_inline void kg_fill(struct kg_header *h, u16 kind, struct task_struct *task,
+				    u64 session, u32 actor)
+{
+	struct cgroup *cgrp = kg_task_cgroup(task);
+
+	h->time_ns = bpf_ktime_get_ns();
+	h->session = session;
+	h->cgroup = BPF_CORE_READ(cgrp, kn, id);
+	h->pid = BPF_CORE_READ(task, tgid);
+	h->tid = BPF_CORE_READ(task, pid);
+	h->kind = kind;
+	h->actor = actor;
+	h->mnt_ns = kg_mnt_ns(task);
+}
+
+static __always_inline struct kg_session *kg_session_of(const struct kg_member *m)
+{
+	struct kg_session_key key = {.session = m->session, .actor = m->actor};
+
+	return bpf_map_lookup_elem(&sessions, &key);
+}
+
+static __always_inline struct kg_session *kg_session_make(u64 session, u32 actor)
+{
+	struct kg_session_key key = {.session = session, .actor = actor};
+	u32 zero = 0;
+	struct kg_session *s = bpf_map_lookup_elem(&blank_session, &zero);
+
+	if (!s)
+		return NULL;
+	if (bpf_map_update_elem(&sessions, &key, s, BPF_ANY)) {
+		kg_count_lost(KG_LOST_SESSIONS);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&sessions, &key);
+}
+
+static __always_inline void kg_send_value(u16 kind, struct task_struct *task,
+					  const struct kg_member *m, s64 value, u64 cpu_ns)
+{
+	struct kg_value_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return;
+	}
+	kg_fill(&e->h, kind, task, m->session, m->actor);
+	e->value = value;
+	e->cpu_ns = cpu_ns;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+#endif

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/* All programs of the observer, one object: they share their maps. */
+#include "kernel.h"
+#include "maps.h"
+#include "cgroup.h"
+#include "process.h"
+#include "births.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Events travel as bytes; these keep their layouts in the object's type information. */
+const struct kg_cgroup_event *kg_layout_cgroup_event __attribute__((unused));
+const struct kg_file_event *kg_layout_file_event __attribute__((unused));
+const struct kg_open_event *kg_layout_open_event __attribute__((unused));
+const struct kg_value_event *kg_layout_value_event __attribute__((unused));

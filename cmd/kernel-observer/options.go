@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+type options struct {
+	nodeName     string
+	cluster      string
+	kubeconfig   string
+	output       string
+	listen       string
+	logLevel     string
+	record       string
+	replay       string
+	runtimes     []string
+	birthTimeout time.Duration
+
+	// parsed is true once the command line was understood: later errors are
+	// not about its use.
+	parsed bool
+}
+
+func newCommand(o *options) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "kernel-observer",
+		Short: "Listen to the kernel of this node and write what it says of its pods",
+		Long: "kernel-observer hears the births of pods and the throttling of their containers with eBPF.\n" +
+			"It writes them to the Kubernetes API where there is a cluster, and to standard output.",
+		Args:          cobra.NoArgs,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.check(); err != nil {
+				return err
+			}
+			o.parsed = true
+			return run(cmd.Context(), o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
+	f.StringVar(&o.cluster, "cluster", "auto", "write to the Kubernetes API: auto (where a cluster is configured), on, off")
+	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, or the pod's service account)")
+	f.StringVarP(&o.output, "output", "o", "text", "format on standard output: text, json, yaml, none")
+	f.StringVar(&o.listen, "listen", "", "address for metrics and probes, such as :9464 (default: none)")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringSliceVar(&o.runtimes, "runtime", nil, "further container runtimes that act like runc, by the name of their program")
+	f.DurationVar(&o.birthTimeout, "birth-timeout", 10*time.Minute, "end a birth that does not get Ready after this time")
+	f.StringVar(&o.record, "record", "", "also record all that is heard to this file")
+	f.StringVar(&o.replay, "replay", "", "replay such a recording instead of listening (needs no privileges)")
+	return cmd
+}
+
+func (o *options) check() error {
+	oneOf := func(flag, value string, allowed ...string) error {
+		if !slices.Contains(allowed, value) {
+			return fmt.Errorf("--%s=%s: use one of %q", flag, value, allowed)
+		}
+		return nil
+	}
+	if err := oneOf("cluster", o.cluster, "auto", "on", "off"); err != nil {
+		return err
+	}
+	if err := oneOf("output", o.output, "text", "json", "yaml", "none"); err != nil {
+		return err
+	}
+	if _, err := o.level(); err != nil {
+		return fmt.Errorf("--log-level=%s: use debug, info, warn or error", o.logLevel)
+	}
+	if o.birthTimeout <= 0 {
+		return fmt.Errorf("--birth-timeout=%s: must be positive", o.birthTimeout)
+	}
+	if o.record != "" && o.replay != "" {
+		return fmt.Errorf("--record and --replay exclude each other")
+	}
+	for _, r := range o.runtimes {
+		if r == "" || len(r) > 31 {
+			return fmt.Errorf("--runtime=%q: must have 1 to 31 bytes", r)
+		}
+	}
+	if o.nodeName == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("find the host name (or set --node-name): %w", err)
+		}
+		o.nodeName = name
+	}
+	return nil
+}
+
+func (o *options) level() (slog.Level, error) {
+	var l slog.Level
+	err := l.UnmarshalText([]byte(o.logLevel))
+	return l, err
+}

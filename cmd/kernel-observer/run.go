@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
+	"github.com/kernel-gossip/kernel-gossip/internal/record"
+	"github.com/kernel-gossip/kernel-gossip/internal/sink/text"
+	"github.com/kernel-gossip/kernel-gossip/internal/syscalls"
+)
+
+func run(ctx context.Context, o *options) error {
+	level, err := o.level()
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	sinks, err := outputSinks(o, log)
+	if err != nil {
+		return err
+	}
+	if o.replay != "" {
+		return replay(o, log, sinks)
+	}
+	return listen(ctx, o, log, sinks)
+}
+
+func outputSinks(o *options, log *slog.Logger) ([]observer.Sink, error) {
+	if o.output == "none" {
+		return nil, nil
+	}
+	s, err := text.New(os.Stdout, text.Format(o.output), time.Now, func(err error) {
+		log.Error("output failed", "error", err)
+	})
+	return []observer.Sink{s}, err
+}
+
+func engineConfig(o *options, withoutAPI bool, wall func(uint64) time.Time) (observer.Config, error) {
+	names, err := syscalls.Names()
+	if err != nil {
+		return observer.Config{}, err
+	}
+	c := observer.Config{
+		Birth: birth.Config{
+			NodeName: o.nodeName, WithoutAPI: withoutAPI,
+			Settle: 300 * time.Millisecond, Quiet: 2 * time.Second, Timeout: o.birthTimeout,
+			Wall: wall, SyscallName: names,
+		},
+		CPU:         cpu.DefaultConfig(),
+		DisarmAfter: 5 * time.Second,
+	}
+	c.CPU.NodeName, c.CPU.Wall = o.nodeName, wall
+	return c, nil
+}
+
+// wallClock turns the clock of events into wall time. The offset between the
+// two is taken anew at each use, so that a step of the wall clock shows.
+func wallClock(monotonic uint64) time.Time {
+	return time.Now().Add(time.Duration(int64(monotonic) - int64(probe.Now())))
+}
+
+func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.Sink) error {
+	cluster, err := connect(o, log)
+	if err != nil {
+		return err
+	}
+	kernel, err := probe.Load(probe.Options{Runtimes: o.runtimes})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := kernel.Close(); err != nil {
+			log.Error("cannot unload the BPF programs", "error", err)
+		}
+	}()
+	in := observer.Inputs{Read: kernel.Read, Now: probe.Now}
+	var heard observer.Kernel = kernel
+	if cluster != nil {
+		sinks = append(sinks, cluster.sink)
+		in.Pods, in.Open = cluster.pods, cluster.open
+	}
+	if o.record != "" {
+		r, err := record.Create(o.record)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := r.Close(); err != nil {
+				log.Error("the recording is incomplete", "error", err)
+			}
+		}()
+		heard, in = r.Kernel(kernel), r.Inputs(in)
+	}
+	config, err := engineConfig(o, cluster == nil, wallClock)
+	if err != nil {
+		return err
+	}
+	engine, err := observer.NewEngine(config, heard, log, sinks...)
+	if err != nil {
+		return err
+	}
+	state := &state{cluster: cluster}
+	in.Stats = state.set
+	log.Info("listening", "node", o.nodeName, "cluster", cluster.describe(), "cgroups", engine.Stats().Cgroups)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return observer.Run(ctx, engine, in) })
+	if cluster != nil {
+		group.Go(func() error { return cluster.run(ctx, o.nodeName, log) })
+	}
+	if o.listen != "" {
+		group.Go(func() error { return serve(ctx, o.listen, state) })
+	}
+	return group.Wait()
+}
+
+func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
+	r, err := record.Open(o.replay)
+	if err != nil {
+		return err
+	}
+	config, err := engineConfig(o, !r.WithAPI(), r.Wall)
+	if err != nil {
+		return err
+	}
+	engine, err := observer.NewEngine(config, r, log, sinks...)
+	if err != nil {
+		return fmt.Errorf("replay %s: %w", o.replay, err)
+	}
+	return r.Run(engine)
+}

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// eventsMax bounds the events kept for one birth.
+const eventsMax = 4096
+
+// Config of a Book.
+type Config struct {
+	NodeName string
+	// WithoutAPI is set where no API server tells of pods: a birth then ends
+	// when its workload has been quiet.
+	WithoutAPI bool
+	// Settle is how long a birth stays open after its outcome was seen, so that
+	// what is still in the event ring arrives.
+	Settle time.Duration
+	// Quiet is how long nothing must be heard of a birth for it to end without
+	// an API server.
+	Quiet time.Duration
+	// Timeout ends a birth that never gets Ready.
+	Timeout time.Duration
+	// Wall turns the clock of events (monotonic, ns) into wall time.
+	Wall func(monotonic uint64) time.Time
+	// SyscallName names a system call by its number.
+	SyscallName func(nr int) string
+}
+
+// birth is one birth under way.
+type birth struct {
+	uid      string
+	began    uint64 // the pod's cgroup
+	last     uint64 // the latest event
+	events   []attribution.Attributed
+	cut      int
+	sessions map[uint64]bool
+	heard    attribution.Stats // totals when it began
+	lost     uint64            // total when it began
+}
+
+// seen is what is known of a pod from the API server.
+type seen struct {
+	pod Pod
+	// first is when the pod was first told, ready when it was first told Ready,
+	// outcome when it was first told ready, failing, over or deleted.
+	first, ready, outcome uint64
+	// readyClock is what ready was taken by.
+	readyClock v1alpha1.Clock
+}
+
+// lateAfter is the delay over which a delivery says less about the time of
+// Ready than the whole seconds of the condition itself.
+const lateAfter = 3 * time.Second
+
+func (s *seen) setReady(at uint64, wall func(uint64) time.Time) {
+	s.ready, s.readyClock = at, v1alpha1.ClockWatch
+	since := s.pod.ReadySince
+	if late := wall(at).Sub(since); !since.IsZero() && late > lateAfter && uint64(late) < at {
+		s.ready, s.readyClock = at-uint64(late), v1alpha1.ClockAPI
+	}
+}
+
+// Book holds the births that are under way on a node. It is not safe for
+// concurrent use.
+type Book struct {
+	config Config
+	births map[string]*birth
+	pods   map[string]*seen
+}
+
+// NewBook makes an empty book.
+func NewBook(c Config) *Book {
+	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}}
+}
+
+// Open is how many births are under way.
+func (b *Book) Open() int { return len(b.births) }
+
+// Expecting is true while a birth is under way or a pod is known that has not
+// started yet: system calls should be heard.
+func (b *Book) Expecting(now uint64) bool {
+	if len(b.births) > 0 {
+		return true
+	}
+	for _, s := range b.pods {
+		if !s.pod.started() && !s.pod.Deleted && now-s.first < uint64(b.config.Timeout) {
+			return true
+		}
+	}
+	return false
+}
+
+// started is true once any container was made.
+func (p *Pod) started() bool {
+	if p.Phase != "Pending" {
+		return true
+	}
+	for _, c := range p.Containers {
+		if c.ID != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Tell takes the state of a pod, as delivered at the given time.
+func (b *Book) Tell(p Pod, at uint64) {
+	s := b.pods[p.UID]
+	if s == nil {
+		s = &seen{first: at}
+		b.pods[p.UID] = s
+	}
+	s.pod = p
+	if p.Ready && s.ready == 0 {
+		s.setReady(at, b.config.Wall)
+	}
+	_, _, failing := p.failing()
+	if s.outcome == 0 && (p.Ready || failing || p.Deleted || p.Phase == "Succeeded") {
+		s.outcome = at
+	}
+	if p.OptedOut {
+		delete(b.births, p.UID)
+	}
+}
+
+// Gone takes that a pod no longer exists.
+func (b *Book) Gone(uid string, at uint64) {
+	s := b.pods[uid]
+	if s == nil {
+		return
+	}
+	if b.births[uid] == nil {
+		delete(b.pods, uid)
+		return
+	}
+	s.pod.Deleted = true
+	if s.outcome == 0 {
+		s.outcome = at
+	}
+}
+
+// Pod is what the API server last said of a pod.
+func (b *Book) Pod(uid string) (Pod, bool) {
+	if s := b.pods[uid]; s != nil {
+		return s.pod, true
+	}
+	return Pod{}, false
+}
+
+// Totals are the node's running totals, noted when a birth begins and again
+// when it ends.
+type Totals struct {
+	Heard attribution.Stats
+	Lost  uint64
+}
+
+// Hear takes an event. It is false if the event is of no birth under way: a
+// restart, or a pod older than the observer.
+func (b *Book) Hear(a attribution.Attributed, now Totals) bool {
+	uid := a.Who.PodUID
+	current := b.births[uid]
+	if current == nil {
+		if a.Kind != event.CgroupMkdir || a.Who.ContainerID != "" {
+			return false
+		}
+		if s := b.pods[uid]; s != nil && s.pod.OptedOut {
+			return false
+		}
+		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, heard: now.Heard, lost: now.Lost}
+		b.births[uid] = current
+	}
+	if a.Session != 0 {
+		current.sessions[a.Session] = true
+	}
+	current.last = max(current.last, a.Time)
+	if len(current.events) >= eventsMax {
+		current.cut++
+		return true
+	}
+	current.events = append(current.events, a)
+	return true
+}
+
+// Due are the births that have come to their end, by pod UID.
+func (b *Book) Due(now uint64) []string {
+	var due []string
+	for uid, current := range b.births {
+		if b.isDue(current, b.pods[uid], now) {
+			due = append(due, uid)
+		}
+	}
+	return due
+}
+
+func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
+	if s != nil && s.outcome != 0 {
+		return now >= s.outcome+uint64(b.config.Settle)
+	}
+	if now-current.began > uint64(b.config.Timeout) {
+		return true
+	}
+	return b.config.WithoutAPI && current.hasWorkload() && now-current.last > uint64(b.config.Quiet)
+}
+
+func (c *birth) hasWorkload() bool {
+	for _, e := range c.events {
+		if e.Kind == event.Exec && e.Workload && !e.Who.Sandbox {
+			return true
+		}
+	}
+	return false
+}
+
+// Sessions of a birth, whose counters Close wants.
+func (b *Book) Sessions(uid string) []uint64 {
+	var ids []uint64
+	if current := b.births[uid]; current != nil {
+		for id := range current.sessions {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Closing is what Close needs to know beside the events.
+type Closing struct {
+	// Now is when the counters were read.
+	Now    uint64
+	Counts map[uint64]event.SessionCounts
+	Totals Totals
+	// ArmedAt is since when system calls are heard; 0 if they are not.
+	ArmedAt uint64
+	// Name is what the CNI plugins were told that the pod is called.
+	Name attribution.PodName
+}
+
+// Close ends a birth and returns its certificate, without status. A pod that
+// has neither a name from the API server nor from CNI gets none: a certificate
+// must say whose it is.
+func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool) {
+	current := b.births[uid]
+	if current == nil {
+		return nil, false
+	}
+	delete(b.births, uid)
+	s := b.pods[uid]
+	if s == nil {
+		s = &seen{pod: Pod{UID: uid, Namespace: c.Name.Namespace, Name: c.Name.Name}}
+	}
+	if s.pod.Deleted {
+		delete(b.pods, uid)
+	}
+	if s.pod.Name == "" {
+		return nil, false
+	}
+	w := writer{config: b.config, birth: current, seen: s, closing: c}
+	return w.write(), true
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const messageMax = 512
+
+// failure says at which step the birth died: as the API server names it, or by
+// the last step that was under way.
+func (w *writer) failure() *v1alpha1.BirthFailure {
+	pod := w.seen.pod
+	c, stepName, ok := pod.failing()
+	if !ok {
+		return w.unfinished()
+	}
+	f := &v1alpha1.BirthFailure{Step: stepName, Actor: v1alpha1.ActorKubelet, Container: c.Name, Message: cut(c.Message, messageMax)}
+	switch stepName {
+	case "Entrypoint":
+		f.Actor = v1alpha1.ActorWorkload
+	case "ContainerStart", "ContainerCreate", "ImagePull":
+		f.Actor = v1alpha1.ActorRuntime
+	}
+	if c.Ended != nil {
+		if f.Message == "" {
+			f.Message = cut(c.Ended.Message, messageMax)
+		}
+		if c.Ended.Signal == 0 {
+			f.ExitCode = &c.Ended.ExitCode
+		}
+	}
+	w.addErrno(f, c.ID)
+	w.addSignal(f, c.ID)
+	return f
+}
+
+// addErrno adds the errno with which the kernel refused the entrypoint.
+func (w *writer) addErrno(f *v1alpha1.BirthFailure, id string) {
+	for _, e := range w.birth.events {
+		if e.Kind == event.ExecFailed && !e.Workload && e.Who.ContainerID == id && id != "" {
+			f.Errno = unix.ErrnoName(unix.Errno(e.Value))
+			f.Step, f.Actor = "Entrypoint", v1alpha1.ActorRuntime
+		}
+	}
+}
+
+// addSignal adds the signal that killed the entrypoint's process.
+func (w *writer) addSignal(f *v1alpha1.BirthFailure, id string) {
+	for _, s := range w.steps {
+		if s.who.ContainerID != id || id == "" || s.entrypointPID == 0 {
+			continue
+		}
+		for _, e := range w.birth.events {
+			if e.Kind == event.Exit && e.PID == s.entrypointPID && unix.WaitStatus(e.Value).Signaled() {
+				f.Signal = unix.SignalName(unix.WaitStatus(e.Value).Signal())
+				f.ExitCode = nil
+			}
+		}
+	}
+}
+
+// unfinished is the failure of a birth that was broken off: the pod was
+// deleted, or the time was up.
+func (w *writer) unfinished() *v1alpha1.BirthFailure {
+	f := &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorKubelet}
+	for _, s := range w.steps {
+		switch {
+		case s.role == event.RoleCNI:
+			f.Step, f.Actor, f.Container = "Network", v1alpha1.ActorCNI, ""
+		case s.role == event.RoleRuntime:
+			f.Step, f.Actor, f.Container = "ContainerCreate", v1alpha1.ActorRuntime, w.container(s.who)
+			if s.entrypoint != 0 {
+				f.Step, f.Actor = "Readiness", v1alpha1.ActorKubelet
+			}
+		}
+	}
+	f.Message = "the pod was not Ready in time"
+	if w.seen.pod.Deleted {
+		f.Message = "the pod was deleted before it was Ready"
+	}
+	return f
+}
+
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && s[n]&0xC0 == 0x80 { // not inside a character
+		n--
+	}
+	return s[:n]
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const containersMax = 16
+
+func (w *writer) writeMilestones() {
+	m := &w.spec.Milestones
+	if w.seen.first != 0 {
+		m.Scheduled = w.at(w.seen.first, v1alpha1.ClockWatch)
+	}
+	m.SandboxCgroupCreated = w.at(w.birth.began, v1alpha1.ClockKernel)
+	m.NetworkReady = w.networkReady()
+	if w.seen.ready != 0 {
+		m.Ready = w.at(w.seen.ready, w.seen.readyClock)
+	}
+	byName := map[string]*v1alpha1.ContainerMilestones{}
+	var order []string
+	for _, e := range w.birth.events {
+		name := w.container(e.Who)
+		if name == "" {
+			continue
+		}
+		if e.Who.Sandbox {
+			if e.Kind == event.Exec && e.Workload && m.SandboxStarted == nil {
+				m.SandboxStarted = w.at(e.Time, v1alpha1.ClockKernel)
+			}
+			continue
+		}
+		c := byName[name]
+		if c == nil {
+			c = &v1alpha1.ContainerMilestones{Name: name}
+			byName[name] = c
+			order = append(order, name)
+		}
+		w.noteMilestone(c, e.Event)
+	}
+	for _, name := range order {
+		if len(m.Containers) == containersMax {
+			w.miss("more than %d containers: the milestones of the others are left out", containersMax)
+			return
+		}
+		m.Containers = append(m.Containers, *byName[name])
+	}
+}
+
+func (w *writer) noteMilestone(c *v1alpha1.ContainerMilestones, e event.Event) {
+	note := func(m **v1alpha1.Milestone) {
+		if *m == nil {
+			*m = w.at(e.Time, v1alpha1.ClockKernel)
+		}
+	}
+	switch {
+	case e.Kind == event.CgroupMkdir:
+		note(&c.Created)
+	case e.Kind == event.Exec && e.Workload:
+		note(&c.EntrypointExec)
+	case e.Kind == event.Listen && e.Workload:
+		note(&c.FirstListen)
+	case e.Kind == event.Accept && e.Workload:
+		note(&c.FirstAccept)
+	}
+}
+
+func (w *writer) networkReady() *v1alpha1.Milestone {
+	var last uint64
+	for _, s := range w.steps {
+		if s.role != event.RoleCNI {
+			continue
+		}
+		if s.exited == 0 {
+			return nil
+		}
+		last = max(last, s.exited)
+	}
+	if last == 0 {
+		return nil
+	}
+	return w.at(last, v1alpha1.ClockKernel)
+}

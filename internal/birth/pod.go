@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package birth turns what was heard of a pod's start into its certificate. It
+// is pure: events and pod states go in with their times, certificates come out.
+package birth
+
+import (
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// Pod is what the API server says of a pod.
+type Pod struct {
+	UID, Namespace, Name string
+	Workload             *v1alpha1.WorkloadReference
+	// Ready is the pod's Ready condition, ReadySince its last transition in
+	// whole seconds (zero if unknown).
+	Ready      bool
+	ReadySince time.Time
+	// Phase is status.phase.
+	Phase string
+	// Deleted is true once deletion was asked for or has happened.
+	Deleted bool
+	// OptedOut is true where an annotation forbids observation.
+	OptedOut bool
+	// Containers of the pod, init containers first; ephemeral ones are left out.
+	Containers []Container
+}
+
+// Container is what the API server says of a container.
+type Container struct {
+	Name string
+	// ID as the runtime has it, without the scheme; empty until it is made.
+	ID string
+	// Runtime is the scheme of the id, such as containerd.
+	Runtime string
+	// WaitingReason and Message say why it does not run.
+	WaitingReason, Message string
+	// Running is true once it was started and has not ended.
+	Running bool
+	// Ended is set once it has ended.
+	Ended *Ended
+	// Restarts counts earlier ends.
+	Restarts int32
+}
+
+// Ended is how a container ended.
+type Ended struct {
+	ExitCode int32
+	Signal   int32
+	Reason   string
+	Message  string
+}
+
+// Reasons for waiting out of which a pod does not come by itself.
+var failingReasons = map[string]string{
+	"CrashLoopBackOff":           "Entrypoint",
+	"RunContainerError":          "ContainerStart",
+	"StartError":                 "ContainerStart",
+	"CreateContainerError":       "ContainerCreate",
+	"CreateContainerConfigError": "ContainerConfig",
+	"ErrImagePull":               "ImagePull",
+	"ImagePullBackOff":           "ImagePull",
+	"ErrImageNeverPull":          "ImagePull",
+	"InvalidImageName":           "ImagePull",
+}
+
+// failing finds the container that keeps the pod from being born.
+func (p *Pod) failing() (c Container, step string, ok bool) {
+	for _, c := range p.Containers {
+		if step, ok := failingReasons[c.WaitingReason]; ok {
+			return c, step, true
+		}
+	}
+	if p.Phase == "Failed" {
+		for _, c := range p.Containers {
+			if c.Ended != nil && (c.Ended.ExitCode != 0 || c.Ended.Signal != 0) {
+				return c, "Entrypoint", true
+			}
+		}
+		return Container{}, "Pod", true
+	}
+	return Container{}, "", false
+}
+
+// ContainerName is the name of the container with that id, or empty.
+func (p *Pod) ContainerName(id string) string {
+	for _, c := range p.Containers {
+		if c.ID == id && id != "" {
+			return c.Name
+		}
+	}
+	return ""
+}

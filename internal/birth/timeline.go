@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const (
+	timelineMax = 64
+	detailMax   = 160
+)
+
+func (w *writer) tell(t uint64, actor v1alpha1.Actor, container, action, detail string) {
+	w.timeline = append(w.timeline, v1alpha1.TimelineEntry{
+		OffsetMicroseconds: w.offset(t), Actor: actor, Container: container,
+		Action: action, Detail: cut(printable(detail), detailMax),
+	})
+}
+
+func (w *writer) writeTimeline() {
+	if w.seen.first != 0 {
+		w.tell(w.seen.first, v1alpha1.ActorScheduler, "", "Scheduled", "to "+w.config.NodeName)
+	}
+	for _, e := range w.birth.events {
+		w.tellEvent(e)
+	}
+	w.tellMounts()
+	if w.seen.ready != 0 {
+		w.tell(w.seen.ready, v1alpha1.ActorKubelet, "", "Ready", "")
+	}
+	slices.SortStableFunc(w.timeline, func(a, b v1alpha1.TimelineEntry) int {
+		return cmp.Compare(a.OffsetMicroseconds, b.OffsetMicroseconds)
+	})
+	w.trimTimeline()
+	w.spec.Timeline = w.timeline
+}
+
+func (w *writer) tellEvent(e attribution.Attributed) {
+	container := w.container(e.Who)
+	switch e.Kind {
+	case event.CgroupMkdir:
+		if e.Who.ContainerID == "" {
+			w.tell(e.Time, v1alpha1.ActorKubelet, "", "CgroupCreated", path.Base(e.Path))
+			return
+		}
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "CgroupCreated", "")
+	case event.NetnsBind:
+		w.tell(e.Time, v1alpha1.ActorRuntime, "", "NetworkNamespaceCreated", path.Base(e.File))
+	case event.SessionOpen:
+		w.tellOpen(e, container)
+	case event.CgroupJoin:
+		if !e.Workload {
+			w.tell(e.Time, v1alpha1.ActorRuntime, container, "CgroupJoined", "")
+		}
+	case event.Namespaces:
+		w.tell(e.Time, w.actor(e), container, "NamespacesCreated", strings.Join(namespaceNames(e.Value), " "))
+	case event.PivotRoot:
+		w.tell(e.Time, w.actor(e), container, "RootChanged", "")
+	case event.Exec:
+		w.tellExec(e, container)
+	case event.ExecFailed:
+		if !e.Workload {
+			w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", unix.ErrnoName(unix.Errno(e.Value)))
+		}
+	case event.Listen:
+		w.tell(e.Time, w.actor(e), container, "Listen", fmt.Sprintf("tcp port %d", e.Value))
+	case event.Accept:
+		w.tell(e.Time, w.actor(e), container, "FirstAccept", "")
+	case event.Exit:
+		w.tellExit(e, container)
+	}
+}
+
+func (w *writer) actor(e attribution.Attributed) v1alpha1.Actor {
+	switch {
+	case e.Workload:
+		return v1alpha1.ActorWorkload
+	case e.Who.Role == event.RoleCNI:
+		return v1alpha1.ActorCNI
+	}
+	return v1alpha1.ActorRuntime
+}
+
+func (w *writer) tellOpen(e attribution.Attributed, container string) {
+	name := path.Base(e.File)
+	switch e.Who.Role {
+	case event.RoleCNI:
+		w.tell(e.Time, v1alpha1.ActorCNI, "", "PluginStarted", name)
+	case event.RoleShim:
+		w.tell(e.Time, v1alpha1.ActorRuntime, "", "ShimStarted", name)
+	case event.RoleMonitor:
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "MonitorStarted", name)
+	default:
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "RuntimeStarted", name+" "+e.Who.Op)
+	}
+}
+
+func (w *writer) tellExec(e attribution.Attributed, container string) {
+	if s := w.step(e.Session); e.Workload && s != nil && s.entrypoint == e.Time {
+		w.tell(e.Time, v1alpha1.ActorWorkload, container, "EntrypointExec", e.File)
+		return
+	}
+	w.tell(e.Time, w.actor(e), container, "Exec", e.File)
+}
+
+func (w *writer) tellExit(e attribution.Attributed, container string) {
+	s := w.step(e.Session)
+	if s == nil {
+		return
+	}
+	switch {
+	case e.PID == s.pid && s.role == event.RoleCNI && !e.Workload:
+		w.tell(e.Time, v1alpha1.ActorCNI, "", "PluginExited", s.file+": "+exitText(e.Value))
+	case e.PID == s.pid && !e.Workload && e.Value != 0:
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "RuntimeExited", s.file+" "+s.who.Op+": "+exitText(e.Value))
+	case e.Workload && e.PID == s.entrypointPID:
+		w.tell(e.Time, v1alpha1.ActorWorkload, container, "EntrypointExited", exitText(e.Value))
+	}
+}
+
+func (w *writer) step(session uint64) *step {
+	for _, s := range w.steps {
+		if s.id == session {
+			return s
+		}
+	}
+	return nil
+}
+
+// tellMounts tells the mounts of a step as one entry, at the first of them.
+func (w *writer) tellMounts() {
+	for _, s := range w.steps {
+		c := s.counts.Own
+		if c.Mounts > 0 {
+			w.tell(c.FirstMount, w.stepActor(s), w.container(s.who), "Mounts",
+				fmt.Sprintf("%d in %s", c.Mounts, Duration(int64((c.LastMount-c.FirstMount)/1000))))
+		}
+	}
+}
+
+// trimTimeline keeps to the bound by leaving out what matters least.
+func (w *writer) trimTimeline() {
+	for _, action := range []string{"Exec", "CgroupJoined", "NamespacesCreated", "EntrypointExited"} {
+		if len(w.timeline) <= timelineMax {
+			return
+		}
+		w.timeline = slices.DeleteFunc(w.timeline, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
+	}
+	if extra := len(w.timeline) - timelineMax; extra > 0 {
+		w.timeline = w.timeline[:timelineMax]
+		w.miss("the timeline is cut: %d later entries are left out", extra)
+	}
+}
+
+func exitText(status int64) string {
+	ws := unix.WaitStatus(status)
+	if ws.Signaled() {
+		return "killed by " + unix.SignalName(ws.Signal())
+	}
+	return fmt.Sprintf("exit code %d", ws.ExitStatus())
+}
+
+// Types of namespaces by their clone flag, in the order of NamespacesCreated.
+var namespaceFlags = []struct {
+	flag int64
+	name string
+	at   func(*v1alpha1.NamespacesCreated) *int64
+}{
+	{unix.CLONE_NEWNS, "mount", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Mount }},
+	{unix.CLONE_NEWPID, "pid", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.PID }},
+	{unix.CLONE_NEWNET, "network", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Network }},
+	{unix.CLONE_NEWUTS, "uts", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.UTS }},
+	{unix.CLONE_NEWIPC, "ipc", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.IPC }},
+	{unix.CLONE_NEWCGROUP, "cgroup", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Cgroup }},
+	{unix.CLONE_NEWUSER, "user", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.User }},
+	{unix.CLONE_NEWTIME, "time", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Time }},
+}
+
+func namespaceNames(flags int64) []string {
+	var names []string
+	for _, f := range namespaceFlags {
+		if flags&f.flag != 0 {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// printable replaces what would break a terminal: names come from users.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '?'
+		}
+		return r
+	}, s)
+}

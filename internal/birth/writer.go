@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// writer writes one certificate.
+type writer struct {
+	config  Config
+	birth   *birth
+	seen    *seen
+	closing Closing
+
+	origin   uint64
+	spec     *v1alpha1.PodBirthCertificateSpec
+	steps    []*step
+	missing  []string
+	timeline []v1alpha1.TimelineEntry
+}
+
+func (w *writer) write() *v1alpha1.PodBirthCertificate {
+	pod := w.seen.pod
+	slices.SortStableFunc(w.birth.events, func(a, b attribution.Attributed) int { return cmp.Compare(a.Time, b.Time) })
+	w.setOrigin()
+	w.spec.PodRef = v1alpha1.PodReference{Name: pod.Name, UID: pod.UID}
+	w.spec.WorkloadRef = pod.Workload
+	w.spec.NodeName = w.config.NodeName
+	w.steps = w.takeSteps()
+	w.spec.Runtime = w.runtime()
+	w.writeMilestones()
+	w.writeOutcome()
+	w.writeTimeline()
+	w.writePhases()
+	w.writeStats()
+	w.writeCoverage()
+	bound(w.spec)
+	return &v1alpha1.PodBirthCertificate{
+		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "PodBirthCertificate"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: pod.Namespace,
+			Name:      Name(pod.Name, pod.UID),
+			Labels:    labels(pod.UID, w.config.NodeName),
+		},
+		Spec: *w.spec,
+	}
+}
+
+// Name of a pod's certificate: the pod's name, cut where it must be, and the
+// first eight characters of its UID.
+func Name(pod, uid string) string {
+	const nameMax = 253
+	short := uid[:min(8, len(uid))]
+	if keep := nameMax - 1 - len(short); len(pod) > keep {
+		pod = strings.TrimRight(pod[:keep], "-.")
+	}
+	return pod + "-" + short
+}
+
+func labels(uid, node string) map[string]string {
+	l := map[string]string{v1alpha1.LabelPodUID: uid}
+	if node != "" && len(node) <= 63 {
+		l[v1alpha1.LabelNode] = node
+	}
+	return l
+}
+
+// setOrigin puts the origin at the earliest sign: the watch's delivery of the
+// binding or the pod's cgroup.
+func (w *writer) setOrigin() {
+	w.origin = w.birth.events[0].Time
+	clock := v1alpha1.ClockKernel
+	if first := w.seen.first; first != 0 && first < w.origin {
+		w.origin, clock = first, v1alpha1.ClockWatch
+	}
+	w.spec = &v1alpha1.PodBirthCertificateSpec{
+		Origin: v1alpha1.Origin{Time: metav1.NewMicroTime(w.config.Wall(w.origin)), Clock: clock},
+	}
+}
+
+// offset of a time since the origin, in microseconds.
+func (w *writer) offset(t uint64) int64 {
+	if t < w.origin {
+		return 0
+	}
+	return int64((t - w.origin) / 1000)
+}
+
+func (w *writer) at(t uint64, clock v1alpha1.Clock) *v1alpha1.Milestone {
+	return &v1alpha1.Milestone{OffsetMicroseconds: w.offset(t), Clock: clock}
+}
+
+// container is the name under which an event's container appears: its name in
+// the pod, the sandbox's, or, where the API server did not tell, the short form
+// of its id.
+func (w *writer) container(who attribution.Identity) string {
+	if who.ContainerID == "" {
+		return ""
+	}
+	if who.Sandbox {
+		return v1alpha1.SandboxContainer
+	}
+	if name := w.seen.pod.ContainerName(who.ContainerID); name != "" {
+		return name
+	}
+	if !w.config.WithoutAPI && !w.runsWorkload(who.ContainerID) {
+		return ""
+	}
+	return who.ContainerID[:min(12, len(who.ContainerID))]
+}
+
+func (w *writer) runsWorkload(id string) bool {
+	for _, e := range w.birth.events {
+		if e.Who.ContainerID == id && e.Kind == event.Exec && e.Workload {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *writer) runtime() string {
+	for _, c := range w.seen.pod.Containers {
+		if c.Runtime != "" {
+			return c.Runtime
+		}
+	}
+	for _, s := range w.steps {
+		switch s.role {
+		case event.RoleShim:
+			return "containerd"
+		case event.RoleMonitor:
+			return "cri-o"
+		}
+	}
+	return ""
+}
+
+// writeOutcome says how the birth ended and how long it took.
+func (w *writer) writeOutcome() {
+	end := w.lastMilestone()
+	pod := w.seen.pod
+	_, _, failing := pod.failing()
+	switch {
+	case w.seen.ready != 0:
+		w.spec.Outcome = v1alpha1.OutcomeReady
+		end = w.seen.ready
+	case failing || !w.workloadsRan():
+		w.spec.Outcome = v1alpha1.OutcomeFailed
+		w.spec.Failure = w.failure()
+	default:
+		w.spec.Outcome = v1alpha1.OutcomeRunning
+	}
+	w.spec.KernelStats.DurationMicroseconds = w.offset(end)
+	w.spec.Duration = Duration(w.spec.KernelStats.DurationMicroseconds)
+}
+
+// workloadsRan is true if every container that the API server names, or at
+// least one where it named none, got to its entrypoint.
+func (w *writer) workloadsRan() bool {
+	ran := map[string]bool{}
+	for _, c := range w.spec.Milestones.Containers {
+		if c.EntrypointExec != nil {
+			ran[c.Name] = true
+		}
+	}
+	for _, c := range w.seen.pod.Containers {
+		if !ran[c.Name] {
+			return false
+		}
+	}
+	return len(ran) > 0
+}
+
+func (w *writer) lastMilestone() uint64 {
+	last := w.origin
+	for _, e := range w.birth.events {
+		switch e.Kind {
+		case event.CgroupMkdir, event.SessionOpen, event.Listen, event.Exec, event.ExecFailed:
+			last = max(last, e.Time)
+		}
+	}
+	return last
+}
+
+// Duration is a duration in microseconds as people read it.
+func Duration(microseconds int64) string {
+	d := time.Duration(microseconds) * time.Microsecond
+	switch {
+	case d < 10*time.Millisecond:
+		return fmt.Sprintf("%.1fms", float64(microseconds)/1e3)
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.2fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cgroup
+
+import (
+	"path"
+	"sort"
+)
+
+// Entry is one cgroup of the dictionary.
+type Entry struct {
+	ID      uint64
+	Path    string
+	Pointer uint64
+	Place   Place
+	// Dead is when the cgroup was released (ns, the clock of events), or 0.
+	Dead uint64
+}
+
+// Dictionary knows the cgroups of one hierarchy by id. Released ones stay for
+// a while, because events that name them may still be on their way. It is not
+// safe for concurrent use.
+type Dictionary struct {
+	byID   map[uint64]*Entry
+	byPath map[string]*Entry
+}
+
+// NewDictionary makes an empty dictionary.
+func NewDictionary() *Dictionary {
+	return &Dictionary{byID: map[uint64]*Entry{}, byPath: map[string]*Entry{}}
+}
+
+// Add enters a cgroup and returns its entry. A path that is made anew belongs
+// to the new id.
+func (d *Dictionary) Add(id uint64, p string, pointer uint64) *Entry {
+	e := &Entry{ID: id, Path: p, Pointer: pointer, Place: ParsePath(p)}
+	d.byID[id] = e
+	d.byPath[p] = e
+	return e
+}
+
+// Release marks a cgroup as gone.
+func (d *Dictionary) Release(id, now uint64) (*Entry, bool) {
+	e, ok := d.byID[id]
+	if ok {
+		e.Dead = now
+		e.Pointer = 0
+	}
+	return e, ok
+}
+
+// Lookup finds a cgroup by id.
+func (d *Dictionary) Lookup(id uint64) (*Entry, bool) {
+	e, ok := d.byID[id]
+	return e, ok
+}
+
+// Ancestors are the living cgroups above a path, nearest first, without the root.
+func (d *Dictionary) Ancestors(p string) []*Entry {
+	var up []*Entry
+	for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
+		if e, ok := d.byPath[dir]; ok && e.Dead == 0 {
+			up = append(up, e)
+		}
+	}
+	return up
+}
+
+// Containers are the living cgroups of containers themselves (not those that a
+// container made below its own), ordered by path.
+func (d *Dictionary) Containers() []*Entry {
+	var all []*Entry
+	for _, e := range d.byID {
+		if e.Dead == 0 && e.Place.IsContainer() && ParsePath(path.Dir(e.Path)).IsPod() {
+			all = append(all, e)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i].Path < all[j].Path })
+	return all
+}
+
+// Sweep drops entries that were released before the given time.
+func (d *Dictionary) Sweep(before uint64) {
+	for id, e := range d.byID {
+		if e.Dead != 0 && e.Dead < before {
+			delete(d.byID, id)
+			if d.byPath[e.Path] == e {
+				delete(d.byPath, e.Path)
+			}
+		}
+	}
+}
+
+// Len is the number of entries, dead ones included.
+func (d *Dictionary) Len() int { return len(d.byID) }

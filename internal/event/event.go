@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package event holds what the kernel said, as plain values. Everything above
+// the reader works on these and can therefore run from a recording.
+package event
+
+// Kind of an event.
+type Kind string
+
+// The kinds, as bpf/gossip.h has them.
+const (
+	CgroupMkdir   Kind = "CgroupMkdir"   // a cgroup was made: Cgroup, Path
+	CgroupRelease Kind = "CgroupRelease" // a cgroup is gone: Cgroup
+	CgroupJoin    Kind = "CgroupJoin"    // a member's process came into Cgroup
+	SessionOpen   Kind = "SessionOpen"   // a shim, runtime, monitor or CNI plugin was executed: Open
+	Exec          Kind = "Exec"          // a member executed File
+	Exit          Kind = "Exit"          // a member's process ended: Value is the wait status, CPU the session's
+	Namespaces    Kind = "Namespaces"    // a member made namespaces: Value has the clone flags
+	NetnsBind     Kind = "NetnsBind"     // somebody mounted a network namespace on File
+	PivotRoot     Kind = "PivotRoot"     // a member changed its root
+	Listen        Kind = "Listen"        // a member's TCP socket listens: Value is the port
+	Accept        Kind = "Accept"        // a session's first accept
+	ExecFailed    Kind = "ExecFailed"    // a member's execve failed: Value is the errno
+)
+
+// Role of a session's first process.
+type Role string
+
+// The roles.
+const (
+	RoleShim    Role = "Shim"
+	RoleRuntime Role = "Runtime"
+	RoleMonitor Role = "Monitor"
+	RoleCNI     Role = "CNI"
+)
+
+// Event is one thing that the kernel said.
+type Event struct {
+	Kind Kind `json:"kind"`
+	// Time is CLOCK_MONOTONIC, in nanoseconds.
+	Time uint64 `json:"time"`
+	// Session is 0 for events that belong to none.
+	Session uint64 `json:"session,omitempty"`
+	// Workload is true past the exec of a container's entrypoint.
+	Workload bool `json:"workload,omitempty"`
+	// Cgroup of the task (or the cgroup concerned), in the cpu controller's hierarchy.
+	Cgroup uint64 `json:"cgroup,omitempty"`
+	PID    uint32 `json:"pid,omitempty"`
+	TID    uint32 `json:"tid,omitempty"`
+	// MountNS is the inode number of the task's mount namespace.
+	MountNS uint32 `json:"mountNS,omitempty"`
+	// Path of a cgroup, from its hierarchy's root.
+	Path string `json:"path,omitempty"`
+	// Pointer identifies the cgroup to the reader of its counters.
+	Pointer uint64 `json:"pointer,omitempty"`
+	File    string `json:"file,omitempty"`
+	Value   int64  `json:"value,omitempty"`
+	// CPU of the session's exited threads, in nanoseconds.
+	CPU  uint64 `json:"cpu,omitempty"`
+	Open *Open  `json:"open,omitempty"`
+}
+
+// Open is how a session began.
+type Open struct {
+	Role   Role   `json:"role"`
+	Parent uint64 `json:"parent,omitempty"`
+	// Args is the argv of a shim, runtime or monitor; it is used to find the
+	// container's id and never stored in a resource.
+	Args []string `json:"args,omitempty"`
+	// CNI is the environment of a CNI plugin.
+	CNI *CNI `json:"cni,omitempty"`
+}
+
+// CNI is what the CNI specification puts into a plugin's environment.
+type CNI struct {
+	Command     string `json:"command"`
+	ContainerID string `json:"containerID"`
+	Netns       string `json:"netns,omitempty"`
+	Args        string `json:"args,omitempty"`
+}
+
+// Counts are a session's counters for one actor, as the kernel holds them.
+type Counts struct {
+	// Syscalls by number; numbers that were never used are absent.
+	Syscalls   map[int]uint64 `json:"syscalls,omitempty"`
+	Processes  uint64         `json:"processes,omitempty"`
+	Threads    uint64         `json:"threads,omitempty"`
+	Execs      uint64         `json:"execs,omitempty"`
+	CPU        uint64         `json:"cpu,omitempty"`
+	Mounts     uint64         `json:"mounts,omitempty"`
+	FirstMount uint64         `json:"firstMount,omitempty"`
+	LastMount  uint64         `json:"lastMount,omitempty"`
+}
+
+// SessionCounts are the counters of a session: of its own role and of the
+// workload that it became.
+type SessionCounts struct {
+	Own      Counts `json:"own"`
+	Workload Counts `json:"workload"`
+}
+
+// Group is a cgroup's CPU bandwidth, read at Time.
+type Group struct {
+	Cgroup uint64 `json:"cgroup"`
+	// Time is CLOCK_MONOTONIC, in nanoseconds.
+	Time uint64 `json:"time"`
+	// Quota and Period in nanoseconds; Quota is 0 without a limit.
+	Quota  uint64 `json:"quota,omitempty"`
+	Period uint64 `json:"period,omitempty"`
+	// Periods, Throttled and ThrottledTime (ns) as in cpu.stat.
+	Periods       uint32 `json:"periods,omitempty"`
+	Throttled     uint32 `json:"throttled,omitempty"`
+	ThrottledTime uint64 `json:"throttledTime,omitempty"`
+	// Usage is the group's CPU time in nanoseconds, by the fair scheduler's account.
+	Usage uint64 `json:"usage"`
+}
+
+// Loss counts what did not reach user space since the programs were loaded.
+type Loss struct {
+	Events   uint64 `json:"events"`
+	Sessions uint64 `json:"sessions"`
+	Members  uint64 `json:"members"`
+}
+
+// Total of all losses.
+func (l Loss) Total() uint64 { return l.Events + l.Sessions + l.Members }

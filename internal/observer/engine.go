@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package observer is the path from the kernel to the sinks: it feeds events to
+// attribution, what is attributed to the births, samples to the throttling
+// detector, and what comes out to the sinks.
+package observer
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// Kernel is what the engine asks of the kernel's side.
+type Kernel interface {
+	Walk(visit func(id, pointer uint64, path string)) error
+	ReadGroup(id, pointer uint64) (event.Group, error)
+	Counts(session uint64) (event.SessionCounts, error)
+	Forget(session uint64) error
+	// Arm hears system calls from the time that it returns (the clock of events, ns).
+	Arm() (uint64, error)
+	Disarm() error
+	Lost() (event.Loss, error)
+}
+
+// Sink takes what was found. It must not block: the engine stands still while
+// it is in a sink.
+type Sink interface {
+	Certificate(*v1alpha1.PodBirthCertificate)
+	Whisper(*v1alpha1.KernelWhisper)
+}
+
+// Config of an Engine.
+type Config struct {
+	Birth birth.Config
+	CPU   cpu.Config
+	// DisarmAfter is how long system calls are still heard after the last birth.
+	DisarmAfter time.Duration
+}
+
+// Stats are an engine's running totals.
+type Stats struct {
+	Births         map[v1alpha1.Outcome]uint64
+	BirthsNameless uint64
+	Whispers       uint64
+	Events         map[event.Kind]uint64
+	Attribution    attribution.Stats
+	Loss           event.Loss
+	BirthsOpen     int
+	EpisodesOpen   int
+	Cgroups        int
+	Armed          bool
+	KernelErrors   uint64
+	Samples        uint64
+}
+
+// Engine is the synchronous heart of the observer. It is not safe for
+// concurrent use: Run serialises what it is told.
+type Engine struct {
+	config     Config
+	kernel     Kernel
+	log        *slog.Logger
+	sinks      []Sink
+	dictionary *cgroup.Dictionary
+	ledger     *attribution.Ledger
+	book       *birth.Book
+	detector   *cpu.Detector
+
+	armedAt  uint64 // 0: not armed
+	idleFrom uint64 // since when no birth is expected
+	loss     event.Loss
+	stats    Stats
+}
+
+// NewEngine makes an engine and enters the cgroups that exist. The kernel's
+// programs must be attached before.
+func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, error) {
+	d := cgroup.NewDictionary()
+	e := &Engine{
+		config: c, kernel: k, log: log, sinks: sinks, dictionary: d,
+		ledger:   attribution.NewLedger(d),
+		book:     birth.NewBook(c.Birth),
+		detector: cpu.NewDetector(c.CPU),
+		stats:    Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
+	}
+	if err := k.Walk(e.ledger.Learn); err != nil {
+		return nil, fmt.Errorf("walk the cgroups: %w", err)
+	}
+	return e, nil
+}
+
+// Resume hands over an episode that an earlier run left open.
+func (e *Engine) Resume(w *v1alpha1.KernelWhisper) { e.detector.Resume(w) }
+
+// Abandon writes the end of the resumed episodes that did not go on.
+func (e *Engine) Abandon() {
+	for _, w := range e.detector.Abandoned() {
+		e.whisper(w)
+	}
+}
+
+// Event takes one event of the kernel at the given time (its clock, ns).
+func (e *Engine) Event(ev event.Event, now uint64) {
+	e.stats.Events[ev.Kind]++
+	if ev.Kind == event.CgroupRelease {
+		e.released(ev.Cgroup)
+	}
+	verdict := e.ledger.Hear(ev)
+	for _, a := range verdict.Attributed {
+		if !e.book.Hear(a, e.totals()) && a.Session != 0 {
+			e.forget(a.Session)
+		}
+	}
+	for _, session := range verdict.Forget {
+		e.forget(session)
+	}
+	if ev.Kind == event.CgroupMkdir {
+		e.armForBirths(now)
+	}
+}
+
+// Pod takes the state of a pod.
+func (e *Engine) Pod(p birth.Pod, now uint64) {
+	e.book.Tell(p, now)
+	e.armForBirths(now)
+}
+
+// PodGone takes that a pod no longer exists.
+func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
+
+// Births ends the births that are due and listens no longer than needed.
+func (e *Engine) Births(now uint64) {
+	if loss, err := e.kernel.Lost(); err != nil {
+		e.kernelError("read losses", err)
+	} else {
+		e.loss = loss
+	}
+	for _, uid := range e.book.Due(now) {
+		e.closeBirth(uid, now)
+	}
+	e.armForBirths(now)
+}
+
+// Sweep gives up what was never resolved and forgets what is long gone.
+func (e *Engine) Sweep(now uint64) {
+	for _, session := range e.ledger.Sweep(now) {
+		e.forget(session)
+	}
+}
+
+// Stats returns the running totals.
+func (e *Engine) Stats() Stats {
+	s := e.stats
+	s.Attribution = e.ledger.Stats()
+	s.Loss = e.loss
+	s.BirthsOpen = e.book.Open()
+	s.EpisodesOpen = e.detector.Open()
+	s.Cgroups = e.dictionary.Len()
+	s.Armed = e.armedAt != 0
+	return s.clone()
+}
+
+func (e *Engine) totals() birth.Totals {
+	return birth.Totals{Heard: e.ledger.Stats().Clone(), Lost: e.loss.Total()}
+}
+
+func (e *Engine) closeBirth(uid string, now uint64) {
+	c := birth.Closing{
+		Now: now, Counts: map[uint64]event.SessionCounts{}, Totals: e.totals(),
+		ArmedAt: e.armedAt, Name: e.ledger.Name(uid),
+	}
+	sessions := e.book.Sessions(uid)
+	for _, id := range sessions {
+		counts, err := e.kernel.Counts(id)
+		if err != nil {
+			e.kernelError("read a birth's counts", err)
+		}
+		c.Counts[id] = counts
+		e.forget(id)
+	}
+	certificate, ok := e.book.Close(uid, c)
+	if !ok {
+		e.stats.BirthsNameless++
+		e.log.Warn("a birth has no certificate: neither the API server nor a CNI plugin named its pod", "podUID", uid)
+		return
+	}
+	e.stats.Births[certificate.Spec.Outcome]++
+	for _, s := range e.sinks {
+		s.Certificate(certificate)
+	}
+}
+
+// armForBirths hears system calls while a birth is under way or expected.
+func (e *Engine) armForBirths(now uint64) {
+	if e.book.Expecting(now) {
+		e.idleFrom = 0
+		if e.armedAt == 0 {
+			e.arm()
+		}
+		return
+	}
+	if e.armedAt == 0 {
+		return
+	}
+	if e.idleFrom == 0 {
+		e.idleFrom = now
+	}
+	if now-e.idleFrom >= uint64(e.config.DisarmAfter) {
+		if err := e.kernel.Disarm(); err != nil {
+			e.kernelError("stop hearing system calls", err)
+		}
+		e.armedAt = 0
+	}
+}
+
+func (e *Engine) arm() {
+	at, err := e.kernel.Arm()
+	if err != nil {
+		e.kernelError("hear system calls", err)
+		return
+	}
+	e.armedAt = at
+}
+
+func (e *Engine) forget(session uint64) {
+	e.ledger.Forget(session)
+	if err := e.kernel.Forget(session); err != nil {
+		e.kernelError("forget a session", err)
+	}
+}
+
+func (e *Engine) kernelError(what string, err error) {
+	e.stats.KernelErrors++
+	e.log.Error("cannot "+what, "error", err)
+}
+
+func (e *Engine) whisper(w *v1alpha1.KernelWhisper) {
+	e.stats.Whispers++
+	for _, s := range e.sinks {
+		s.Whisper(w)
+	}
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package observer
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// How often the engine looks after what has no event of its own.
+const (
+	birthInterval      = 100 * time.Millisecond
+	throttlingInterval = time.Second
+	sweepInterval      = 10 * time.Second
+	// abandonAfter is the time that resumed episodes have to go on.
+	abandonAfter = 30 * time.Second
+	// backlog of events between the ring's reader and the engine.
+	backlog = 8192
+)
+
+// PodUpdate is a pod's state, or that it is gone.
+type PodUpdate struct {
+	Pod  birth.Pod
+	Gone bool
+}
+
+// Inputs of Run.
+type Inputs struct {
+	// Read hands events over until its context is done.
+	Read func(context.Context, func(event.Event)) error
+	// Pods may be nil where there is no API server.
+	Pods <-chan PodUpdate
+	// Open are the whispers that an earlier run left open; may be nil.
+	Open <-chan []*v1alpha1.KernelWhisper
+	// Now is the clock of events.
+	Now func() uint64
+	// Stats takes a copy of the totals, about every second.
+	Stats func(Stats)
+}
+
+// Run feeds the engine until ctx is done or the kernel's side fails.
+func Run(ctx context.Context, e *Engine, in Inputs) error {
+	events := make(chan event.Event, backlog)
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		return in.Read(ctx, func(ev event.Event) {
+			select {
+			case events <- ev:
+			case <-ctx.Done():
+			}
+		})
+	})
+	group.Go(func() error {
+		loop(ctx, e, in, events)
+		return nil
+	})
+	return group.Wait()
+}
+
+func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) {
+	births := time.NewTicker(birthInterval)
+	defer births.Stop()
+	throttling := time.NewTicker(throttlingInterval)
+	defer throttling.Stop()
+	sweep := time.NewTicker(sweepInterval)
+	defer sweep.Stop()
+	abandon := make(<-chan time.Time)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case ev := <-events:
+			e.Event(ev, in.Now())
+		case p := <-in.Pods:
+			if p.Gone {
+				e.PodGone(p.Pod.UID, in.Now())
+			} else {
+				e.Pod(p.Pod, in.Now())
+			}
+		case open := <-in.Open:
+			for _, w := range open {
+				e.Resume(w)
+			}
+			abandon = time.After(abandonAfter)
+		case <-abandon:
+			e.Abandon()
+		case <-births.C:
+			e.Births(in.Now())
+		case <-throttling.C:
+			e.Throttling()
+			in.Stats(e.Stats())
+		case <-sweep.C:
+			e.Sweep(in.Now())
+		}
+	}
+}

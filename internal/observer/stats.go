@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package observer
+
+import "maps"
+
+func (s Stats) clone() Stats {
+	s.Births = maps.Clone(s.Births)
+	s.Events = maps.Clone(s.Events)
+	s.Attribution = s.Attribution.Clone()
+	return s
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package observer
+
+import (
+	"path"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// Throttling reads the bandwidth of every limited container, once.
+func (e *Engine) Throttling() {
+	reader := groupReader{kernel: e.kernel, groups: map[uint64]*event.Group{}}
+	for _, c := range e.dictionary.Containers() {
+		if e.ledger.IsSandbox(c.Place.ContainerID) {
+			continue
+		}
+		levels := e.levels(&reader, c)
+		if len(levels) == 0 {
+			// No limit, or no longer: an episode that was going on is over.
+			e.containerGone(c.Place.ContainerID)
+			continue
+		}
+		container, ok := e.identify(c)
+		if !ok {
+			continue
+		}
+		e.stats.Samples++
+		if w, ok := e.detector.Take(cpu.Sample{Container: container, Levels: levels}); ok {
+			e.whisper(w)
+		}
+	}
+}
+
+// levels are the container's own cgroup and those above it that have a limit;
+// none if nothing limits the container.
+func (e *Engine) levels(r *groupReader, c *cgroup.Entry) []cpu.Level {
+	own := r.read(c)
+	if own == nil {
+		return nil
+	}
+	levels := []cpu.Level{{At: v1alpha1.ThrottledAtContainer, Path: c.Path, Group: *own}}
+	limited := own.Quota > 0
+	for _, up := range e.dictionary.Ancestors(c.Path) {
+		g := r.read(up)
+		if g == nil || g.Quota == 0 {
+			continue
+		}
+		at := v1alpha1.ThrottledAtAncestor
+		if up.Place.IsPod() && up.Path == path.Dir(c.Path) {
+			at = v1alpha1.ThrottledAtPod
+		}
+		limited = true
+		levels = append(levels, cpu.Level{At: at, Path: up.Path, Group: *g})
+	}
+	if !limited {
+		return nil
+	}
+	return levels
+}
+
+// identify names a container. It fails for pods that opted out and as long as
+// the name is not known.
+func (e *Engine) identify(c *cgroup.Entry) (cpu.Container, bool) {
+	id := c.Place.ContainerID
+	out := cpu.Container{PodUID: c.Place.PodUID, ID: id}
+	if pod, ok := e.book.Pod(c.Place.PodUID); ok {
+		out.Namespace, out.Pod, out.Name = pod.Namespace, pod.Name, pod.ContainerName(id)
+		return out, !pod.OptedOut && out.Name != ""
+	}
+	if !e.config.Birth.WithoutAPI {
+		return out, false
+	}
+	name := e.ledger.Name(c.Place.PodUID)
+	out.Namespace, out.Pod, out.Name = name.Namespace, name.Name, id[:min(12, len(id))]
+	return out, out.Pod != ""
+}
+
+func (e *Engine) containerGone(id string) {
+	if w, ok := e.detector.Gone(id); ok {
+		e.whisper(w)
+	}
+}
+
+func (e *Engine) released(id uint64) {
+	if entry, ok := e.dictionary.Lookup(id); ok && entry.Place.IsContainer() &&
+		cgroup.ParsePath(path.Dir(entry.Path)).IsPod() {
+		e.containerGone(entry.Place.ContainerID)
+	}
+}
+
+// groupReader reads each cgroup at most once per round.
+type groupReader struct {
+	kernel Kernel
+	groups map[uint64]*event.Group
+}
+
+// read returns nil for a cgroup that cannot be read: it is gone, or going.
+func (r *groupReader) read(c *cgroup.Entry) *event.Group {
+	if g, ok := r.groups[c.ID]; ok {
+		return g
+	}
+	var found *event.Group
+	if g, err := r.kernel.ReadGroup(c.ID, c.Pointer); err == nil {
+		found = &g
+	}
+	r.groups[c.ID] = found
+	return found
+}

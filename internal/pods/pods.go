@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package pods tells the pods of one node as the API server knows them.
+package pods
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+)
+
+// Watch tells every state of every pod that is bound to the node, until ctx is
+// done. It reconnects by itself; while the API server is away nothing is told.
+// synced is closed when the pods that exist have been told.
+func Watch(ctx context.Context, client kubernetes.Interface, node string, out chan<- observer.PodUpdate, synced chan<- struct{}) error {
+	namespaces := informers.NewSharedInformerFactory(client, 0)
+	nsInformer := namespaces.Core().V1().Namespaces()
+	if err := nsInformer.Informer().SetTransform(keepAnnotation); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	podFactory := informers.NewSharedInformerFactoryWithOptions(client, 0,
+		informers.WithTweakListOptions(func(o *metav1.ListOptions) {
+			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", node).String()
+		}))
+	informer := podFactory.Core().V1().Pods().Informer()
+
+	t := &teller{ctx: ctx, out: out, optedOut: func(namespace string) bool {
+		ns, err := nsInformer.Lister().Get(namespace)
+		return err == nil && ns.Annotations[v1alpha1.AnnotationObserve] == "false"
+	}}
+	registration, err := informer.AddEventHandler(t)
+	if err != nil {
+		return fmt.Errorf("watch pods: %w", err)
+	}
+	var wait sync.WaitGroup
+	namespaces.Start(ctx.Done())
+	namespaces.WaitForCacheSync(ctx.Done())
+	wait.Go(func() { informer.RunWithContext(ctx) })
+	if cache.WaitForCacheSync(ctx.Done(), registration.HasSynced) {
+		close(synced)
+	}
+	wait.Wait()
+	namespaces.Shutdown()
+	return nil
+}
+
+// keepAnnotation drops all of a namespace but its name and the opt-out.
+func keepAnnotation(object any) (any, error) {
+	ns, ok := object.(*corev1.Namespace)
+	if !ok {
+		return object, nil
+	}
+	kept := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name, ResourceVersion: ns.ResourceVersion}}
+	if v, ok := ns.Annotations[v1alpha1.AnnotationObserve]; ok {
+		kept.Annotations = map[string]string{v1alpha1.AnnotationObserve: v}
+	}
+	return kept, nil
+}
+
+// teller is the informer's handler.
+type teller struct {
+	ctx      context.Context //nolint:containedctx // the handler interface has no context of its own
+	out      chan<- observer.PodUpdate
+	optedOut func(namespace string) bool
+}
+
+func (t *teller) OnAdd(object any, _ bool) { t.tell(object, false) }
+func (t *teller) OnUpdate(_, object any)   { t.tell(object, false) }
+func (t *teller) OnDelete(object any)      { t.tell(object, true) }
+func (t *teller) send(u observer.PodUpdate) {
+	select {
+	case t.out <- u:
+	case <-t.ctx.Done():
+	}
+}
+
+func (t *teller) tell(object any, gone bool) {
+	if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
+		object = tombstone.Obj
+	}
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	p := Convert(pod)
+	p.OptedOut = p.OptedOut || t.optedOut(pod.Namespace)
+	t.send(observer.PodUpdate{Pod: p, Gone: gone})
+}
+
+// mirrorAnnotation holds the UID under which the kubelet runs a static pod,
+// whose mirror in the API server has a UID of its own.
+const mirrorAnnotation = "kubernetes.io/config.mirror"
+
+// Convert takes what a birth needs out of an API object.
+func Convert(pod *corev1.Pod) birth.Pod {
+	p := birth.Pod{
+		UID: string(pod.UID), Namespace: pod.Namespace, Name: pod.Name,
+		Phase:    string(pod.Status.Phase),
+		Deleted:  pod.DeletionTimestamp != nil,
+		OptedOut: pod.Annotations[v1alpha1.AnnotationObserve] == "false",
+	}
+	if uid := pod.Annotations[mirrorAnnotation]; uid != "" {
+		p.UID = uid
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		p.Workload = &v1alpha1.WorkloadReference{Kind: owner.Kind, Name: owner.Name}
+	}
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
+		}
+	}
+	p.Containers = append(containers(pod.Spec.InitContainers, pod.Status.InitContainerStatuses),
+		containers(pod.Spec.Containers, pod.Status.ContainerStatuses)...)
+	return p
+}
+
+func containers(specs []corev1.Container, statuses []corev1.ContainerStatus) []birth.Container {
+	byName := map[string]corev1.ContainerStatus{}
+	for _, s := range statuses {
+		byName[s.Name] = s
+	}
+	var all []birth.Container
+	for _, spec := range specs {
+		all = append(all, container(spec.Name, byName[spec.Name]))
+	}
+	return all
+}
+
+func container(name string, s corev1.ContainerStatus) birth.Container {
+	c := birth.Container{Name: name, Restarts: s.RestartCount, Running: s.State.Running != nil}
+	if scheme, id, ok := strings.Cut(s.ContainerID, "://"); ok {
+		c.Runtime, c.ID = scheme, id
+	}
+	if w := s.State.Waiting; w != nil {
+		c.WaitingReason, c.Message = w.Reason, w.Message
+	}
+	ended := s.State.Terminated
+	if ended == nil && s.State.Running == nil {
+		ended = s.LastTerminationState.Terminated
+	}
+	if ended != nil {
+		c.Ended = &birth.Ended{ExitCode: ended.ExitCode, Signal: ended.Signal, Reason: ended.Reason, Message: ended.Message}
+	}
+	return c
+}

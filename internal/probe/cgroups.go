@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// ErrGone says that a cgroup no longer exists.
+var ErrGone = errors.New("cgroup is gone")
+
+// Visit is told of one cgroup of the cpu controller's hierarchy: its id, what
+// identifies it to ReadGroup (a kernel address: neither stored nor shown), and
+// its path from the hierarchy's root.
+type Visit = func(id, pointer uint64, path string)
+
+// readCgroup reads the cgroup at a kernel address; 0 is the root.
+func (p *Probe) readCgroup(pointer uint64) (*observerKgCgroupRecord, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.objects.ReadCgroup.Run(&ebpf.RunOptions{Context: []uint64{pointer}}); err != nil {
+		return nil, explain("read a cgroup", err)
+	}
+	memory, err := p.objects.CgroupRecord.Memory()
+	if err != nil {
+		return nil, fmt.Errorf("map the cgroup record: %w", err)
+	}
+	record := &observerKgCgroupRecord{}
+	raw := make([]byte, binary.Size(record))
+	if _, err := memory.ReadAt(raw, 0); err != nil {
+		return nil, fmt.Errorf("read the cgroup record: %w", err)
+	}
+	if err := binary.Read(bytes.NewReader(raw), binary.NativeEndian, record); err != nil {
+		return nil, fmt.Errorf("decode the cgroup record: %w", err)
+	}
+	return record, nil
+}
+
+// Walk tells every cgroup of the cpu controller's hierarchy, parents first. It
+// follows the kernel's own lists, one step per call, and so races with the
+// making and removing of cgroups: an entry that does not fit its parent ends
+// that parent's list. Attach first, then walk: what is made meanwhile is told
+// as an event.
+func (p *Probe) Walk(visit Visit) error {
+	root, err := p.readCgroup(0)
+	if err != nil {
+		return err
+	}
+	return p.walk(root, "/", visit)
+}
+
+func (p *Probe) walk(r *observerKgCgroupRecord, at string, visit Visit) error {
+	visit(r.Id, r.Pointer, at)
+	for next := r.FirstChild; next != 0; {
+		child, err := p.readCgroup(next)
+		if err != nil {
+			return err
+		}
+		if child.Parent != r.Pointer || child.Hierarchy != r.Hierarchy || child.Id == 0 {
+			return nil
+		}
+		if err := p.walk(child, path.Join(at, text(child.Name[:])), visit); err != nil {
+			return err
+		}
+		next = child.NextSibling
+	}
+	return nil
+}
+
+// ReadGroup reads a cgroup's CPU bandwidth and usage. It fails with ErrGone if
+// the cgroup with that id is no longer at the pointer.
+func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
+	now := Now()
+	r, err := p.readCgroup(pointer)
+	if err != nil {
+		return event.Group{}, err
+	}
+	if r.Id != id || r.HasCpu == 0 {
+		return event.Group{}, ErrGone
+	}
+	g := event.Group{
+		Cgroup:        id,
+		Time:          now,
+		Period:        r.PeriodNs,
+		Periods:       r.Periods,
+		Throttled:     r.Throttled,
+		ThrottledTime: r.ThrottledNs,
+		Usage:         r.UsageNs,
+	}
+	if r.QuotaNs != math.MaxUint64 { // RUNTIME_INF, kernel/sched/sched.h
+		g.Quota = r.QuotaNs
+	}
+	return g, nil
+}
+
+// Now is the clock of events: CLOCK_MONOTONIC, in nanoseconds.
+func Now() uint64 {
+	var ts unix.Timespec
+	// The clock exists on every Linux; the call cannot fail.
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
+	return uint64(ts.Nano())
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// Kinds by number, as enum kg_kind in bpf/gossip.h.
+var kinds = [...]event.Kind{
+	1:  event.CgroupMkdir,
+	2:  event.CgroupRelease,
+	3:  event.CgroupJoin,
+	4:  event.SessionOpen,
+	5:  event.Exec,
+	6:  event.Exit,
+	7:  event.Namespaces,
+	8:  event.NetnsBind,
+	9:  event.PivotRoot,
+	10: event.Listen,
+	11: event.Accept,
+	12: event.ExecFailed,
+}
+
+// Roles by number, as enum kg_role in bpf/gossip.h.
+var roleNames = [...]event.Role{
+	1: event.RoleShim,
+	2: event.RoleRuntime,
+	3: event.RoleMonitor,
+	4: event.RoleCNI,
+}
+
+// as views raw bytes as an event's layout; the ring aligns samples to 8 bytes.
+func as[T any](raw []byte) (*T, error) {
+	var t T
+	if len(raw) < int(unsafe.Sizeof(t)) {
+		return nil, fmt.Errorf("decode an event: %d bytes where %d were expected", len(raw), unsafe.Sizeof(t))
+	}
+	return (*T)(unsafe.Pointer(unsafe.SliceData(raw))), nil
+}
+
+func decode(raw []byte) (event.Event, error) {
+	h, err := as[observerKgHeader](raw)
+	if err != nil {
+		return event.Event{}, err
+	}
+	if int(h.Kind) >= len(kinds) || kinds[h.Kind] == "" {
+		return event.Event{}, fmt.Errorf("decode an event: unknown kind %d", h.Kind)
+	}
+	e := event.Event{
+		Kind:     kinds[h.Kind],
+		Time:     h.TimeNs,
+		Session:  h.Session,
+		Workload: h.Actor == actorWorkload,
+		Cgroup:   h.Cgroup,
+		PID:      h.Pid,
+		TID:      h.Tid,
+		MountNS:  h.MntNs,
+	}
+	switch e.Kind {
+	case event.CgroupMkdir, event.CgroupRelease:
+		err = decodeCgroup(&e, raw)
+	case event.SessionOpen:
+		err = decodeOpen(&e, raw)
+	case event.Exec, event.NetnsBind:
+		err = decodeFile(&e, raw)
+	default:
+		err = decodeValue(&e, raw)
+	}
+	return e, err
+}
+
+func decodeCgroup(e *event.Event, raw []byte) error {
+	c, err := as[observerKgCgroupEvent](raw)
+	if err != nil {
+		return err
+	}
+	e.Pointer = c.Pointer
+	e.Path = text(c.Path[:])
+	return nil
+}
+
+func decodeFile(e *event.Event, raw []byte) error {
+	f, err := as[observerKgFileEvent](raw)
+	if err != nil {
+		return err
+	}
+	e.File = text(f.Filename[:])
+	return nil
+}
+
+func decodeValue(e *event.Event, raw []byte) error {
+	v, err := as[observerKgValueEvent](raw)
+	if err != nil {
+		return err
+	}
+	e.Value = v.Value
+	e.CPU = v.CpuNs
+	return nil
+}
+
+func decodeOpen(e *event.Event, raw []byte) error {
+	o, err := as[observerKgOpenEvent](raw)
+	if err != nil {
+		return err
+	}
+	if int(o.Role) >= len(roleNames) {
+		return fmt.Errorf("decode an event: unknown role %d", o.Role)
+	}
+	e.File = text(o.Filename[:])
+	e.Open = &event.Open{Role: roleNames[o.Role], Parent: o.Parent}
+	if e.Open.Role == event.RoleCNI {
+		e.Open.CNI = &event.CNI{
+			Command:     text(o.CniCommand[:]),
+			ContainerID: text(o.CniId[:]),
+			Netns:       text(o.CniNetns[:]),
+			Args:        text(o.Args[:]),
+		}
+		return nil
+	}
+	n := min(int(o.ArgsLen), len(o.Args))
+	e.Open.Args = strings.Split(strings.TrimRight(string(bytesOf(o.Args[:n])), "\x00"), "\x00")
+	return nil
+}
+
+func bytesOf(s []int8) []byte {
+	if len(s) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s))
+}
+
+// text is the string up to the first zero.
+func text(s []int8) string {
+	b := bytesOf(s)
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return strings.ToValidUTF8(string(b), "�")
+}

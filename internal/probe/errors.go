@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+)
+
+// Reasons for which the kernel may refuse to be heard. Load and Arm wrap one of
+// them where they can tell.
+var (
+	// ErrNotPermitted: the process lacks CAP_BPF or CAP_PERFMON, or BPF is locked down.
+	ErrNotPermitted = errors.New("not permitted")
+	// ErrNoBTF: the kernel was built without CONFIG_DEBUG_INFO_BTF.
+	ErrNoBTF = errors.New("no BTF")
+	// ErrKernelTooOld: the kernel lacks the ring buffer (5.8) or a tracepoint.
+	ErrKernelTooOld = errors.New("kernel too old")
+)
+
+const btfFile = "/sys/kernel/btf/vmlinux"
+
+// explain turns an error of the eBPF library into one line that says what to
+// do. The original error, with the verifier's log, stays in the chain.
+func explain(what string, err error) error {
+	switch {
+	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) && !isVerifier(err):
+		return &Error{ErrNotPermitted, what + ": not permitted: run as root or with CAP_BPF and CAP_PERFMON " +
+			"(and check that the kernel is not in lockdown=confidentiality)", err}
+	case missing(btfFile):
+		return &Error{ErrNoBTF, what + ": this kernel has no BTF (" + btfFile + " is missing): " +
+			"use a kernel built with CONFIG_DEBUG_INFO_BTF=y", err}
+	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL):
+		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel: Linux 5.8 or newer is needed (%v)", what, err), err}
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}
+
+func isVerifier(err error) bool {
+	var v *ebpf.VerifierError
+	return errors.As(err, &v)
+}
+
+func missing(file string) bool {
+	_, err := os.Stat(file)
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// Error is a refusal by the kernel: one line for people, a reason for
+// errors.Is, and the cause with all its detail.
+type Error struct {
+	Reason  error
+	Message string
+	Cause   error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap gives both the reason and the cause.
+func (e *Error) Unwrap() []error { return []error{e.Reason, e.Cause} }

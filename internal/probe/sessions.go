@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/cilium/ebpf"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const (
+	actorOwn      = 0
+	actorWorkload = 1
+)
+
+// Counts reads the counters of a session. A session that the kernel does not
+// know has none.
+func (p *Probe) Counts(session uint64) (event.SessionCounts, error) {
+	own, err := p.counts(session, actorOwn)
+	if err != nil {
+		return event.SessionCounts{}, err
+	}
+	workload, err := p.counts(session, actorWorkload)
+	return event.SessionCounts{Own: own, Workload: workload}, err
+}
+
+func (p *Probe) counts(session uint64, actor uint32) (event.Counts, error) {
+	var s observerKgSession
+	err := p.objects.Sessions.Lookup(observerKgSessionKey{Session: session, Actor: actor}, &s)
+	if errors.Is(err, ebpf.ErrKeyNotExist) {
+		return event.Counts{}, nil
+	}
+	if err != nil {
+		return event.Counts{}, fmt.Errorf("read session counts: %w", err)
+	}
+	c := event.Counts{
+		Syscalls:   map[int]uint64{},
+		Processes:  s.Processes,
+		Threads:    s.Threads,
+		Execs:      s.Execs,
+		CPU:        s.CpuNs,
+		Mounts:     s.Mounts,
+		FirstMount: s.FirstMountNs,
+		LastMount:  s.LastMountNs,
+	}
+	for nr, n := range s.Syscalls {
+		if n > 0 {
+			c.Syscalls[nr] = n
+		}
+	}
+	return c, nil
+}
+
+// Forget ends a session: its members are heard no more.
+func (p *Probe) Forget(session uint64) error {
+	for _, actor := range []uint32{actorOwn, actorWorkload} {
+		err := p.objects.Sessions.Delete(observerKgSessionKey{Session: session, Actor: actor})
+		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+			return fmt.Errorf("forget a session: %w", err)
+		}
+	}
+	return nil
+}

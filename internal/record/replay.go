@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package record
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+)
+
+// lineMax bounds one line of a recording.
+const lineMax = 1 << 20
+
+var errGone = errors.New("the recording has no such cgroup")
+
+// Replay is a recording that is played back. It answers as the kernel did.
+type Replay struct {
+	entries []entry
+	at      int // the entry that is being played
+	wall    time.Time
+	began   uint64
+}
+
+// Open reads a recording. A line that cannot be read is named in the error.
+func Open(file string) (*Replay, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("open the recording: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	r, err := Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("recording %s: %w", file, err)
+	}
+	return r, nil
+}
+
+// Read reads a recording from a stream.
+func Read(in io.Reader) (*Replay, error) {
+	r := &Replay{}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, lineMax)
+	for n := 1; lines.Scan(); n++ {
+		var e entry
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return nil, fmt.Errorf("line %d is not of a recording: %w", n, err)
+		}
+		r.entries = append(r.entries, e)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if len(r.entries) == 0 || r.entries[0].Wall == nil {
+		return nil, errors.New("the first line does not begin a recording")
+	}
+	r.wall, r.began = *r.entries[0].Wall, r.entries[0].At
+	return r, nil
+}
+
+// WithAPI tells whether an API server told of pods.
+func (r *Replay) WithAPI() bool { return r.entries[0].WithAPI }
+
+// Wall turns the recording's clock of events into wall time.
+func (r *Replay) Wall(monotonic uint64) time.Time {
+	return r.wall.Add(time.Duration(int64(monotonic) - int64(r.began)))
+}
+
+// Run tells the engine everything in its order, with the time that passes
+// between, until the recording ends.
+func (r *Replay) Run(e *observer.Engine) error {
+	const births = uint64(100 * time.Millisecond)
+	next := r.began
+	for i, told := range r.entries {
+		r.at = i
+		for ; next < told.At; next += births {
+			e.Births(next)
+		}
+		switch {
+		case told.Event != nil:
+			e.Event(*told.Event, told.At)
+		case told.Pod != nil:
+			e.Pod(*told.Pod, told.At)
+		case told.Gone != "":
+			e.PodGone(told.Gone, told.At)
+		case r.beginsRound(i):
+			e.Throttling()
+		}
+	}
+	return nil
+}
+
+// beginsRound is true for the first group of a round of reading.
+func (r *Replay) beginsRound(i int) bool {
+	const apart = uint64(500 * time.Millisecond)
+	if r.entries[i].Group == nil {
+		return false
+	}
+	for j := i - 1; j >= 0 && r.entries[i].At-r.entries[j].At < apart; j-- {
+		if r.entries[j].Group != nil || r.entries[j].Missing != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// Walk tells the cgroups that existed when the recording began.
+func (r *Replay) Walk(visit func(id, pointer uint64, path string)) error {
+	for _, e := range r.entries {
+		if e.Cgroup != nil {
+			visit(e.Cgroup.ID, 0, e.Cgroup.Path)
+		}
+	}
+	return nil
+}
+
+// ReadGroup finds what was read of the cgroup in the round that is being played.
+func (r *Replay) ReadGroup(id, _ uint64) (event.Group, error) {
+	for _, e := range r.entries[r.at:] {
+		if e.Group != nil && e.Group.Cgroup == id {
+			return *e.Group, nil
+		}
+		if e.Missing == id {
+			break
+		}
+	}
+	return event.Group{}, errGone
+}
+
+// Counts finds the session's counters as they were read.
+func (r *Replay) Counts(session uint64) (event.SessionCounts, error) {
+	for _, e := range r.entries {
+		if e.Counts != nil && e.Counts.Session == session {
+			return e.Counts.Counts, nil
+		}
+	}
+	return event.SessionCounts{}, nil
+}
+
+// Arm finds when system calls began to be heard.
+func (r *Replay) Arm() (uint64, error) {
+	last := r.entries[r.at].At
+	for _, e := range r.entries {
+		if e.Armed != 0 {
+			last = e.Armed
+			if e.At >= r.entries[r.at].At {
+				break
+			}
+		}
+	}
+	return last, nil
+}
+
+// Disarm does nothing: what was not heard is not in the recording.
+func (r *Replay) Disarm() error { return nil }
+
+// Forget does nothing, likewise.
+func (r *Replay) Forget(uint64) error { return nil }
+
+// Lost finds what had been lost by now.
+func (r *Replay) Lost() (event.Loss, error) {
+	for i := r.at; i >= 0; i-- {
+		if l := r.entries[i].Loss; l != nil {
+			return *l, nil
+		}
+	}
+	return event.Loss{}, nil
+}

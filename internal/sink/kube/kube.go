@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kube writes certificates and whispers to the API server by
+// server-side apply. Each write is retried until it succeeds or can never
+// succeed; of several writes to one object that wait, the latest counts.
+package kube
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/workqueue"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// FieldManager owns the fields that the observer writes.
+const FieldManager = "kernel-observer"
+
+// Resources of the two kinds.
+const (
+	certificates = "podbirthcertificates"
+	whispers     = "kernelwhispers"
+)
+
+const (
+	waitingMax   = 10_000
+	retryFirst   = 100 * time.Millisecond
+	retryMax     = 30 * time.Second
+	writeTimeout = 10 * time.Second
+	// forbiddenTries is how often a write is tried that the API server forbids:
+	// permissions may come a little later than the observer.
+	forbiddenTries = 10
+)
+
+type key struct{ resource, namespace, name string }
+
+// Stats are a sink's running totals.
+type Stats struct {
+	// Written, Refused (can never succeed), Dropped (too many waiting) and
+	// Retried writes.
+	Written, Refused, Dropped, Retried uint64
+	// Waiting objects.
+	Waiting int
+}
+
+// Sink is a queue of objects and the worker that writes them.
+type Sink struct {
+	client dynamic.Interface
+	log    *slog.Logger
+	queue  workqueue.TypedRateLimitingInterface[key]
+
+	mu      sync.Mutex
+	waiting map[key]runtime.Object
+	stats   Stats
+}
+
+// New makes a sink; Run writes what it is given.
+func New(client dynamic.Interface, log *slog.Logger) *Sink {
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[key](retryFirst, retryMax)
+	return &Sink{
+		client: client, log: log,
+		queue:   workqueue.NewTypedRateLimitingQueue(limiter),
+		waiting: map[key]runtime.Object{},
+	}
+}
+
+// Certificate queues a certificate.
+func (s *Sink) Certificate(c *v1alpha1.PodBirthCertificate) {
+	s.put(key{certificates, c.Namespace, c.Name}, c)
+}
+
+// Whisper queues a whisper.
+func (s *Sink) Whisper(w *v1alpha1.KernelWhisper) {
+	s.put(key{whispers, w.Namespace, w.Name}, w)
+}
+
+// Stats returns the running totals.
+func (s *Sink) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.stats
+	out.Waiting = len(s.waiting)
+	return out
+}
+
+func (s *Sink) put(k key, object runtime.Object) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, again := s.waiting[k]; !again && len(s.waiting) >= waitingMax {
+		s.stats.Dropped++
+		s.log.Error("too many objects wait for the API server: dropped one", "resource", k.resource, "namespace", k.namespace, "name", k.name)
+		return
+	}
+	s.waiting[k] = object
+	s.queue.Add(k)
+}
+
+// Run writes until ctx is done, and then what is still waiting, for at most
+// the time of one write.
+func (s *Sink) Run(ctx context.Context) {
+	stop := context.AfterFunc(ctx, s.queue.ShutDown)
+	defer stop()
+	for {
+		k, down := s.queue.Get()
+		if down {
+			return
+		}
+		s.writeNext(context.WithoutCancel(ctx), k)
+		s.queue.Done(k)
+	}
+}
+
+func (s *Sink) writeNext(ctx context.Context, k key) {
+	s.mu.Lock()
+	object := s.waiting[k]
+	s.mu.Unlock()
+	if object == nil {
+		return
+	}
+	err := s.apply(ctx, k, object)
+	switch {
+	case err == nil:
+		s.settle(k, object, &s.stats.Written)
+	case hopeless(err) || apierrors.IsForbidden(err) && s.queue.NumRequeues(k) >= forbiddenTries:
+		s.settle(k, object, &s.stats.Refused)
+		s.log.Error("the API server refused an object", "resource", k.resource, "namespace", k.namespace, "name", k.name, "error", err)
+	default:
+		s.retry(k, err)
+	}
+}
+
+func (s *Sink) retry(k key, err error) {
+	s.mu.Lock()
+	s.stats.Retried++
+	s.mu.Unlock()
+	if s.queue.NumRequeues(k) == 0 {
+		s.log.Warn("cannot write to the API server, trying again", "resource", k.resource, "namespace", k.namespace, "name", k.name, "error", err)
+	}
+	s.queue.AddRateLimited(k)
+}
+
+// settle counts the end of a write and forgets the object, unless a newer one
+// has taken its place meanwhile.
+func (s *Sink) settle(k key, object runtime.Object, count *uint64) {
+	s.queue.Forget(k)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	*count++
+	if s.waiting[k] == object {
+		delete(s.waiting, k)
+	}
+}
+
+// hopeless is true for what no later try can mend: the object is invalid, or
+// its namespace is gone or going.
+func hopeless(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) ||
+		apierrors.HasStatusCause(err, "NamespaceTerminating") ||
+		apierrors.IsNotFound(err) && namespaceMissing(err)
+}
+
+// namespaceMissing tells a missing namespace from missing resource
+// definitions, which may still be installed.
+func namespaceMissing(err error) bool {
+	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns it unwrapped
+	return ok && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
+}
+
+func (s *Sink) apply(ctx context.Context, k key, object runtime.Object) error {
+	content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return fmt.Errorf("convert %s: %w", k.name, err)
+	}
+	delete(content, "status")
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	gvr := v1alpha1.GroupVersion.WithResource(k.resource)
+	_, err = s.client.Resource(gvr).Namespace(k.namespace).Apply(ctx, k.name,
+		&unstructured.Unstructured{Object: content}, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
+	return err
+}
+
+// OpenWhispers lists the whispers of a node that have not ended.
+func OpenWhispers(ctx context.Context, client dynamic.Interface, node string) ([]*v1alpha1.KernelWhisper, error) {
+	list, err := client.Resource(v1alpha1.GroupVersion.WithResource(whispers)).List(ctx, metav1.ListOptions{
+		LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelNode: node}}),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list whispers: %w", err)
+	}
+	var open []*v1alpha1.KernelWhisper
+	for _, item := range list.Items {
+		w := &v1alpha1.KernelWhisper{}
+		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, w); err != nil {
+			return nil, fmt.Errorf("read whisper %s/%s: %w", item.GetNamespace(), item.GetName(), err)
+		}
+		if w.Spec.EndTime == nil && w.Spec.NodeName == node {
+			open = append(open, &v1alpha1.KernelWhisper{TypeMeta: w.TypeMeta, ObjectMeta: metav1.ObjectMeta{
+				Namespace: w.Namespace, Name: w.Name, Labels: w.Labels,
+			}, Spec: w.Spec})
+		}
+	}
+	return open, nil
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package text writes certificates and whispers to a stream: one line each for
+// people, or whole objects as JSON or YAML for programs.
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
+)
+
+// Format of a Sink.
+type Format string
+
+// The formats: a line per object, a JSON document per line, YAML documents.
+const (
+	Text Format = "text"
+	JSON Format = "json"
+	YAML Format = "yaml"
+)
+
+// Sink writes to a stream.
+type Sink struct {
+	out     io.Writer
+	format  Format
+	now     func() time.Time
+	onError func(error)
+}
+
+// New makes a sink. onError is told of each object that could not be written.
+func New(out io.Writer, format Format, now func() time.Time, onError func(error)) (*Sink, error) {
+	switch format {
+	case Text, JSON, YAML:
+		return &Sink{out, format, now, onError}, nil
+	}
+	return nil, fmt.Errorf("unknown output format %q: use text, json or yaml", format)
+}
+
+// Certificate writes a certificate.
+func (s *Sink) Certificate(c *v1alpha1.PodBirthCertificate) { s.write(c, view.CertificateLine(c)) }
+
+// Whisper writes a whisper.
+func (s *Sink) Whisper(w *v1alpha1.KernelWhisper) { s.write(w, view.WhisperLine(w)) }
+
+func (s *Sink) write(object any, line string) {
+	var err error
+	switch s.format {
+	case JSON:
+		err = json.NewEncoder(s.out).Encode(object)
+	case YAML:
+		var raw []byte
+		if raw, err = yaml.Marshal(object); err == nil {
+			_, err = fmt.Fprintf(s.out, "---\n%s", raw)
+		}
+	case Text:
+		_, err = fmt.Fprintf(s.out, "%s %s\n", s.now().Format("15:04:05"), line)
+	}
+	if err != nil {
+		s.onError(fmt.Errorf("write to the output: %w", err))
+	}
+}

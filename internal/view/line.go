@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package view renders the two resources for people.
+package view
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// Number writes an integer with its thousands apart.
+func Number(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	start := len(s) % 3
+	if n < 0 {
+		start = (len(s)-1)%3 + 1
+	}
+	var b strings.Builder
+	b.WriteString(s[:start])
+	for i := start; i < len(s); i += 3 {
+		if b.Len() > 0 && s[:i] != "-" {
+			b.WriteByte(',')
+		}
+		b.WriteString(s[i : i+3])
+	}
+	return b.String()
+}
+
+// Millicores writes CPU as Kubernetes does.
+func Millicores(m int64) string { return strconv.FormatInt(m, 10) + "m" }
+
+// CertificateLine tells a birth in one line.
+func CertificateLine(c *v1alpha1.PodBirthCertificate) string {
+	s := c.Spec
+	line := fmt.Sprintf("birth    %s/%s  %s in %s  %s syscalls (%s)  %s%% heard",
+		c.Namespace, s.PodRef.Name, s.Outcome, s.Duration, Number(s.KernelStats.TotalSyscalls),
+		strings.Join(syscallsByActor(s.KernelStats.Actors), ", "), s.Coverage.AttributedPercent)
+	if s.Failure != nil {
+		line += "  failed at " + Failure(s.Failure)
+	}
+	return line
+}
+
+func syscallsByActor(actors []v1alpha1.ActorStats) []string {
+	var out []string
+	for _, actor := range []v1alpha1.Actor{v1alpha1.ActorRuntime, v1alpha1.ActorCNI, v1alpha1.ActorWorkload} {
+		var sum int64
+		for _, a := range actors {
+			if a.Actor == actor && (actor != v1alpha1.ActorWorkload || a.Container != v1alpha1.SandboxContainer) {
+				sum += a.Syscalls
+			}
+		}
+		if sum > 0 {
+			out = append(out, fmt.Sprintf("%s %s", actor, Number(sum)))
+		}
+	}
+	return out
+}
+
+// Failure tells where a birth died.
+func Failure(f *v1alpha1.BirthFailure) string {
+	out := f.Step
+	if f.Container != "" {
+		out += " of " + f.Container
+	}
+	for _, fact := range []string{f.Errno, f.Signal} {
+		if fact != "" {
+			out += " " + fact
+		}
+	}
+	if f.ExitCode != nil {
+		out += fmt.Sprintf(" exit code %d", *f.ExitCode)
+	}
+	if f.Message != "" {
+		out += ": " + strings.Join(strings.Fields(f.Message), " ")
+	}
+	return out
+}
+
+// WhisperLine tells an episode in one line.
+func WhisperLine(w *v1alpha1.KernelWhisper) string {
+	s, k := w.Spec, w.Spec.KernelTruth
+	state := "throttled"
+	if s.EndTime != nil {
+		state = "ended after " + s.EndTime.Sub(s.StartTime.Time).Round(100_000_000).String() + ", throttled"
+	}
+	return fmt.Sprintf("whisper  %s/%s  container %s %s in %s%% of periods (%d of %d) by the %s's limit of %s; used %s, wanted up to %s",
+		w.Namespace, s.PodRef.Name, s.ContainerName, state, k.ThrottledPercent, k.ThrottledPeriods, k.Periods,
+		strings.ToLower(string(k.ThrottledAt)), Millicores(k.QuotaMicroseconds*1000/k.PeriodMicroseconds),
+		Millicores(k.UsageMillicores), Millicores(k.DemandMillicores))
+}
