@@ -138,7 +138,7 @@ type KernelWhisperSpec struct {
 	NodeName string `json:"nodeName"`
 	// ContainerName is the container that suffers.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	ContainerName string `json:"containerName"`
 	// Reason is the kind of suffering.
 	Reason Reason `json:"reason"`

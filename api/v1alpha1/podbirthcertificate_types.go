@@ -74,7 +74,7 @@ type Origin struct {
 type ContainerMilestones struct {
 	// Name of the container in the pod's spec.
 	// +kubebuilder:validation:MinLength=1
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
 	// ImageReady is when the image was known to be on the node.
 	ImageReady *Milestone `json:"imageReady,omitempty"`
@@ -116,7 +116,7 @@ type TimelineEntry struct {
 	// Actor whose deed it was.
 	Actor Actor `json:"actor"`
 	// Container that it was done for, where it was done for one.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
 	// Action in one word, such as CgroupCreated or EntrypointExec.
 	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
@@ -133,7 +133,7 @@ type Phase struct {
 	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
 	Name string `json:"name"`
 	// Container that the phase belongs to, where it belongs to one.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
 	// StartMicroseconds is the time since spec.origin.
 	// +kubebuilder:validation:Minimum=0
@@ -153,7 +153,7 @@ type ActorStats struct {
 	// Actor counted.
 	Actor Actor `json:"actor"`
 	// Container that it worked for.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
 	// Syscalls entered by its threads within the certificate's window.
 	// +kubebuilder:validation:Minimum=0
@@ -247,7 +247,7 @@ type BirthFailure struct {
 	// Actor by whose hand it failed.
 	Actor Actor `json:"actor"`
 	// Container concerned, where it was one.
-	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
 	// Errno of the failing system call, by name, such as ENOENT.
 	// +kubebuilder:validation:Pattern=`^E[A-Z0-9]{1,20}$`
