@@ -4,6 +4,7 @@ package api_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,4 +56,8 @@ func wantCondition(t *testing.T, conditions []metav1.Condition, kind string, sta
 	if c == nil || c.Status != status || c.Reason != reason {
 		t.Errorf("condition %s = %+v, want %s for %s", kind, c, status, reason)
 	}
+}
+
+func nonEmptyLines(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == '\n' })
 }

@@ -68,7 +68,7 @@ func TestBadWhispersAreRejected(t *testing.T) {
 		{"no pod", nil, "spec.podRef", "spec.podRef: Required value"},
 		{"no spec", nil, "spec", "spec: Required value"},
 		{"empty node", "", "spec.nodeName", "spec.nodeName in body should be at least 1 chars long"},
-		{"long container name", long, "spec.containerName", "spec.containerName: Too long: may not be more than 253"},
+		{"long container name", long, "spec.containerName", "spec.containerName: Too long: may not be more than 63"},
 		{"long pod UID", long, "spec.podRef.uid", "spec.podRef.uid: Too long: may not be more than 64"},
 		{"too much evidence", tooMuch, "spec.evidence", "spec.evidence: Too many: 13: must have at most 12 items"},
 		{"evidence without a source", []any{map[string]any{"source": "", "before": "1", "after": "2"}}, "spec.evidence", "spec.evidence[0].source in body should be at least 1 chars long"},
