@@ -89,7 +89,7 @@ struct kg_file_event {
 
 struct kg_value_event {
 	struct kg_header h;
-	s64 value; /* exit code, namespace flags, errno or port */
+	s64 value;  /* exit code, namespace flags, errno or port */
 	u64 cpu_ns; /* of an exit: CPU time of the session's threads that have exited */
 };
 
@@ -98,7 +98,7 @@ struct kg_member {
 	u64 session;
 	u64 runtime_at_join_ns; /* se.sum_exec_runtime when its actor began to be charged */
 	u32 actor;
-	u32 mnt_ns; /* of the session's first process */
+	u32 mnt_ns;  /* of the session's first process */
 	u32 pending; /* namespace flags of the system call that is under way */
 	u32 pad;
 };

@@ -40,7 +40,7 @@ func outputSinks(o *options, log *slog.Logger) ([]observer.Sink, error) {
 	if o.output == "none" {
 		return nil, nil
 	}
-	s, err := text.New(os.Stdout, text.Format(o.output), time.Now, func(err error) {
+	s, err := text.New(os.Stdout, text.Format(o.output), func(err error) {
 		log.Error("output failed", "error", err)
 	})
 	return []observer.Sink{s}, err

@@ -34,7 +34,10 @@ func (w *writer) writePhases() {
 	if w.seen.first != 0 {
 		w.phase("KubeletSync", "", w.seen.first, w.birth.began, nil)
 	}
+	w.preparePhase()
 	w.networkPhase()
+	w.shimPhase()
+	w.sandboxToContainer()
 	for _, s := range w.steps {
 		w.stepPhases(s)
 	}
@@ -63,6 +66,49 @@ func (w *writer) networkPhase() {
 		}
 	}
 	w.phase("Network", "", from, to, &cpu)
+}
+
+// preparePhase is the kubelet's work between the pod's cgroup and the first
+// sign of the runtime: volumes, secrets, the call to the runtime.
+func (w *writer) preparePhase() {
+	var first uint64
+	for _, e := range w.birth.events {
+		if e.Kind == event.NetnsBind || e.Kind == event.SessionOpen {
+			first = e.Time
+			break
+		}
+	}
+	w.phase("KubeletPrepare", "", w.birth.began, first, nil)
+}
+
+// shimPhase spans from the shim's exec to its first call of the runtime.
+func (w *writer) shimPhase() {
+	var from uint64
+	for _, s := range w.steps {
+		switch {
+		case s.role == event.RoleShim && from == 0:
+			from = s.opened
+		case s.role == event.RoleRuntime:
+			w.phase("ShimStart", "", from, s.opened, nil)
+			return
+		}
+	}
+}
+
+// sandboxToContainer is the kubelet's and the runtime's time between the
+// sandbox's start and the first container's creation: images, configuration,
+// the container's snapshot.
+func (w *writer) sandboxToContainer() {
+	var sandbox uint64
+	for _, s := range w.steps {
+		switch {
+		case s.who.Sandbox && s.entrypoint != 0:
+			sandbox = s.entrypoint
+		case s.role == event.RoleRuntime && !s.who.Sandbox && sandbox != 0:
+			w.phase("KubeletContainer", w.container(s.who), sandbox, s.opened, nil)
+			return
+		}
+	}
 }
 
 // stepPhases are the lives of a runtime's processes.

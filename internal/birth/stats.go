@@ -30,9 +30,6 @@ func (w *writer) writeStats() {
 	var mounts int64
 	for _, s := range w.steps {
 		container := w.container(s.who)
-		if s.role == event.RoleCNI || s.role == event.RoleShim {
-			container = ""
-		}
 		actors = w.addActor(actors, w.stepActor(s), container, s.counts.Own, names)
 		actors = w.addActor(actors, v1alpha1.ActorWorkload, container, s.counts.Workload, names)
 		mounts += int64(s.counts.Own.Mounts)

@@ -76,7 +76,9 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 	case event.Listen:
 		w.tell(e.Time, w.actor(e), container, "Listen", fmt.Sprintf("tcp port %d", e.Value))
 	case event.Accept:
-		w.tell(e.Time, w.actor(e), container, "FirstAccept", "")
+		if e.Workload {
+			w.tell(e.Time, v1alpha1.ActorWorkload, container, "FirstAccept", "")
+		}
 	case event.Exit:
 		w.tellExit(e, container)
 	}
@@ -98,7 +100,11 @@ func (w *writer) tellOpen(e attribution.Attributed, container string) {
 	case event.RoleCNI:
 		w.tell(e.Time, v1alpha1.ActorCNI, "", "PluginStarted", name)
 	case event.RoleShim:
-		w.tell(e.Time, v1alpha1.ActorRuntime, "", "ShimStarted", name)
+		action := "ShimServing" // the daemon that "start" leaves behind
+		if e.Who.Op == "start" {
+			action = "ShimStarted"
+		}
+		w.tell(e.Time, v1alpha1.ActorRuntime, "", action, name)
 	case event.RoleMonitor:
 		w.tell(e.Time, v1alpha1.ActorRuntime, container, "MonitorStarted", name)
 	default:

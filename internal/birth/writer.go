@@ -105,8 +105,8 @@ func (w *writer) at(t uint64, clock v1alpha1.Clock) *v1alpha1.Milestone {
 // the pod, the sandbox's, or, where the API server did not tell, the short form
 // of its id.
 func (w *writer) container(who attribution.Identity) string {
-	if who.ContainerID == "" {
-		return ""
+	if who.ContainerID == "" || who.Role == event.RoleCNI || who.Role == event.RoleShim {
+		return "" // the network and the shim are the pod's
 	}
 	if who.Sandbox {
 		return v1alpha1.SandboxContainer

@@ -45,16 +45,18 @@ func CertificateLine(c *v1alpha1.PodBirthCertificate) string {
 }
 
 func syscallsByActor(actors []v1alpha1.ActorStats) []string {
-	var out []string
-	for _, actor := range []v1alpha1.Actor{v1alpha1.ActorRuntime, v1alpha1.ActorCNI, v1alpha1.ActorWorkload} {
-		var sum int64
-		for _, a := range actors {
-			if a.Actor == actor && (actor != v1alpha1.ActorWorkload || a.Container != v1alpha1.SandboxContainer) {
-				sum += a.Syscalls
-			}
+	sums := map[string]int64{}
+	for _, a := range actors {
+		name := string(a.Actor)
+		if a.Actor == v1alpha1.ActorWorkload && a.Container == v1alpha1.SandboxContainer {
+			name = "sandbox"
 		}
-		if sum > 0 {
-			out = append(out, fmt.Sprintf("%s %s", actor, Number(sum)))
+		sums[strings.ToLower(name)] += a.Syscalls
+	}
+	var out []string
+	for _, name := range []string{"runtime", "cni", "sandbox", "workload"} {
+		if sums[name] > 0 {
+			out = append(out, fmt.Sprintf("%s %s", name, Number(sums[name])))
 		}
 	}
 	return out

@@ -30,26 +30,30 @@ const (
 type Sink struct {
 	out     io.Writer
 	format  Format
-	now     func() time.Time
 	onError func(error)
 }
 
 // New makes a sink. onError is told of each object that could not be written.
-func New(out io.Writer, format Format, now func() time.Time, onError func(error)) (*Sink, error) {
+func New(out io.Writer, format Format, onError func(error)) (*Sink, error) {
 	switch format {
 	case Text, JSON, YAML:
-		return &Sink{out, format, now, onError}, nil
+		return &Sink{out, format, onError}, nil
 	}
 	return nil, fmt.Errorf("unknown output format %q: use text, json or yaml", format)
 }
 
-// Certificate writes a certificate.
-func (s *Sink) Certificate(c *v1alpha1.PodBirthCertificate) { s.write(c, view.CertificateLine(c)) }
+// Certificate writes a certificate. Its line bears the time at which the birth ended.
+func (s *Sink) Certificate(c *v1alpha1.PodBirthCertificate) {
+	lasted := time.Duration(c.Spec.KernelStats.DurationMicroseconds) * time.Microsecond
+	s.write(c, c.Spec.Origin.Time.Add(lasted), view.CertificateLine(c))
+}
 
-// Whisper writes a whisper.
-func (s *Sink) Whisper(w *v1alpha1.KernelWhisper) { s.write(w, view.WhisperLine(w)) }
+// Whisper writes a whisper. Its line bears the time of the latest counters.
+func (s *Sink) Whisper(w *v1alpha1.KernelWhisper) {
+	s.write(w, w.Spec.LastSeenTime.Time, view.WhisperLine(w))
+}
 
-func (s *Sink) write(object any, line string) {
+func (s *Sink) write(object any, at time.Time, line string) {
 	var err error
 	switch s.format {
 	case JSON:
@@ -60,7 +64,7 @@ func (s *Sink) write(object any, line string) {
 			_, err = fmt.Fprintf(s.out, "---\n%s", raw)
 		}
 	case Text:
-		_, err = fmt.Fprintf(s.out, "%s %s\n", s.now().Format("15:04:05"), line)
+		_, err = fmt.Fprintf(s.out, "%s %s\n", at.Format("15:04:05"), line)
 	}
 	if err != nil {
 		s.onError(fmt.Errorf("write to the output: %w", err))
