@@ -49,7 +49,7 @@ func recommendation(spec *v1alpha1.KernelWhisperSpec) string {
 			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
 	case demandExceedsLimit(truth):
 		return fmt.Sprintf("Container %s wanted between %s and %s of CPU and %s of %s let %s through; "+
-			"a limit of %s covers the most that it can have wanted on average, though a burst within one period of %s can still be stopped.",
+			"a limit of %s on the container covers the most that it can have wanted on average, though a burst within one period of %s can still be stopped.",
 			plain(spec.ContainerName), millicores(truth.UsageMillicores), millicores(truth.DemandMillicores),
 			limitOwner(truth), millicores(limitMillicores(truth)), millicores(truth.UsageMillicores),
 			millicores(truth.DemandMillicores), exactDuration(truth.PeriodMicroseconds))

@@ -77,7 +77,7 @@ func TestWhisperTexts(t *testing.T) {
 			insight: "The CPU limit of 100m stopped container app in 97 of 99 active periods (98.0 %), while metrics show 100m, " +
 				"100.0 % of that limit; how long its work stood still each time was not measured.",
 			recommendation: "Container app wanted between 100m and 712m of CPU and its limit of 100m let 100m through; a limit of " +
-				"712m covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
+				"712m on the container covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
 			evidence: "nr_throttled 97 of nr_periods 99 (98.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
 			claim: "metrics.k8s.io reports an average over 15s of 100m, 100.0 % of the limit; an average does not show that the quota " +
@@ -90,7 +90,7 @@ func TestWhisperTexts(t *testing.T) {
 			insight: "The CPU limit of 100m stopped container app in 97 of 99 active periods (98.0 %), while the average over the same " +
 				"time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",
 			recommendation: "Container app wanted between 100m and 712m of CPU and its limit of 100m let 100m through; a limit of " +
-				"712m covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
+				"712m on the container covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
 			evidence: "nr_throttled 97 of nr_periods 99 (98.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
 			claim: "metrics.k8s.io has no figure for this time; the average over 10s is 100m, 100.0 % of the limit; an average does not " +
@@ -149,7 +149,7 @@ func TestWhisperTexts(t *testing.T) {
 			insight: "The CPU limit of 100m stopped container grüße?[31m? in 4 of 4 active periods (100.0 %), while the average over the " +
 				"same time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",
 			recommendation: "Container grüße?[31m? wanted between 100m and 712m of CPU and its limit of 100m let 100m through; a limit of " +
-				"712m covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
+				"712m on the container covers the most that it can have wanted on average, though a burst within one period of 100ms can still be stopped.",
 			evidence: "nr_throttled 4 of nr_periods 4 (100.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
 			claim: "metrics.k8s.io has no figure for this time; the average over 10s is 100m, 100.0 % of the limit; an average does not " +
