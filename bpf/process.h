@@ -219,7 +219,7 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
 	role = kg_role_of(t);
 	/* What a container executes is its own, whatever it is called. */
-	if (m && (m->actor == KG_ACTOR_WORKLOAD || !role)) {
+	if (m && (!role || m->actor == KG_ACTOR_WORKLOAD || kg_mnt_ns(task) != m->mnt_ns)) {
 		kg_member_exec(m, task, filename);
 		return 0;
 	}

@@ -119,7 +119,11 @@ func (w *writer) stepPhases(s *step) {
 	cpu, name := s.cpu(), w.container(s.who)
 	switch s.who.Op {
 	case "create", "run":
-		w.phase("ContainerCreate", name, s.opened, s.exited, &cpu)
+		end := s.exited
+		if end == 0 { // a runtime that stays with its container
+			end = s.entrypoint
+		}
+		w.phase("ContainerCreate", name, s.opened, end, &cpu)
 	case "start":
 		w.phase("ContainerStart", name, s.opened, s.exited, &cpu)
 	}

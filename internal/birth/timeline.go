@@ -74,7 +74,7 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 			w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", unix.ErrnoName(unix.Errno(e.Value)))
 		}
 	case event.Listen:
-		w.tell(e.Time, w.actor(e), container, "Listen", fmt.Sprintf("tcp port %d", e.Value))
+		w.tellListen(e, container)
 	case event.Accept:
 		if e.Workload {
 			w.tell(e.Time, v1alpha1.ActorWorkload, container, "FirstAccept", "")
@@ -82,6 +82,18 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 	case event.Exit:
 		w.tellExit(e, container)
 	}
+}
+
+// tellListen tells the first listening socket on each port: multipath TCP makes
+// several for one listen.
+func (w *writer) tellListen(e attribution.Attributed, container string) {
+	detail := fmt.Sprintf("tcp port %d", e.Value)
+	for _, t := range w.timeline {
+		if t.Action == "Listen" && t.Container == container && t.Detail == detail {
+			return
+		}
+	}
+	w.tell(e.Time, w.actor(e), container, "Listen", detail)
 }
 
 func (w *writer) actor(e attribution.Attributed) v1alpha1.Actor {
