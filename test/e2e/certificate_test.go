@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// actorStats finds the counts of one actor.
+func actorStats(c *v1alpha1.PodBirthCertificate, actor v1alpha1.Actor, container string) v1alpha1.ActorStats {
+	for _, a := range c.Spec.KernelStats.Actors {
+		if a.Actor == actor && a.Container == container {
+			return a
+		}
+	}
+	return v1alpha1.ActorStats{}
+}
+
+// actorNames are the actors of a certificate, each with its container.
+func actorNames(c *v1alpha1.PodBirthCertificate) []string {
+	var names []string
+	for _, a := range c.Spec.KernelStats.Actors {
+		names = append(names, strings.TrimSpace(string(a.Actor)+" "+a.Container))
+	}
+	slices.Sort(names)
+	return names
+}
+
+// actorExecs are the execs of each actor, which are the same in every birth of
+// the same kind.
+func actorExecs(c *v1alpha1.PodBirthCertificate) string {
+	var parts []string
+	for _, a := range c.Spec.KernelStats.Actors {
+		parts = append(parts, fmt.Sprintf("%s %s: %d", a.Actor, a.Container, a.Execs))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, ", ")
+}
+
+func milestonesOf(t *testing.T, c *v1alpha1.PodBirthCertificate, container string) v1alpha1.ContainerMilestones {
+	t.Helper()
+	for _, m := range c.Spec.Milestones.Containers {
+		if m.Name == container {
+			return m
+		}
+	}
+	t.Fatalf("certificate %s: container %s has no milestones", c.Name, container)
+	return v1alpha1.ContainerMilestones{}
+}
+
+// momentOf is the wall time of a milestone.
+func momentOf(c *v1alpha1.PodBirthCertificate, m *v1alpha1.Milestone) time.Time {
+	return c.Spec.Origin.Time.Add(time.Duration(m.OffsetMicroseconds) * time.Microsecond)
+}
+
+// wantWhole fails unless the birth was heard to its end, all of it.
+func wantWhole(t *testing.T, c *v1alpha1.PodBirthCertificate, outcome v1alpha1.Outcome) {
+	t.Helper()
+	s := c.Spec
+	if s.Outcome != outcome || !s.Complete || s.Coverage.AttributedPercent != "100.0" || s.Coverage.LostEvents != 0 {
+		t.Errorf("certificate %s: outcome %s, complete %t, coverage %s %%, lost %d, missing %q, failure %+v; want %s, complete, 100.0 %%, 0",
+			c.Name, s.Outcome, s.Complete, s.Coverage.AttributedPercent, s.Coverage.LostEvents, s.Coverage.Missing, s.Failure, outcome)
+	}
+	if !strings.HasPrefix(s.PodRef.UID, c.Name[strings.LastIndex(c.Name, "-")+1:]) {
+		t.Errorf("certificate %s is of pod UID %s", c.Name, s.PodRef.UID)
+	}
+	var sum int64
+	for _, a := range s.KernelStats.Actors {
+		sum += a.Syscalls
+	}
+	if sum != s.KernelStats.TotalSyscalls {
+		t.Errorf("certificate %s: totalSyscalls %d, the actors' sum is %d", c.Name, s.KernelStats.TotalSyscalls, sum)
+	}
+}
+
+// wantOrder fails unless the milestones are all there and follow one another.
+func wantOrder(t *testing.T, c *v1alpha1.PodBirthCertificate) {
+	t.Helper()
+	m, own := c.Spec.Milestones, milestonesOf(t, c, app)
+	steps := []struct {
+		name string
+		at   *v1alpha1.Milestone
+	}{
+		{"sandboxCgroupCreated", m.SandboxCgroupCreated},
+		{"networkReady", m.NetworkReady},
+		{"sandboxStarted", m.SandboxStarted},
+		{"created", own.Created},
+		{"entrypointExec", own.EntrypointExec},
+		{"firstListen", own.FirstListen},
+		{"ready", m.Ready},
+	}
+	for i, s := range steps {
+		if s.at == nil {
+			t.Fatalf("certificate %s has no milestone %s", c.Name, s.name)
+		}
+		if i == 0 {
+			continue
+		}
+		if before := steps[i-1]; before.at.OffsetMicroseconds >= s.at.OffsetMicroseconds {
+			t.Errorf("certificate %s: %s at %d µs, %s at %d µs", c.Name, before.name, before.at.OffsetMicroseconds, s.name, s.at.OffsetMicroseconds)
+		}
+	}
+	if m.Scheduled == nil || m.Scheduled.OffsetMicroseconds > own.Created.OffsetMicroseconds {
+		t.Errorf("certificate %s: scheduled is %+v", c.Name, m.Scheduled)
+	}
+}
+
+// wantStory fails unless the timeline tells these deeds in this order; others
+// may stand between them.
+func wantStory(t *testing.T, c *v1alpha1.PodBirthCertificate, story ...string) {
+	t.Helper()
+	var told []string
+	next := 0
+	var before int64
+	for _, e := range c.Spec.Timeline {
+		if e.OffsetMicroseconds < before {
+			t.Errorf("certificate %s: the timeline goes back at %s", c.Name, e.Action)
+		}
+		before = e.OffsetMicroseconds
+		deed := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Actor, e.Action, e.Container)), " ")
+		told = append(told, deed)
+		if next < len(story) && deed == story[next] {
+			next++
+		}
+	}
+	if next < len(story) {
+		t.Errorf("certificate %s: the timeline does not tell %q in its place:\n%s", c.Name, story[next], strings.Join(told, "\n"))
+	}
+}
+
+// details are those of all timeline entries of one action.
+func details(c *v1alpha1.PodBirthCertificate, action string) []string {
+	var all []string
+	for _, e := range c.Spec.Timeline {
+		if e.Action == action {
+			all = append(all, e.Detail)
+		}
+	}
+	return all
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// instances that a test process made are named after it, so that a later one
+// can tell which nobody needs any more.
+const instancePrefix = "kernel-gossip-e2e-"
+
+// trace is an instance of the kernel's own tracing: a second witness that has
+// nothing to do with eBPF.
+type trace struct {
+	dir string
+}
+
+// traced is one line of the trace.
+type traced struct {
+	tid   int
+	time  time.Duration // CLOCK_MONOTONIC
+	event string
+	nr    int
+}
+
+// startTrace records the system calls of processes with that name, and the
+// mounts of all, from now on until the test ends.
+func startTrace(t *testing.T, comm string) *trace {
+	t.Helper()
+	root := mountTracefs(t)
+	dropStaleInstances(root)
+	tr := &trace{dir: filepath.Join(root, "instances", fmt.Sprintf("%s%d-%d", instancePrefix, os.Getpid(), time.Now().UnixNano()))}
+	if err := os.Mkdir(tr.dir, 0o700); err != nil {
+		t.Fatalf("make a tracing instance: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.Remove(tr.dir); err != nil {
+			t.Errorf("remove the tracing instance: %v", err)
+		}
+	})
+	tr.set(t, "trace_clock", "mono")
+	tr.set(t, "buffer_size_kb", "4096") // of each CPU
+	tr.set(t, "events/raw_syscalls/sys_enter/filter", fmt.Sprintf("comm == %q", comm))
+	tr.set(t, "events/raw_syscalls/sys_exit/filter", fmt.Sprintf("(id == %d || id == %d) && ret == 0", unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT))
+	tr.set(t, "events/raw_syscalls/sys_enter/enable", "1")
+	tr.set(t, "events/raw_syscalls/sys_exit/enable", "1")
+	t.Cleanup(func() { tr.set(t, "events/raw_syscalls/enable", "0") })
+	return tr
+}
+
+// mountTracefs makes a mount that is attached nowhere and vanishes with this
+// process, so that nothing of the machine is changed.
+func mountTracefs(t *testing.T) string {
+	t.Helper()
+	fsfd, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		t.Fatalf("open tracefs: %v", err)
+	}
+	defer func() { _ = unix.Close(fsfd) }()
+	if err := unix.FsconfigCreate(fsfd); err != nil {
+		t.Fatalf("make a tracefs mount: %v", err)
+	}
+	fd, err := unix.Fsmount(fsfd, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("make a tracefs mount: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Close(fd) })
+	return fmt.Sprintf("/proc/self/fd/%d", fd)
+}
+
+// dropStaleInstances removes those of test processes that are gone.
+func dropStaleInstances(root string) {
+	stale, _ := filepath.Glob(filepath.Join(root, "instances", instancePrefix+"*"))
+	for _, dir := range stale {
+		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), instancePrefix), "-")
+		pid, err := strconv.Atoi(owner)
+		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			_ = os.Remove(dir)
+		}
+	}
+}
+
+func (tr *trace) set(t *testing.T, file, value string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(tr.dir, file), []byte(value), 0o600); err != nil {
+		t.Fatalf("tracing: %v", err)
+	}
+}
+
+// "     nginx-4711    [001] ..... 12345.678901: sys_enter: NR 257 (…)"
+var tracedLine = regexp.MustCompile(`-(\d+)\s+\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): (sys_enter|sys_exit): NR (\d+)`)
+
+// read returns all that was recorded; the test fails if anything was lost.
+func (tr *trace) read(t *testing.T) []traced {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(tr.dir, "trace"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.checkLosses(t)
+	var all []traced
+	for line := range strings.Lines(string(raw)) {
+		m := tracedLine.FindStringSubmatch(line)
+		if m == nil {
+			if !strings.HasPrefix(line, "#") {
+				t.Fatalf("cannot read the trace's line %q", line)
+			}
+			continue
+		}
+		number := func(i int) int {
+			n, err := strconv.Atoi(m[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		all = append(all, traced{
+			tid:  number(1),
+			time: time.Duration(number(2))*time.Second + time.Duration(number(3))*time.Microsecond, event: m[4], nr: number(5),
+		})
+	}
+	return all
+}
+
+func (tr *trace) checkLosses(t *testing.T) {
+	t.Helper()
+	files, _ := filepath.Glob(filepath.Join(tr.dir, "per_cpu", "cpu*", "stats"))
+	if len(files) == 0 {
+		t.Fatal("the trace has no statistics")
+	}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+			if (key == "overrun" || key == "commit overrun" || key == "dropped events") && value != "0" {
+				t.Fatalf("the trace lost events (%s: %s): this comparison would be worth nothing", key, value)
+			}
+		}
+	}
+}
+
+// of counts the lines of one event by the given processes, and tells the first's time.
+func of(lines []traced, event string, pids []int) (count int64, first time.Duration) {
+	for _, l := range lines {
+		for _, pid := range pids {
+			if l.event == event && l.tid == pid {
+				if count == 0 {
+					first = l.time
+				}
+				count++
+			}
+		}
+	}
+	return count, first
+}
+
+// wall turns a time of CLOCK_MONOTONIC into wall time.
+func wall(monotonic time.Duration) time.Time {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		panic(err) // no kernel without that clock runs this
+	}
+	return time.Now().Add(monotonic - time.Duration(now.Nano()))
+}
