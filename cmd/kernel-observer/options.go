@@ -48,7 +48,7 @@ func newCommand(o *options) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
-	f.StringVar(&o.cluster, "cluster", "auto", "write to the Kubernetes API: auto (where a cluster is configured), on, off")
+	f.StringVar(&o.cluster, "cluster", "auto", "use the Kubernetes API: auto (where a cluster is configured), on, watch (learn of pods, write nothing), off")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, or the pod's service account)")
 	f.StringVarP(&o.output, "output", "o", "text", "format on standard output: text, json, yaml, none")
 	f.StringVar(&o.listen, "listen", "", "address for metrics and probes, such as :9464 (default: none)")
@@ -67,7 +67,7 @@ func (o *options) check() error {
 		}
 		return nil
 	}
-	if err := oneOf("cluster", o.cluster, "auto", "on", "off"); err != nil {
+	if err := oneOf("cluster", o.cluster, "auto", "on", "watch", "off"); err != nil {
 		return err
 	}
 	if err := oneOf("output", o.output, "text", "json", "yaml", "none"); err != nil {

@@ -87,8 +87,10 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	in := observer.Inputs{Read: kernel.Read, Now: probe.Now}
 	var heard observer.Kernel = kernel
 	if cluster != nil {
-		sinks = append(sinks, cluster.sink)
 		in.Pods, in.Open = cluster.pods, cluster.open
+		if o.cluster != "watch" {
+			sinks = append(sinks, cluster.sink)
+		}
 	}
 	if o.record != "" {
 		r, err := record.Create(o.record)

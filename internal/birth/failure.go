@@ -67,23 +67,36 @@ func (w *writer) addSignal(f *v1alpha1.BirthFailure, id string) {
 // unfinished is the failure of a birth that was broken off: the pod was
 // deleted, or the time was up.
 func (w *writer) unfinished() *v1alpha1.BirthFailure {
-	f := &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorKubelet}
-	for _, s := range w.steps {
-		switch {
-		case s.role == event.RoleCNI:
-			f.Step, f.Actor, f.Container = "Network", v1alpha1.ActorCNI, ""
-		case s.role == event.RoleRuntime:
-			f.Step, f.Actor, f.Container = "ContainerCreate", v1alpha1.ActorRuntime, w.container(s.who)
-			if s.entrypoint != 0 {
-				f.Step, f.Actor = "Readiness", v1alpha1.ActorKubelet
-			}
-		}
-	}
+	f := w.lastStep()
 	f.Message = "the pod was not Ready in time"
 	if w.seen.pod.Deleted {
 		f.Message = "the pod was deleted before it was Ready"
 	}
 	return f
+}
+
+// lastStep names the step that was under way.
+func (w *writer) lastStep() *v1alpha1.BirthFailure {
+	if len(w.steps) == 0 {
+		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorKubelet}
+	}
+	last := w.steps[len(w.steps)-1]
+	switch {
+	case last.role == event.RoleCNI:
+		return &v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI}
+	case last.role == event.RoleShim:
+		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorRuntime}
+	}
+	name := w.container(last.who)
+	if !w.runsWorkload(last.who.ContainerID) {
+		return &v1alpha1.BirthFailure{Step: "ContainerCreate", Actor: v1alpha1.ActorRuntime, Container: name}
+	}
+	for _, c := range w.seen.pod.Containers {
+		if c.Init && c.Name == name {
+			return &v1alpha1.BirthFailure{Step: "InitContainer", Actor: v1alpha1.ActorWorkload, Container: name}
+		}
+	}
+	return &v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: name}
 }
 
 func cut(s string, n int) string {

@@ -31,6 +31,9 @@ type Pod struct {
 // Container is what the API server says of a container.
 type Container struct {
 	Name string
+	// Init is true for an init container that must end before the next starts;
+	// a sidecar is none.
+	Init bool
 	// ID as the runtime has it, without the scheme; empty until it is made.
 	ID string
 	// Runtime is the scheme of the id, such as containerd.

@@ -122,7 +122,7 @@ func Convert(pod *corev1.Pod) birth.Pod {
 			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
 		}
 	}
-	p.Containers = append(containers(pod.Spec.InitContainers, pod.Status.InitContainerStatuses),
+	p.Containers = append(initContainers(pod),
 		containers(pod.Spec.Containers, pod.Status.ContainerStatuses)...)
 	return p
 }
@@ -135,6 +135,16 @@ func containers(specs []corev1.Container, statuses []corev1.ContainerStatus) []b
 	var all []birth.Container
 	for _, spec := range specs {
 		all = append(all, container(spec.Name, byName[spec.Name]))
+	}
+	return all
+}
+
+// initContainers are containers of which those that do not restart for ever
+// (sidecars do) must end.
+func initContainers(pod *corev1.Pod) []birth.Container {
+	all := containers(pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
+	for i, spec := range pod.Spec.InitContainers {
+		all[i].Init = spec.RestartPolicy == nil || *spec.RestartPolicy != corev1.ContainerRestartPolicyAlways
 	}
 	return all
 }
