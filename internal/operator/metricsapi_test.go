@@ -37,7 +37,7 @@ func (s *metricsServer) reader(t *testing.T) *metricsAPI {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := fake.NewSimpleClientset() //nolint:staticcheck // the replacement lacks generated apply types for this group
+	client := fake.NewSimpleClientset()
 	client.PrependReactor("get", "pods", func(kubetesting.Action) (bool, runtime.Object, error) {
 		s.asked++
 		return true, s.answer, s.err

@@ -19,7 +19,12 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-const preflightInterval = time.Second
+// The question is small: an API server that needs longer than the timeout for
+// it is in trouble.
+const (
+	preflightInterval = time.Second
+	preflightTimeout  = 5 * time.Second
+)
 
 // errNotInstalled is an API server that does not know the two kinds.
 var errNotInstalled = errors.New("custom resources " + v1alpha1.GroupVersion.String() + " are not installed: run kubectl apply -f k8s/")
@@ -28,12 +33,14 @@ var errNotInstalled = errors.New("custom resources " + v1alpha1.GroupVersion.Str
 // applied in one go, or an API server that starts with the node, need a moment;
 // after the timeout the last problem is returned, so that a restart is seen.
 func waitForAPI(ctx context.Context, config *rest.Config, timeout time.Duration, logger *slog.Logger) error {
-	client, err := discovery.NewDiscoveryClientForConfig(config)
+	short := rest.CopyConfig(config)
+	short.Timeout = preflightTimeout
+	client, err := discovery.NewDiscoveryClientForConfig(short)
 	if err != nil {
 		return fmt.Errorf("client of the API server: %w", err)
 	}
 	var problem error
-	err = wait.PollUntilContextTimeout(ctx, preflightInterval, timeout, true, func(ctx context.Context) (bool, error) {
+	err = wait.PollUntilContextTimeout(ctx, preflightInterval, timeout, true, func(context.Context) (bool, error) {
 		now := serves(client, config.Host)
 		if now != nil && (problem == nil || now.Error() != problem.Error()) {
 			logger.Warn("waiting for the API server", "problem", now, "for", timeout)

@@ -61,14 +61,23 @@ func runWithCluster(m *testing.M) (code int, err error) {
 	if bin == "" {
 		return 1, errors.New("KG_NODE_BIN is not set: it has to name the directory of etcd, kube-apiserver and kubectl")
 	}
-	environment := &envtest.Environment{BinaryAssetsDirectory: bin}
+	environment := &envtest.Environment{
+		BinaryAssetsDirectory: bin,
+		// Never a cluster that the environment happens to name.
+		UseExistingCluster: ptr(false),
+	}
 	config, err := environment.Start()
 	if err != nil {
 		return 1, fmt.Errorf("start etcd and the API server: %w", err)
 	}
 	defer func() { err = errors.Join(err, environment.Stop()) }()
 
-	shared, err = newFixture(config, environment.KubeConfig, bin)
+	dir, err := os.MkdirTemp("", "kernel-gossip-api-")
+	if err != nil {
+		return 1, fmt.Errorf("directory for the kubeconfig: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	shared, err = newFixture(config, environment.KubeConfig, bin, dir)
 	if err != nil {
 		return 1, err
 	}
@@ -87,17 +96,17 @@ func logOutput() io.Writer {
 	return io.Discard
 }
 
-func newFixture(config *rest.Config, kubeconfig []byte, bin string) (*fixture, error) {
-	dir, err := os.MkdirTemp("", "kernel-gossip-api-")
-	if err != nil {
-		return nil, fmt.Errorf("directory for the kubeconfig: %w", err)
-	}
+func newFixture(config *rest.Config, kubeconfig []byte, bin, dir string) (*fixture, error) {
 	f := &fixture{config: config, kubeconfig: filepath.Join(dir, "kubeconfig"), bin: bin}
 	if err := os.WriteFile(f.kubeconfig, kubeconfig, 0o600); err != nil {
 		return nil, fmt.Errorf("write kubeconfig: %w", err)
 	}
-	f.firstApply, err = f.kubectl("apply", "-f", manifests)
-	return f, err
+	out, err := f.kubectl("apply", "-f", manifests)
+	if err != nil {
+		return nil, err
+	}
+	f.firstApply = out
+	return f, nil
 }
 
 // kubectl runs the real one and returns its output.

@@ -9,7 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -149,8 +148,3 @@ func set(t *testing.T, object *unstructured.Unstructured, value any, path ...str
 		t.Fatal(err)
 	}
 }
-
-var (
-	whisperGVK     = schema.GroupVersionKind{Group: "kernel-gossip.io", Version: "v1alpha1", Kind: "KernelWhisper"}
-	certificateGVK = schema.GroupVersionKind{Group: "kernel-gossip.io", Version: "v1alpha1", Kind: "PodBirthCertificate"}
-)

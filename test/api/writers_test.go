@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -159,6 +160,36 @@ func TestRightsAreTheLeast(t *testing.T) {
 	} {
 		if err := attempt(); !apierrors.IsForbidden(err) {
 			t.Errorf("%s: %v, want forbidden", name, err)
+		}
+	}
+}
+
+func TestRightsAreEnough(t *testing.T) {
+	f := cluster(t)
+	type right struct{ user, verb, group, resource, subresource, namespace string }
+	const own, every = "kernel-gossip", ""
+	for _, r := range []right{
+		{observerUser, "watch", "", "pods", "", every},
+		{observerUser, "watch", "", "namespaces", "", every},
+		{observerUser, "create", "kernel-gossip.io", "kernelwhispers", "", every},
+		{observerUser, "patch", "kernel-gossip.io", "podbirthcertificates", "", every},
+		{operatorUser, "patch", "kernel-gossip.io", "podbirthcertificates", "status", every},
+		{operatorUser, "delete", "kernel-gossip.io", "kernelwhispers", "", every},
+		{operatorUser, "list", "", "pods", "", every},
+		{operatorUser, "get", "metrics.k8s.io", "pods", "", every},
+		{operatorUser, "create", "coordination.k8s.io", "leases", "", own},
+	} {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			User: r.user,
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace,
+			},
+		}}
+		if err := f.admin(t).Create(t.Context(), review); err != nil {
+			t.Fatal(err)
+		}
+		if !review.Status.Allowed {
+			t.Errorf("%+v is not allowed", r)
 		}
 	}
 }
