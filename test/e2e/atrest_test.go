@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestAtRest measures what both components take while nothing is born and
+// nobody suffers. Its name puts it first, before the others make noise.
+func TestAtRest(t *testing.T) {
+	const measured = 10 * time.Second
+	f := cluster(t)
+	node := f.local(t)
+	for _, name := range []string{"kernel-observer", "operator"} {
+		pod := f.component(t.Context(), t, name)
+		if pod == nil {
+			t.Fatalf("no %s is ready: run make deploy", name)
+		}
+		cgroup := node.container(t, string(pod.UID), afterScheme(pod.Status.ContainerStatuses[0].ContainerID))
+		began, before := time.Now(), mustBandwidth(t, node, cgroup)
+		<-time.After(measured)
+		took, after := time.Since(began), mustBandwidth(t, node, cgroup)
+		memory, err := node.workingSet(cgroup)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.figures.add(t, name+" at rest", "%.1f MiB, %.1f millicores over %s", float64(memory)/(1<<20),
+			1000*float64(after.usage-before.usage)/float64(took), took.Round(time.Second))
+		limit := pod.Spec.Containers[0].Resources.Limits.Memory().Value()
+		if int64(memory) > limit/2 {
+			t.Errorf("%s takes %d bytes of memory at rest, over half of its limit %d", name, memory, limit)
+		}
+	}
+}
+
+func mustBandwidth(t *testing.T, node *localNode, cgroup string) bandwidth {
+	t.Helper()
+	b, err := node.bandwidth(cgroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestLeastPrivilege reads what the running pods were granted.
+func TestLeastPrivilege(t *testing.T) {
+	f := cluster(t)
+	for name, capabilities := range map[string][]corev1.Capability{
+		"kernel-observer": {"BPF", "PERFMON"},
+		"operator":        nil,
+	} {
+		pod := f.component(t.Context(), t, name)
+		if pod == nil {
+			t.Fatalf("no %s is ready: run make deploy", name)
+		}
+		spec, c := pod.Spec, pod.Spec.Containers[0]
+		if spec.HostPID || spec.HostIPC || spec.HostNetwork || len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
+			t.Errorf("%s: host namespaces or further containers: %+v", name, spec)
+		}
+		for _, v := range spec.Volumes {
+			if v.HostPath != nil {
+				t.Errorf("%s mounts the node's %s", name, v.HostPath.Path)
+			}
+		}
+		s := c.SecurityContext
+		if s == nil || s.Privileged != nil && *s.Privileged || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation ||
+			s.ReadOnlyRootFilesystem == nil || !*s.ReadOnlyRootFilesystem || s.Capabilities == nil {
+			t.Fatalf("%s: security context %+v", name, s)
+		}
+		slices.Sort(s.Capabilities.Add)
+		if !slices.Equal(s.Capabilities.Add, capabilities) || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+			t.Errorf("%s: capabilities %+v, want all dropped and %q added", name, s.Capabilities, capabilities)
+		}
+		if f.node != nil {
+			wantEffective(t, f.node, pod, name)
+		}
+	}
+}
+
+// wantEffective asks the kernel what the process may do: of capabilities only
+// PERFMON (38) and BPF (39).
+func wantEffective(t *testing.T, node *localNode, pod *corev1.Pod, name string) {
+	t.Helper()
+	want := map[string]string{"kernel-observer": "000000c000000000", "operator": "0000000000000000"}[name]
+	cgroup := node.container(t, string(pod.UID), afterScheme(pod.Status.ContainerStatuses[0].ContainerID))
+	for _, pid := range node.processes(t, cgroup) {
+		if got := statusLine(t, pid, "CapEff"); got != want {
+			t.Errorf("%s: the kernel grants process %d capabilities %s, want %s", name, pid, got, want)
+		}
+	}
+}
+
+func statusLine(t *testing.T, pid int, key string) string {
+	t.Helper()
+	for line := range strings.Lines(readFile(t, procFile(pid, "status"))) {
+		if value, ok := strings.CutPrefix(line, key+":"); ok {
+			return strings.TrimSpace(value)
+		}
+	}
+	t.Fatalf("process %d has no %s", pid, key)
+	return ""
+}

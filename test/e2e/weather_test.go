@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+func command(args ...string) change {
+	return func(p *corev1.Pod) {
+		p.Spec.Containers[0].Image = busyboxImage
+		p.Spec.Containers[0].Command = args
+	}
+}
+
+// TestDeletedInTheMiddleOfItsBirth deletes a pod while its init container runs.
+func TestDeletedInTheMiddleOfItsBirth(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("unborn", shell(idles), func(p *corev1.Pod) {
+		first := p.Spec.Containers[0]
+		first.Name = "first"
+		p.Spec.InitContainers = []corev1.Container{first}
+	})
+	s.pods.await(t, "running its init container", patience, func(seen sighting[*corev1.Pod]) bool {
+		statuses := seen.object.Status.InitContainerStatuses
+		return len(statuses) == 1 && statuses[0].State.Running != nil
+	})
+	s.delete(pod)
+	c := s.certificate(pod).object
+	if c.Spec.Outcome != v1alpha1.OutcomeFailed || c.Spec.Failure == nil {
+		t.Fatalf("outcome %s, failure %+v; want Failed", c.Spec.Outcome, c.Spec.Failure)
+	}
+	if !strings.Contains(c.Spec.Failure.Message, "deleted") || c.Spec.Failure.Container != "first" {
+		t.Errorf("failure %+v, want that the pod was deleted while container first ran", c.Spec.Failure)
+	}
+	if milestonesOf(t, c, "first").EntrypointExec == nil || c.Spec.Milestones.Ready != nil {
+		t.Errorf("milestones %+v: want the init container's entrypoint, and not Ready", c.Spec.Milestones)
+	}
+}
+
+// TestNeverReady deletes a pod that runs and whose readiness probe fails.
+func TestNeverReady(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("shy", shell(idles), func(p *corev1.Pod) {
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"false"}}}, PeriodSeconds: 1,
+		}
+	})
+	s.pods.await(t, "running", patience, func(seen sighting[*corev1.Pod]) bool { return seen.object.Status.Phase == corev1.PodRunning })
+	s.delete(pod)
+	c := s.certificate(pod).object
+	if c.Spec.Outcome != v1alpha1.OutcomeRunning || c.Spec.Milestones.Ready != nil || milestonesOf(t, c, app).EntrypointExec == nil {
+		t.Errorf("outcome %s, failure %+v, milestones %+v; want Running, with its entrypoint, and not Ready", c.Spec.Outcome, c.Spec.Failure, c.Spec.Milestones)
+	}
+}
+
+// TestEntrypointThatDoesNotExist has a birth fail in the kernel's hands.
+func TestEntrypointThatDoesNotExist(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("typo", command("/no/such/program"))
+	c := s.certificate(pod).object
+	failure := c.Spec.Failure
+	if c.Spec.Outcome != v1alpha1.OutcomeFailed || failure == nil {
+		t.Fatalf("outcome %s, want Failed", c.Spec.Outcome)
+	}
+	if failure.Step != "Entrypoint" || failure.Container != app || failure.Errno != "ENOENT" || !strings.Contains(failure.Message, "/no/such/program") {
+		t.Errorf("failure %+v, want Entrypoint of %s, ENOENT, and the runtime's message", failure, app)
+	}
+}
+
+// TestImageThatIsNotThere fails before there is a container.
+func TestImageThatIsNotThere(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("imageless", func(p *corev1.Pod) {
+		p.Spec.Containers[0].Image = "localhost/kernel-gossip/nothing:dev"
+		p.Spec.Containers[0].ImagePullPolicy = corev1.PullNever
+	})
+	c := s.certificate(pod).object
+	if c.Spec.Outcome != v1alpha1.OutcomeFailed || c.Spec.Failure == nil || c.Spec.Failure.Step != "ImagePull" {
+		t.Errorf("outcome %s, failure %+v; want Failed, ImagePull", c.Spec.Outcome, c.Spec.Failure)
+	}
+}
+
+// TestOptOut expects nothing of a pod that does not want to be observed; the
+// certificate of one that came later bounds the wait.
+func TestOptOut(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	private := s.create("private", shell(idles), func(p *corev1.Pod) {
+		p.Annotations = map[string]string{v1alpha1.AnnotationObserve: "false"}
+	})
+	s.ready(private)
+	sibling := s.create("sibling", shell(idles))
+	wantWhole(t, s.certificate(sibling).object, v1alpha1.OutcomeReady)
+	if names := s.certificateNames(private); len(names) > 0 {
+		t.Errorf("a pod that opted out has certificates %v", names)
+	}
+}
+
+// TestLifeAfterBirth runs a command in a container and restarts it: neither is
+// a birth, and neither changes the certificate.
+func TestLifeAfterBirth(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("lively", shell("while [ ! -e /tmp/stop ]; do sleep 0.2; done; exit 1"))
+	before := s.certificate(pod).object
+	s.exec(pod, "true")
+	s.exec(pod, "touch", "/tmp/stop")
+	s.pods.await(t, "restarted and Ready", patience, func(seen sighting[*corev1.Pod]) bool {
+		statuses := seen.object.Status.ContainerStatuses
+		return len(statuses) == 1 && statuses[0].RestartCount > 0 && isReady(seen.object)
+	})
+	s.certificate(s.create("sibling", shell(idles)))
+	after := &v1alpha1.PodBirthCertificate{}
+	if err := f.client.Get(t.Context(), client.ObjectKeyFromObject(before), after); err != nil {
+		t.Fatal(err)
+	}
+	if after.Generation != before.Generation || !equality.Semantic.DeepEqual(after.Spec, before.Spec) {
+		t.Errorf("the certificate changed:\nbefore %+v\nafter  %+v", before.Spec, after.Spec)
+	}
+	if names := s.certificateNames(pod); len(names) != 1 {
+		t.Errorf("certificates %v, want one", names)
+	}
+}
+
+// TestHostNetwork has a pod that no CNI plugin serves.
+func TestHostNetwork(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("host", shell(idles), func(p *corev1.Pod) { p.Spec.HostNetwork = true })
+	c := s.certificate(pod).object
+	wantWhole(t, c, v1alpha1.OutcomeReady)
+	if a := actorStats(c, v1alpha1.ActorCNI, ""); a.Processes != 0 || c.Spec.Milestones.NetworkReady != nil {
+		t.Errorf("a pod in the node's network has CNI %+v and networkReady %+v", a, c.Spec.Milestones.NetworkReady)
+	}
+	if n := c.Spec.KernelStats.NamespacesCreated; n == nil || n.Network != 0 || n.Mount < 2 {
+		t.Errorf("namespaces created: %+v; want no network", n)
+	}
+}
+
+// TestSeveralContainers has two containers and an init container in one pod.
+func TestSeveralContainers(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("family", shell(idles), func(p *corev1.Pod) {
+		second, first := p.Spec.Containers[0], p.Spec.Containers[0]
+		second.Name, first.Name = "second", "first"
+		first.Command = []string{"true"}
+		p.Spec.Containers = append(p.Spec.Containers, second)
+		p.Spec.InitContainers = []corev1.Container{first}
+	})
+	c := s.certificate(pod).object
+	wantWhole(t, c, v1alpha1.OutcomeReady)
+	last := int64(0)
+	for _, name := range []string{"first", app, "second"} {
+		m := milestonesOf(t, c, name)
+		if m.EntrypointExec == nil || m.EntrypointExec.OffsetMicroseconds <= last {
+			t.Fatalf("container %s: entrypointExec %+v, the one before at %d µs", name, m.EntrypointExec, last)
+		}
+		last = m.EntrypointExec.OffsetMicroseconds
+		if a := actorStats(c, v1alpha1.ActorWorkload, name); a.Processes != 1 || a.Syscalls == 0 {
+			t.Errorf("container %s: %+v, want one process and its system calls", name, a)
+		}
+	}
+	if got := c.Spec.KernelStats.CgroupsCreated; got != 5 {
+		t.Errorf("%d cgroups created, want those of the pod, its sandbox and three containers", got)
+	}
+}
+
+// TestInvalidByHand applies what the observer would never write.
+func TestInvalidByHand(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	c := &v1alpha1.PodBirthCertificate{}
+	c.Name, c.Namespace = "forged", s.namespace
+	c.Spec = v1alpha1.PodBirthCertificateSpec{
+		PodRef: v1alpha1.PodReference{Name: "web", UID: "1"}, NodeName: "node", Outcome: v1alpha1.OutcomeFailed, Duration: "1ms",
+		Origin:   v1alpha1.Origin{Time: metav1.NowMicro(), Clock: v1alpha1.ClockKernel},
+		Coverage: v1alpha1.Coverage{AttributedPercent: "100.0"},
+	}
+	err := f.client.Create(t.Context(), c)
+	if !apierrors.IsInvalid(err) || !strings.Contains(err.Error(), "failure is present exactly when outcome is Failed") {
+		t.Errorf("a certificate that failed without a failure: %v", err)
+	}
+}
