@@ -66,8 +66,9 @@ func (w *writer) missEntrypoints() {
 	for _, m := range w.spec.Milestones.Containers {
 		ran[m.Name] = m.EntrypointExec != nil
 	}
+	refused := w.refused()
 	for _, c := range w.seen.pod.Containers {
-		if (c.Running || c.Ended != nil) && !ran[c.Name] {
+		if _, known := refused[c.Name]; (c.Running || c.Ended != nil) && !ran[c.Name] && !known {
 			w.miss("the entrypoint of container %s", c.Name)
 		}
 	}

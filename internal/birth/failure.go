@@ -3,6 +3,9 @@
 package birth
 
 import (
+	"maps"
+	"slices"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -17,6 +20,9 @@ func (w *writer) failure() *v1alpha1.BirthFailure {
 	pod := w.seen.pod
 	c, stepName, ok := pod.failing()
 	if !ok {
+		if f := w.refusal(); f != nil {
+			return f
+		}
 		return w.unfinished()
 	}
 	f := &v1alpha1.BirthFailure{Step: stepName, Actor: v1alpha1.ActorKubelet, Container: c.Name, Message: cut(c.Message, messageMax)}
@@ -37,6 +43,38 @@ func (w *writer) failure() *v1alpha1.BirthFailure {
 	w.addErrno(f, c.ID)
 	w.addSignal(f, c.ID)
 	return f
+}
+
+// refusal is the failure of a container whose entrypoint the kernel refused to
+// execute. The kubelet may have called such a pod Ready: for the runtime the
+// container was started, and only then it ended.
+func (w *writer) refusal() *v1alpha1.BirthFailure {
+	refused := w.refused()
+	if len(refused) == 0 {
+		return nil
+	}
+	name := slices.Min(slices.Collect(maps.Keys(refused)))
+	return &v1alpha1.BirthFailure{
+		Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: name, Errno: refused[name],
+		Message: "the kernel refused to execute the entrypoint",
+	}
+}
+
+// refused are the containers whose entrypoint the kernel refused, with the
+// errno. A runtime may try several files: one that it could execute counts.
+func (w *writer) refused() map[string]string {
+	errnos := map[string]string{}
+	for _, e := range w.birth.events {
+		name := w.container(e.Who)
+		switch {
+		case name == "":
+		case e.Kind == event.ExecFailed && !e.Workload:
+			errnos[name] = unix.ErrnoName(unix.Errno(e.Value))
+		case e.Kind == event.Exec && e.Workload:
+			delete(errnos, name)
+		}
+	}
+	return errnos
 }
 
 // addErrno adds the errno with which the kernel refused the entrypoint.

@@ -151,11 +151,12 @@ func (w *writer) writeOutcome() {
 	end := w.lastMilestone()
 	pod := w.seen.pod
 	_, _, failing := pod.failing()
+	refused := len(w.refused()) > 0
 	switch {
-	case w.seen.ready != 0:
+	case w.seen.ready != 0 && !refused:
 		w.spec.Outcome = v1alpha1.OutcomeReady
 		end = w.seen.ready
-	case failing || !w.workloadsRan():
+	case failing || refused || !w.workloadsRan():
 		w.spec.Outcome = v1alpha1.OutcomeFailed
 		w.spec.Failure = w.failure()
 	default:
