@@ -4,6 +4,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -79,35 +80,36 @@ func wantWhole(t *testing.T, c *v1alpha1.PodBirthCertificate, outcome v1alpha1.O
 	}
 }
 
-// wantOrder fails unless the milestones are all there and follow one another.
+// wantOrder fails unless the kernel's milestones are all there and follow one
+// another. What may overtake on a busy machine is left out: a runtime that has
+// released an entrypoint does not wait for its exec, and a pod without a probe
+// is Ready when its containers were started.
 func wantOrder(t *testing.T, c *v1alpha1.PodBirthCertificate) {
 	t.Helper()
 	m, own := c.Spec.Milestones, milestonesOf(t, c, app)
-	steps := []struct {
-		name string
-		at   *v1alpha1.Milestone
-	}{
-		{"sandboxCgroupCreated", m.SandboxCgroupCreated},
-		{"networkReady", m.NetworkReady},
-		{"sandboxStarted", m.SandboxStarted},
-		{"created", own.Created},
-		{"entrypointExec", own.EntrypointExec},
-		{"firstListen", own.FirstListen},
-		{"ready", m.Ready},
-	}
-	for i, s := range steps {
-		if s.at == nil {
-			t.Fatalf("certificate %s has no milestone %s", c.Name, s.name)
+	wantSequence(t, c, map[string]*v1alpha1.Milestone{
+		"1 sandboxCgroupCreated": m.SandboxCgroupCreated, "2 networkReady": m.NetworkReady, "3 created": own.Created,
+		"4 entrypointExec": own.EntrypointExec, "5 firstListen": own.FirstListen,
+	})
+	wantSequence(t, c, map[string]*v1alpha1.Milestone{"2 networkReady": m.NetworkReady, "3 sandboxStarted": m.SandboxStarted})
+	wantSequence(t, c, map[string]*v1alpha1.Milestone{"1 scheduled": m.Scheduled, "2 created": own.Created, "3 ready": m.Ready})
+}
+
+// wantSequence fails unless the milestones, sorted by name, are there and each
+// is later than the one before.
+func wantSequence(t *testing.T, c *v1alpha1.PodBirthCertificate, milestones map[string]*v1alpha1.Milestone) {
+	t.Helper()
+	before, name := int64(-1), "the beginning"
+	for _, next := range slices.Sorted(maps.Keys(milestones)) {
+		m := milestones[next]
+		if m == nil {
+			t.Errorf("certificate %s has no milestone %s", c.Name, next)
+			return
 		}
-		if i == 0 {
-			continue
+		if m.OffsetMicroseconds <= before {
+			t.Errorf("certificate %s: %s at %d µs, %s at %d µs", c.Name, name, before, next, m.OffsetMicroseconds)
 		}
-		if before := steps[i-1]; before.at.OffsetMicroseconds >= s.at.OffsetMicroseconds {
-			t.Errorf("certificate %s: %s at %d µs, %s at %d µs", c.Name, before.name, before.at.OffsetMicroseconds, s.name, s.at.OffsetMicroseconds)
-		}
-	}
-	if m.Scheduled == nil || m.Scheduled.OffsetMicroseconds > own.Created.OffsetMicroseconds {
-		t.Errorf("certificate %s: scheduled is %+v", c.Name, m.Scheduled)
+		before, name = m.OffsetMicroseconds, next
 	}
 }
 

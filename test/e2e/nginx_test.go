@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
@@ -24,7 +27,7 @@ func TestNginxIsBorn(t *testing.T) {
 	node := f.local(t)
 	s := newScene(t, f)
 	tr := startTrace(t, "nginx")
-	pod := s.create("web")
+	pod := s.create("web", cpuRequest("100m"))
 	ready := s.ready(pod)
 	seen := s.certificate(pod)
 	c := seen.object
@@ -36,10 +39,13 @@ func TestNginxIsBorn(t *testing.T) {
 	}
 	wantWhole(t, c, v1alpha1.OutcomeReady)
 	wantOrder(t, c)
+	wantSequence(t, c, map[string]*v1alpha1.Milestone{
+		"1 sandboxStarted": c.Spec.Milestones.SandboxStarted, "2 created": milestonesOf(t, c, app).Created,
+	})
 	wantStory(t, c, "Kubelet CgroupCreated", "Runtime NetworkNamespaceCreated", "CNI PluginStarted", "CNI PluginExited",
 		"Runtime RuntimeStarted (sandbox)", "Runtime CgroupCreated (sandbox)", "Workload EntrypointExec (sandbox)",
 		"Runtime RuntimeStarted app", "Runtime CgroupCreated app", "Runtime CgroupJoined app", "Runtime NamespacesCreated app",
-		"Runtime RootChanged app", "Workload EntrypointExec app", "Workload Listen app", "Kubelet Ready")
+		"Runtime RootChanged app", "Workload EntrypointExec app", "Workload Listen app")
 	if got := details(c, "Listen"); !slices.Equal(got, []string{"tcp port 80"}) {
 		t.Errorf("listens: %q, want port 80 only", got)
 	}
@@ -189,4 +195,24 @@ func TestBirthByTheContainersOwnClock(t *testing.T) {
 	if d := started.Sub(exec); d < -1100*time.Millisecond || d > 2*time.Second {
 		t.Errorf("the API says started at %s, entrypointExec is %s", started, exec)
 	}
+}
+
+// TestReadyByProbe has the kubelet ask the server before it calls the pod
+// Ready, so that one follows from the other.
+func TestReadyByProbe(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("probed", cpuRequest("100m"), func(p *corev1.Pod) {
+		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{Port: intstr.FromInt32(80)}}, PeriodSeconds: 1,
+		}
+	})
+	c := s.certificate(pod).object
+	wantWhole(t, c, v1alpha1.OutcomeReady)
+	own := milestonesOf(t, c, app)
+	wantSequence(t, c, map[string]*v1alpha1.Milestone{
+		"1 entrypointExec": own.EntrypointExec, "2 firstListen": own.FirstListen, "3 firstAccept": own.FirstAccept, "4 ready": c.Spec.Milestones.Ready,
+	})
+	wantStory(t, c, "Workload EntrypointExec app", "Workload Listen app", "Kubelet Ready")
 }

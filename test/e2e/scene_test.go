@@ -71,6 +71,12 @@ func cpuLimit(limit string) change {
 	}
 }
 
+func cpuRequest(request string) change {
+	return func(p *corev1.Pod) {
+		p.Spec.Containers[0].Resources.Requests = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(request)}
+	}
+}
+
 // create makes a pod: nginx, unless changed.
 func (s *scene) create(name string, changes ...change) *corev1.Pod {
 	s.t.Helper()
