@@ -33,6 +33,15 @@ type Config struct {
 	SyscallName func(nr int) string
 }
 
+// A pod without a probe is Ready as soon as its containers were started, which
+// on a busy machine is long before they have come to rest. Its birth stays open
+// until its workload has made no system call for restFor, but no longer than
+// restMax: some workloads never rest.
+const (
+	restFor = uint64(300 * time.Millisecond)
+	restMax = uint64(1500 * time.Millisecond)
+)
+
 // birth is one birth under way.
 type birth struct {
 	uid      string
@@ -43,6 +52,8 @@ type birth struct {
 	sessions map[uint64]bool
 	heard    attribution.Stats // totals when it began
 	lost     uint64            // total when it began
+	syscalls uint64            // of the workload, when last looked at
+	busy     uint64            // when they were last seen to have grown
 }
 
 // seen is what is known of a pod from the API server.
@@ -207,6 +218,19 @@ func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 		return true
 	}
 	return b.config.WithoutAPI && current.hasWorkload() && now-current.last > uint64(b.config.Quiet)
+}
+
+// Resting takes how many system calls the workload of a birth that is due has
+// made by now. It is false while a pod that is Ready is still starting up.
+func (b *Book) Resting(uid string, syscalls, now uint64) bool {
+	current, s := b.births[uid], b.pods[uid]
+	if current == nil || s == nil || s.ready == 0 || s.pod.Deleted {
+		return true
+	}
+	if current.busy == 0 || syscalls != current.syscalls {
+		current.syscalls, current.busy = syscalls, now
+	}
+	return now-current.busy >= restFor || now >= s.outcome+uint64(b.config.Settle)+restMax
 }
 
 func (c *birth) hasWorkload() bool {

@@ -109,7 +109,7 @@ func (e *Engine) Abandon() {
 // Event takes one event of the kernel at the given time (its clock, ns).
 func (e *Engine) Event(ev event.Event, now uint64) {
 	e.stats.Events[ev.Kind]++
-	if ev.Kind == event.CgroupRelease {
+	if ev.Kind == event.CgroupRmdir {
 		e.released(ev.Cgroup)
 	}
 	verdict := e.ledger.Hear(ev)
@@ -143,7 +143,9 @@ func (e *Engine) Births(now uint64) {
 		e.loss = loss
 	}
 	for _, uid := range e.book.Due(now) {
-		e.closeBirth(uid, now)
+		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) {
+			e.closeBirth(uid, now, counts)
+		}
 	}
 	e.armForBirths(now)
 }
@@ -171,18 +173,35 @@ func (e *Engine) totals() birth.Totals {
 	return birth.Totals{Heard: e.ledger.Stats().Clone(), Lost: e.loss.Total()}
 }
 
-func (e *Engine) closeBirth(uid string, now uint64) {
-	c := birth.Closing{
-		Now: now, Counts: map[uint64]event.SessionCounts{}, Totals: e.totals(),
-		ArmedAt: e.armedAt, Name: e.ledger.Name(uid),
-	}
-	sessions := e.book.Sessions(uid)
-	for _, id := range sessions {
+// counts reads what the sessions of a birth have counted by now.
+func (e *Engine) counts(uid string) map[uint64]event.SessionCounts {
+	all := map[uint64]event.SessionCounts{}
+	for _, id := range e.book.Sessions(uid) {
 		counts, err := e.kernel.Counts(id)
 		if err != nil {
 			e.kernelError("read a birth's counts", err)
 		}
-		c.Counts[id] = counts
+		all[id] = counts
+	}
+	return all
+}
+
+func workloadSyscalls(all map[uint64]event.SessionCounts) uint64 {
+	var sum uint64
+	for _, counts := range all {
+		for _, n := range counts.Workload.Syscalls {
+			sum += n
+		}
+	}
+	return sum
+}
+
+func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.SessionCounts) {
+	c := birth.Closing{
+		Now: now, Counts: counts, Totals: e.totals(),
+		ArmedAt: e.armedAt, Name: e.ledger.Name(uid),
+	}
+	for id := range counts {
 		e.forget(id)
 	}
 	certificate, ok := e.book.Close(uid, c)

@@ -133,14 +133,18 @@ func (r *Replay) ReadGroup(id, _ uint64) (event.Group, error) {
 	return event.Group{}, errGone
 }
 
-// Counts finds the session's counters as they were read.
+// Counts finds the session's counters as they were read next, or last.
 func (r *Replay) Counts(session uint64) (event.SessionCounts, error) {
-	for _, e := range r.entries {
+	var found event.SessionCounts
+	for i, e := range r.entries {
 		if e.Counts != nil && e.Counts.Session == session {
-			return e.Counts.Counts, nil
+			found = e.Counts.Counts
+			if i >= r.at {
+				break
+			}
 		}
 	}
-	return event.SessionCounts{}, nil
+	return found, nil
 }
 
 // Arm finds when system calls began to be heard.
