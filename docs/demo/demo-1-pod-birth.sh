@@ -44,7 +44,7 @@ print_certificate() {
 }
 
 print_timeline() {
-  title "Who did what (milliseconds since the pod was bound to the node)"
+  title "Who did what (milliseconds since the observer heard of the pod)"
   rows "$CERTIFICATES" "$1" .spec.timeline .offsetMicroseconds .actor .container .action .detail |
     awk -F '\t' '{printf "%10.3f  %-9s  %-9s  %-23s  %s\n", $1 / 1000, $2, $3, $4, $5}'
 }
