@@ -52,11 +52,14 @@ int BPF_PROG(cgroup_mkdir, struct cgroup *cgrp, const char *path)
 	return kg_send_cgroup(KG_CGROUP_MKDIR, cgrp, path);
 }
 
-/* 4.15+, kernel/cgroup/cgroup.c css_release_work_fn(). */
-SEC("tp_btf/cgroup_release")
-int BPF_PROG(cgroup_release, struct cgroup *cgrp, const char *path)
+/*
+ * 4.15+, kernel/cgroup/cgroup.c cgroup_rmdir(). cgroup_release comes too late:
+ * page cache that is charged to a removed cgroup keeps it unreleased for hours.
+ */
+SEC("tp_btf/cgroup_rmdir")
+int BPF_PROG(cgroup_rmdir, struct cgroup *cgrp, const char *path)
 {
-	return kg_send_cgroup(KG_CGROUP_RELEASE, cgrp, NULL);
+	return kg_send_cgroup(KG_CGROUP_RMDIR, cgrp, NULL);
 }
 
 /*

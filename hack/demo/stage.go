@@ -11,9 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
 )
 
 // runtimeName is the base name under which this program plays the runtime.
@@ -29,7 +30,7 @@ type stage struct {
 }
 
 func newStage() (*stage, error) {
-	root, v2, err := cpuHierarchy()
+	hierarchy, err := cpuHierarchy()
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +38,13 @@ func newStage() (*stage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for the demo: %w", err)
 	}
-	s := &stage{folder: folder, v2: v2, cgroup: filepath.Join(root, filepath.Base(folder))}
+	s := &stage{folder: folder, v2: hierarchy.V2, cgroup: filepath.Join(hierarchy.Root, filepath.Base(folder))}
 	self, err := os.Executable()
 	if err == nil {
 		err = copyFile(self, s.runtime())
 	}
 	if err == nil {
-		err = s.makeCgroup(root, "")
+		err = s.makeCgroup(hierarchy.Root, "")
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.clear())
@@ -161,33 +162,16 @@ func removeCgroups(dir string) error {
 	return err
 }
 
-// cpuHierarchy finds where the cpu controller is mounted: on cgroup v1 by its
-// mount option, on v2 in the one hierarchy.
-func cpuHierarchy() (root string, v2 bool, err error) {
-	raw, err := os.ReadFile("/proc/self/mountinfo")
+func cpuHierarchy() (cgroup.Hierarchy, error) {
+	mounts, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return "", false, fmt.Errorf("find the cgroup hierarchy: %w", err)
+		return cgroup.Hierarchy{}, fmt.Errorf("find the cgroup hierarchy: %w", err)
 	}
-	for line := range strings.Lines(string(raw)) {
-		left, right, ok := strings.Cut(line, " - ")
-		fields, kind := strings.Fields(left), strings.Fields(right)
-		if !ok || len(fields) < 5 || len(kind) < 3 {
-			continue
-		}
-		if kind[0] == "cgroup" && strings.Contains(","+kind[2]+",", ",cpu,") {
-			return fields[4], false, nil
-		}
-		if kind[0] == "cgroup2" {
-			controllers, _ := os.ReadFile(filepath.Join(fields[4], "cgroup.controllers"))
-			if strings.Contains(" "+strings.TrimSpace(string(controllers))+" ", " cpu ") {
-				root, v2 = fields[4], true
-			}
-		}
-	}
-	if root == "" {
-		return "", false, errors.New("no mounted cgroup hierarchy has the cpu controller: mount cgroup2 on /sys/fs/cgroup")
-	}
-	return root, v2, nil
+	defer func() { _ = mounts.Close() }()
+	return cgroup.FindHierarchy(mounts, func(root string) string {
+		raw, _ := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+		return string(raw)
+	})
 }
 
 func copyFile(from, to string) error {

@@ -48,6 +48,9 @@ func unit(ctx context.Context) (result, error) {
 }
 
 func kernel(ctx context.Context) (result, error) {
+	if err := run(ctx, "hack/test/prepare-bpf.sh"); err != nil {
+		return result{}, fmt.Errorf("prepare: %w", err)
+	}
 	return stageTest(ctx, "bpf")
 }
 

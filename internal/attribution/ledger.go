@@ -121,8 +121,8 @@ func (l *Ledger) Hear(e event.Event) Verdict {
 	switch e.Kind {
 	case event.CgroupMkdir:
 		return l.hearMkdir(e)
-	case event.CgroupRelease:
-		l.hearRelease(e)
+	case event.CgroupRmdir:
+		l.hearRmdir(e)
 		return Verdict{}
 	case event.NetnsBind:
 		l.netns[e.File] = e
@@ -170,7 +170,7 @@ func (l *Ledger) hearMkdir(e event.Event) Verdict {
 	return v
 }
 
-func (l *Ledger) hearRelease(e event.Event) {
+func (l *Ledger) hearRmdir(e event.Event) {
 	entry, ok := l.dictionary.Release(e.Cgroup, e.Time)
 	if !ok || !entry.Place.IsContainer() {
 		return

@@ -9,18 +9,18 @@ type Kind string
 
 // The kinds, as bpf/gossip.h has them.
 const (
-	CgroupMkdir   Kind = "CgroupMkdir"   // a cgroup was made: Cgroup, Path
-	CgroupRelease Kind = "CgroupRelease" // a cgroup is gone: Cgroup
-	CgroupJoin    Kind = "CgroupJoin"    // a member's process came into Cgroup
-	SessionOpen   Kind = "SessionOpen"   // a shim, runtime, monitor or CNI plugin was executed: Open
-	Exec          Kind = "Exec"          // a member executed File
-	Exit          Kind = "Exit"          // a member's process ended: Value is the wait status, CPU the session's
-	Namespaces    Kind = "Namespaces"    // a member made namespaces: Value has the clone flags
-	NetnsBind     Kind = "NetnsBind"     // somebody mounted a network namespace on File
-	PivotRoot     Kind = "PivotRoot"     // a member changed its root
-	Listen        Kind = "Listen"        // a member's TCP socket listens: Value is the port
-	Accept        Kind = "Accept"        // a session's first accept
-	ExecFailed    Kind = "ExecFailed"    // a member's execve failed: Value is the errno
+	CgroupMkdir Kind = "CgroupMkdir" // a cgroup was made: Cgroup, Path
+	CgroupRmdir Kind = "CgroupRmdir" // a cgroup was removed: Cgroup
+	CgroupJoin  Kind = "CgroupJoin"  // a member's process came into Cgroup
+	SessionOpen Kind = "SessionOpen" // a shim, runtime, monitor or CNI plugin was executed: Open
+	Exec        Kind = "Exec"        // a member executed File
+	Exit        Kind = "Exit"        // a member's process ended: Value is the wait status, CPU the session's
+	Namespaces  Kind = "Namespaces"  // a member made namespaces: Value has the clone flags
+	NetnsBind   Kind = "NetnsBind"   // somebody mounted a network namespace on File
+	PivotRoot   Kind = "PivotRoot"   // a member changed its root
+	Listen      Kind = "Listen"      // a member's TCP socket listens: Value is the port
+	Accept      Kind = "Accept"      // a session's first accept
+	ExecFailed  Kind = "ExecFailed"  // a member's execve failed: Value is the errno
 )
 
 // Role of a session's first process.

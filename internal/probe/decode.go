@@ -14,7 +14,7 @@ import (
 // Kinds by number, as enum kg_kind in bpf/gossip.h.
 var kinds = [...]event.Kind{
 	1:  event.CgroupMkdir,
-	2:  event.CgroupRelease,
+	2:  event.CgroupRmdir,
 	3:  event.CgroupJoin,
 	4:  event.SessionOpen,
 	5:  event.Exec,
@@ -63,7 +63,7 @@ func decode(raw []byte) (event.Event, error) {
 		MountNS:  h.MntNs,
 	}
 	switch e.Kind {
-	case event.CgroupMkdir, event.CgroupRelease:
+	case event.CgroupMkdir, event.CgroupRmdir:
 		err = decodeCgroup(&e, raw)
 	case event.SessionOpen:
 		err = decodeOpen(&e, raw)

@@ -131,7 +131,7 @@ const (
 	observerMapSessions            = "sessions"
 	observerProgCgroupAttachTask   = "cgroup_attach_task"
 	observerProgCgroupMkdir        = "cgroup_mkdir"
-	observerProgCgroupRelease      = "cgroup_release"
+	observerProgCgroupRmdir        = "cgroup_rmdir"
 	observerProgProcessExec        = "process_exec"
 	observerProgProcessExit        = "process_exit"
 	observerProgProcessFork        = "process_fork"
@@ -191,7 +191,7 @@ type observerSpecs struct {
 type observerProgramSpecs struct {
 	CgroupAttachTask *ebpf.ProgramSpec `ebpf:"cgroup_attach_task"`
 	CgroupMkdir      *ebpf.ProgramSpec `ebpf:"cgroup_mkdir"`
-	CgroupRelease    *ebpf.ProgramSpec `ebpf:"cgroup_release"`
+	CgroupRmdir      *ebpf.ProgramSpec `ebpf:"cgroup_rmdir"`
 	ProcessExec      *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit      *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork      *ebpf.ProgramSpec `ebpf:"process_fork"`
@@ -288,7 +288,7 @@ type observerVariables struct {
 type observerPrograms struct {
 	CgroupAttachTask *ebpf.Program `ebpf:"cgroup_attach_task"`
 	CgroupMkdir      *ebpf.Program `ebpf:"cgroup_mkdir"`
-	CgroupRelease    *ebpf.Program `ebpf:"cgroup_release"`
+	CgroupRmdir      *ebpf.Program `ebpf:"cgroup_rmdir"`
 	ProcessExec      *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit      *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork      *ebpf.Program `ebpf:"process_fork"`
@@ -302,7 +302,7 @@ func (p *observerPrograms) Close() error {
 	return _ObserverClose(
 		p.CgroupAttachTask,
 		p.CgroupMkdir,
-		p.CgroupRelease,
+		p.CgroupRmdir,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,

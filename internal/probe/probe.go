@@ -75,7 +75,7 @@ func (p *Probe) start(opts Options) error {
 	}
 	for _, prog := range []*ebpf.Program{
 		p.objects.CgroupMkdir,
-		p.objects.CgroupRelease,
+		p.objects.CgroupRmdir,
 		p.objects.CgroupAttachTask,
 		p.objects.ProcessFork,
 		p.objects.ProcessExec,

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
+)
+
+// runtimeName is the base name under which a copy of this test binary opens a
+// birth session.
+const runtimeName = "kgtest-runtime"
+
+// patience is how long an event may take: it bounds a failure, not a success.
+const patience = 60 * time.Second
+
+// TestMain also is the programs that the tests run: what they do is their first
+// argument.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		if act := acts[os.Args[1]]; act != nil {
+			if err := act(os.Args[2:]); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// needKernel skips unless the stage has been prepared.
+func needKernel(t *testing.T) {
+	t.Helper()
+	if os.Getenv("KG_TEST_STAGE") != "bpf" {
+		t.Skip("run by make test-bpf: needs root and BPF")
+	}
+}
+
+// kernel is a loaded probe whose events are kept.
+type kernel struct {
+	*probe.Probe
+	t      *testing.T
+	events chan event.Event
+	kept   []event.Event
+}
+
+func listen(t *testing.T) *kernel {
+	t.Helper()
+	needKernel(t)
+	p, err := probe.Load(probe.Options{Runtimes: []string{runtimeName}})
+	if err != nil {
+		t.Fatalf("%+v", err)
+	}
+	k := &kernel{Probe: p, t: t, events: make(chan event.Event, 1<<16)}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Read(ctx, func(e event.Event) { k.events <- e }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return k
+}
+
+func (k *kernel) arm() {
+	k.t.Helper()
+	if _, err := k.Arm(); err != nil {
+		k.t.Fatalf("%+v", err)
+	}
+}
+
+// find waits for the first event that fits, among those already heard and those
+// that come.
+func (k *kernel) find(what string, fits func(event.Event) bool) event.Event {
+	k.t.Helper()
+	for _, e := range k.kept {
+		if fits(e) {
+			return e
+		}
+	}
+	deadline := time.After(patience)
+	for {
+		select {
+		case e := <-k.events:
+			k.kept = append(k.kept, e)
+			if fits(e) {
+				return e
+			}
+		case <-deadline:
+			k.t.Fatalf("%s was not heard; heard %d other events", what, len(k.kept))
+		}
+	}
+}
+
+// made waits for the making of a cgroup.
+func (k *kernel) made(path string) event.Event {
+	k.t.Helper()
+	return k.find("the cgroup "+path, func(e event.Event) bool {
+		return e.Kind == event.CgroupMkdir && e.Path == path
+	})
+}
+
+// opened waits for the session of the runtime that has an argument of its own.
+func (k *kernel) opened(mark string) event.Event {
+	k.t.Helper()
+	return k.find("the session of "+mark, func(e event.Event) bool {
+		return e.Kind == event.SessionOpen && strings.Contains(strings.Join(e.Open.Args, " "), mark)
+	})
+}
+
+// exited waits for the end of the session's first process.
+func (k *kernel) exited(open event.Event) event.Event {
+	k.t.Helper()
+	return k.find("the exit", func(e event.Event) bool {
+		return e.Kind == event.Exit && e.Session == open.Session && e.PID == open.PID
+	})
+}
+
+// counts reads the session's counters and ends it.
+func (k *kernel) counts(session uint64) event.SessionCounts {
+	k.t.Helper()
+	c, err := k.Counts(session)
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	if err := k.Forget(session); err != nil {
+		k.t.Fatal(err)
+	}
+	return c
+}
+
+// program copies this test binary under a name of its own.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := os.Open(self)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = from.Close() }()
+	path := filepath.Join(t.TempDir(), name)
+	to, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o755) //nolint:gosec // it is to be executed
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		t.Fatal(err)
+	}
+	if err := to.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// start runs a program's act and ends it with the test.
+func start(t *testing.T, path string, args ...string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(path, args...)
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	return cmd
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bufio"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/syscalls"
+)
+
+// strace traces the same run of the same processes: every single count must be
+// the same. Only a call in which a thread was killed may be missing here: strace
+// stops a thread before the kernel's own tracepoint, and one that is killed
+// while it is stopped never enters the call (kernel/entry/common.c
+// syscall_trace_enter).
+func TestSyscallsAgainstStrace(t *testing.T) {
+	k := listen(t)
+	strace, err := exec.LookPath("strace")
+	if err != nil {
+		t.Fatal("strace is not installed: apt-get install strace")
+	}
+	name, err := syscalls.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.arm()
+	trace := filepath.Join(t.TempDir(), "trace")
+	cmd := exec.Command(strace, "-f", "-qq", "-o", trace, program(t, runtimeName), "work", "strace-mark")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	open := k.opened("strace-mark")
+	k.exited(open)
+	ours := k.counts(open.Session).Own
+	theirs, killed := countTrace(t, trace)
+
+	total := 0
+	for nr, n := range ours.Syscalls {
+		if missed := theirs[name(nr)] - int(n); missed < 0 || missed > killed[name(nr)] {
+			t.Errorf("%s: %d here, %d by strace", name(nr), n, theirs[name(nr)])
+		}
+		total += int(n)
+		delete(theirs, name(nr))
+	}
+	for missed, n := range theirs {
+		if n > killed[missed] {
+			t.Errorf("%s: none here, %d by strace", missed, n)
+		}
+	}
+	if total < 2000 {
+		t.Errorf("only %d system calls: the work was not heard", total)
+	}
+	t.Logf("%d system calls in %d processes and %d more threads, each name as often as strace saw it", total, ours.Processes, ours.Threads)
+}
+
+var (
+	straceCall = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)
+	// "= ?" ends a call that never returned.
+	straceKilled = regexp.MustCompile(`^\d+ +(?:<\.\.\. )?([a-z_0-9]+)(?:\(| resumed>).*= \?$`)
+)
+
+// countTrace counts the calls of a strace log, and those that never returned.
+// It leaves out the execve that began the log: that one was entered before
+// there was a session.
+func countTrace(t *testing.T, file string) (calls, killed map[string]int) {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	calls, killed = map[string]int{}, map[string]int{}
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	for first := true; lines.Scan(); first = false {
+		if m := straceCall.FindStringSubmatch(lines.Text()); m != nil && !first {
+			calls[m[1]]++
+		}
+		if m := straceKilled.FindStringSubmatch(lines.Text()); m != nil {
+			killed[m[1]]++
+		}
+	}
+	return calls, killed
+}
