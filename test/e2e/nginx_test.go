@@ -69,13 +69,18 @@ func TestNginxIsBorn(t *testing.T) {
 
 // compareSyscalls holds the workload's own count against the trace's. The trace
 // knows a process by the name that it has since its exec, which is where the
-// workload's count begins. It returns the time of the first system call.
+// workload's count begins; it ends with the certificate's window. It returns
+// the time of the first system call.
 func compareSyscalls(t *testing.T, c *v1alpha1.PodBirthCertificate, lines []traced, pids []int) time.Duration {
 	t.Helper()
 	counted := actorStats(c, v1alpha1.ActorWorkload, app)
-	independent, first := of(lines, "sys_enter", pids)
-	if independent == 0 || counted.Syscalls != independent {
-		t.Errorf("%s: %d system calls of the entrypoint, the kernel's trace has %d of processes %v", c.Name, counted.Syscalls, independent, pids)
+	end := c.Spec.Origin.Time.Add(time.Duration(c.Spec.KernelStats.WindowMicroseconds) * time.Microsecond)
+	within := func(l traced) bool { return !wall(l.time).After(end) }
+	independent, first := of(lines, "sys_enter", pids, within)
+	all, _ := of(lines, "sys_enter", pids, always)
+	if independent == 0 || counted.Syscalls != independent || independent != all {
+		t.Errorf("%s: %d system calls of the entrypoint, the kernel's trace has %d of processes %v in the certificate's window, and %d in all",
+			c.Name, counted.Syscalls, independent, pids, all)
 	}
 	if counted.Processes != int64(len(pids)) || counted.Execs != 1 {
 		t.Errorf("%s: %d processes and %d execs of the entrypoint, its cgroup has processes %v", c.Name, counted.Processes, counted.Execs, pids)
@@ -140,7 +145,7 @@ func compareMounts(t *testing.T, c *v1alpha1.PodBirthCertificate, node *localNod
 		t.Fatal("mounts is absent")
 	}
 	got := *c.Spec.KernelStats.Mounts
-	least, _ := of(lines, "sys_exit", podProcesses(t, node, uid))
+	least, _ := of(lines, "sys_exit", podProcesses(t, node, uid), always)
 	most := int64(0)
 	for _, l := range lines {
 		if l.event == "sys_exit" {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -153,20 +154,22 @@ func (tr *trace) checkLosses(t *testing.T) {
 	}
 }
 
-// of counts the lines of one event by the given processes, and tells the first's time.
-func of(lines []traced, event string, pids []int) (count int64, first time.Duration) {
+// of counts the lines of one event by the given processes that pass, and tells
+// the first's time.
+func of(lines []traced, event string, pids []int, pass func(traced) bool) (count int64, first time.Duration) {
 	for _, l := range lines {
-		for _, pid := range pids {
-			if l.event == event && l.tid == pid {
-				if count == 0 {
-					first = l.time
-				}
-				count++
-			}
+		if l.event != event || !slices.Contains(pids, l.tid) || !pass(l) {
+			continue
 		}
+		if count == 0 {
+			first = l.time
+		}
+		count++
 	}
 	return count, first
 }
+
+func always(traced) bool { return true }
 
 // wall turns a time of CLOCK_MONOTONIC into wall time.
 func wall(monotonic time.Duration) time.Time {
