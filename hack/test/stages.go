@@ -11,7 +11,11 @@ import (
 	"strings"
 )
 
-const node = "hack/cluster/node"
+const (
+	node = "hack/cluster/node"
+	// figuresFile is where the end-to-end tests leave what they measured.
+	figuresFile = "build/e2e-figures.txt"
+)
 
 // stage is one heading of the run. ready returns why the stage cannot run here, or
 // nothing; a stage that cannot run is reported, never passed over.
@@ -88,7 +92,16 @@ func endToEnd(ctx context.Context) (collected result, err error) {
 	if err := run(ctx, "hack/deploy/deploy.sh"); err != nil {
 		return result{}, fmt.Errorf("deploy: %w", err)
 	}
+	_ = os.Remove(figuresFile) // of an earlier run, if there was one
+	defer showFigures()
 	return stageTest(ctx, "e2e", env...)
+}
+
+// showFigures prints what the end-to-end tests measured, also where one failed.
+func showFigures() {
+	if figures, err := os.ReadFile(figuresFile); err == nil {
+		fmt.Printf("\n%s(kept in %s)\n", figures, figuresFile)
+	}
 }
 
 // stageTest runs the tests of one directory below test/, which skip unless they
