@@ -310,6 +310,9 @@ func (l *Ledger) resolveWaiting() Verdict {
 	return v
 }
 
+// Knows tells whether a session was heard to open and has not been forgotten.
+func (l *Ledger) Knows(id uint64) bool { return l.sessions[id] != nil }
+
 // Forget drops a session that is over.
 func (l *Ledger) Forget(id uint64) {
 	if s := l.sessions[id]; s != nil {

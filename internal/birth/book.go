@@ -101,7 +101,7 @@ func (b *Book) Expecting(now uint64) bool {
 		return true
 	}
 	for _, s := range b.pods {
-		if !s.pod.started() && !s.pod.Deleted && now-s.first < uint64(b.config.Timeout) {
+		if !s.pod.started() && s.outcome == 0 && now-s.first < uint64(b.config.Timeout) {
 			return true
 		}
 	}

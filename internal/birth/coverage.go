@@ -37,6 +37,9 @@ func (w *writer) writeCoverage() {
 	if w.config.WithoutAPI {
 		w.miss("no API server: scheduling, images and readiness were not heard")
 	}
+	if _, _, failing := w.seen.pod.failing(); failing && w.seen.pod.Phase != "Failed" && !w.seen.pod.Deleted {
+		w.miss("the kubelet's later attempts: it keeps trying")
+	}
 	if c.LostEvents > 0 {
 		w.miss("%d events were lost on the node while this birth lasted", c.LostEvents)
 	}

@@ -24,6 +24,9 @@ type Kernel interface {
 	ReadGroup(id, pointer uint64) (event.Group, error)
 	Counts(session uint64) (event.SessionCounts, error)
 	Forget(session uint64) error
+	// Sessions are those that the kernel counts for, and when they were opened
+	// (the clock of events, ns).
+	Sessions() (map[uint64]uint64, error)
 	// Arm hears system calls from the time that it returns (the clock of events, ns).
 	Arm() (uint64, error)
 	Disarm() error
@@ -75,8 +78,10 @@ type Engine struct {
 
 	armedAt  uint64 // 0: not armed
 	idleFrom uint64 // since when no birth is expected
-	loss     event.Loss
-	stats    Stats
+	// lastError is what the last failed request to the kernel was for.
+	lastError string
+	loss      event.Loss
+	stats     Stats
 }
 
 // NewEngine makes an engine and enters the cgroups that exist. The kernel's
@@ -128,6 +133,11 @@ func (e *Engine) Event(ev event.Event, now uint64) {
 
 // Pod takes the state of a pod.
 func (e *Engine) Pod(p birth.Pod, now uint64) {
+	if p.OptedOut {
+		for _, session := range e.book.Sessions(p.UID) {
+			e.forget(session)
+		}
+	}
 	e.book.Tell(p, now)
 	e.armForBirths(now)
 }
@@ -154,6 +164,25 @@ func (e *Engine) Births(now uint64) {
 func (e *Engine) Sweep(now uint64) {
 	for _, session := range e.ledger.Sweep(now) {
 		e.forget(session)
+	}
+	e.sweepKernel(now)
+}
+
+// strayAfter is how old a session must be for the kernel to be asked to forget
+// it although nobody here knows it.
+const strayAfter = uint64(10 * time.Minute)
+
+// sweepKernel ends the sessions whose opening was never heard, because the
+// event was lost: nobody else would.
+func (e *Engine) sweepKernel(now uint64) {
+	sessions, err := e.kernel.Sessions()
+	if err != nil {
+		e.kernelError("list the sessions", err)
+	}
+	for id, opened := range sessions {
+		if now > opened+strayAfter && !e.ledger.Knows(id) {
+			e.forget(id)
+		}
 	}
 }
 
@@ -255,9 +284,14 @@ func (e *Engine) forget(session uint64) {
 	}
 }
 
+// kernelError counts a failed request and logs it, unless the one before was of
+// the same kind: what fails ten times a second need not be said ten times.
 func (e *Engine) kernelError(what string, err error) {
 	e.stats.KernelErrors++
-	e.log.Error("cannot "+what, "error", err)
+	if e.lastError != what {
+		e.lastError = what
+		e.log.Error("cannot "+what, "error", err)
+	}
 }
 
 func (e *Engine) whisper(w *v1alpha1.KernelWhisper) {

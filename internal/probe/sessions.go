@@ -54,6 +54,26 @@ func (p *Probe) counts(session uint64, actor uint32) (event.Counts, error) {
 	return c, nil
 }
 
+// Sessions lists the sessions that the kernel counts for, with the time at which
+// they were opened (the clock of events, ns, rounded down to 1.024 µs): it is
+// part of the id, see bpf/process.h.
+func (p *Probe) Sessions() (map[uint64]uint64, error) {
+	const cpuBits = 1<<10 - 1
+	opened := map[uint64]uint64{}
+	var key observerKgSessionKey
+	err := p.objects.Sessions.NextKey(nil, &key)
+	// Bounded: a removal meanwhile leads the walk back to its start.
+	for steps := p.objects.Sessions.MaxEntries(); err == nil && steps > 0; steps-- {
+		opened[key.Session] = key.Session &^ cpuBits
+		last := key
+		err = p.objects.Sessions.NextKey(&last, &key)
+	}
+	if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		return nil, fmt.Errorf("list sessions: %w", err)
+	}
+	return opened, nil
+}
+
 // Forget ends a session: its members are heard no more.
 func (p *Probe) Forget(session uint64) error {
 	for _, actor := range []uint32{actorOwn, actorWorkload} {

@@ -167,6 +167,9 @@ func (r *Replay) Disarm() error { return nil }
 // Forget does nothing, likewise.
 func (r *Replay) Forget(uint64) error { return nil }
 
+// Sessions tells none: nothing is left over in a recording.
+func (r *Replay) Sessions() (map[uint64]uint64, error) { return nil, nil }
+
 // Lost finds what had been lost by now.
 func (r *Replay) Lost() (event.Loss, error) {
 	for i := r.at; i >= 0; i-- {

@@ -71,6 +71,21 @@ func TestNothingIsCountedUnlessArmedAndRemembered(t *testing.T) {
 	}
 }
 
+func TestSessionsAreListedUntilForgotten(t *testing.T) {
+	k := listen(t)
+	start(t, program(t, runtimeName), "children", "1", "listed")
+	open := k.opened("listed")
+	k.exited(open)
+	sessions, err := k.Sessions()
+	if at, ok := sessions[open.Session]; err != nil || !ok || at > open.Time || open.Time-at > 1e6 {
+		t.Errorf("%v %v, opened at %d", sessions, err, open.Time)
+	}
+	k.counts(open.Session)
+	if sessions, err = k.Sessions(); err != nil || len(sessions) != 0 && sessions[open.Session] != 0 {
+		t.Errorf("after forgetting: %v %v", sessions, err)
+	}
+}
+
 func TestCNIPluginsAreKnownByTheirEnvironment(t *testing.T) {
 	k := listen(t)
 	plugin := exec.Command(program(t, "any-plugin"), "nothing")
