@@ -41,7 +41,7 @@ func dispatch(args []string) error {
 	case "create":
 		return create(args[1:])
 	case "init":
-		return initialise(args[1:])
+		return becomeContainer(args[1:])
 	case "listen":
 		return listen()
 	case "spin":

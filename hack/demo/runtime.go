@@ -61,10 +61,10 @@ func setQuota(dir string, quota int) error {
 	return nil
 }
 
-// initialise is the container's init, still the runtime's: it joins the cgroup,
+// becomeContainer is the container's init, still the runtime's: it joins the cgroup,
 // takes a mount namespace, mounts what a container has, and becomes the
 // workload. Arguments: cgroup, command.
-func initialise(args []string) error {
+func becomeContainer(args []string) error {
 	if len(args) != 2 {
 		return errors.New("init: cgroup and command are needed")
 	}

@@ -34,7 +34,7 @@ var catalogue = map[string]func(sources) (recipe, error){
 // static is an image of one binary that needs nothing else.
 func static(from sources, binary, user string) (recipe, error) {
 	content := tree{}
-	if err := content.copy(binary, 0o755, filepath.Join(from.binaries, binary)); err != nil {
+	if err := content.executable(binary, filepath.Join(from.binaries, binary)); err != nil {
 		return recipe{}, fmt.Errorf("binary: %w", err)
 	}
 	content.directory("tmp", 0o1777)
@@ -49,7 +49,7 @@ func busybox(from sources) (recipe, error) {
 		return recipe{}, fmt.Errorf("list the commands of %s: %w", source, err)
 	}
 	content := tree{}
-	if err := content.copy("bin/busybox", 0o755, source); err != nil {
+	if err := content.executable("bin/busybox", source); err != nil {
 		return recipe{}, fmt.Errorf("binary: %w", err)
 	}
 	for _, applet := range strings.Fields(string(applets)) {
@@ -68,7 +68,7 @@ var nginxConf []byte
 func nginx(from sources) (recipe, error) {
 	program := filepath.Join(from.packages, "nginx", "usr", "sbin", "nginx")
 	content := tree{}
-	if err := content.copy("usr/sbin/nginx", 0o755, program); err != nil {
+	if err := content.executable("usr/sbin/nginx", program); err != nil {
 		return recipe{}, fmt.Errorf("binary: %w", err)
 	}
 	libraries, err := linked(program)
@@ -76,7 +76,7 @@ func nginx(from sources) (recipe, error) {
 		return recipe{}, err
 	}
 	for _, library := range libraries {
-		if err := content.copy(strings.TrimPrefix(library, "/"), 0o755, library); err != nil {
+		if err := content.executable(strings.TrimPrefix(library, "/"), library); err != nil {
 			return recipe{}, fmt.Errorf("library: %w", err)
 		}
 	}

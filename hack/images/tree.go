@@ -36,13 +36,13 @@ func (t tree) link(at, target string) {
 	t[at] = entry{kind: tar.TypeSymlink, mode: 0o777, target: target}
 }
 
-// copy takes a file of this machine, following symbolic links.
-func (t tree) copy(at string, mode int64, source string) error {
+// executable takes a program or a library of this machine, following symbolic links.
+func (t tree) executable(at, source string) error {
 	data, err := os.ReadFile(source)
 	if err != nil {
 		return err
 	}
-	t.file(at, mode, data)
+	t.file(at, 0o755, data)
 	return nil
 }
 

@@ -119,10 +119,10 @@ func (w *writer) lastStep() *v1alpha1.BirthFailure {
 		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorKubelet}
 	}
 	last := w.steps[len(w.steps)-1]
-	switch {
-	case last.role == event.RoleCNI:
+	switch last.role {
+	case event.RoleCNI:
 		return &v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI}
-	case last.role == event.RoleShim:
+	case event.RoleShim:
 		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorRuntime}
 	}
 	name := w.container(last.who)

@@ -50,11 +50,7 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 	container := w.container(e.Who)
 	switch e.Kind {
 	case event.CgroupMkdir:
-		if e.Who.ContainerID == "" {
-			w.tell(e.Time, v1alpha1.ActorKubelet, "", "CgroupCreated", path.Base(e.Path))
-			return
-		}
-		w.tell(e.Time, v1alpha1.ActorRuntime, container, "CgroupCreated", "")
+		w.tellCgroup(e, container)
 	case event.NetnsBind:
 		w.tell(e.Time, v1alpha1.ActorRuntime, "", "NetworkNamespaceCreated", path.Base(e.File))
 	case event.SessionOpen:
@@ -70,17 +66,36 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 	case event.Exec:
 		w.tellExec(e, container)
 	case event.ExecFailed:
-		if !e.Workload {
-			w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", unix.ErrnoName(unix.Errno(e.Value)))
-		}
+		w.tellExecFailed(e, container)
 	case event.Listen:
 		w.tellListen(e, container)
 	case event.Accept:
-		if e.Workload {
-			w.tell(e.Time, v1alpha1.ActorWorkload, container, "FirstAccept", "")
-		}
+		w.tellAccept(e, container)
 	case event.Exit:
 		w.tellExit(e, container)
+	}
+}
+
+func (w *writer) tellCgroup(e attribution.Attributed, container string) {
+	if e.Who.ContainerID == "" {
+		w.tell(e.Time, v1alpha1.ActorKubelet, "", "CgroupCreated", path.Base(e.Path))
+		return
+	}
+	w.tell(e.Time, v1alpha1.ActorRuntime, container, "CgroupCreated", "")
+}
+
+// tellExecFailed tells the runtime's failures; a workload that looks for a
+// program along its PATH fails in the ordinary course of things.
+func (w *writer) tellExecFailed(e attribution.Attributed, container string) {
+	if !e.Workload {
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", unix.ErrnoName(unix.Errno(e.Value)))
+	}
+}
+
+// tellAccept tells the workload's; that a shim accepts is its ordinary work.
+func (w *writer) tellAccept(e attribution.Attributed, container string) {
+	if e.Workload {
+		w.tell(e.Time, v1alpha1.ActorWorkload, container, "FirstAccept", "")
 	}
 }
 

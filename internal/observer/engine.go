@@ -65,7 +65,7 @@ type Stats struct {
 }
 
 // Engine is the synchronous heart of the observer. It is not safe for
-// concurrent use: Run serialises what it is told.
+// concurrent use: Run tells it one thing at a time.
 type Engine struct {
 	config     Config
 	kernel     Kernel

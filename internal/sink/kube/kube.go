@@ -7,6 +7,7 @@ package kube
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -171,8 +172,8 @@ func hopeless(err error) bool {
 // namespaceMissing tells a missing namespace from missing resource
 // definitions, which may still be installed.
 func namespaceMissing(err error) bool {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns it unwrapped
-	return ok && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
 func (s *Sink) apply(ctx context.Context, k key, object runtime.Object) error {
