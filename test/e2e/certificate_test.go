@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
@@ -71,12 +73,30 @@ func wantWhole(t *testing.T, c *v1alpha1.PodBirthCertificate, outcome v1alpha1.O
 	if !strings.HasPrefix(s.PodRef.UID, c.Name[strings.LastIndex(c.Name, "-")+1:]) {
 		t.Errorf("certificate %s is of pod UID %s", c.Name, s.PodRef.UID)
 	}
+	if got := c.Labels[v1alpha1.LabelPodUID]; got != s.PodRef.UID {
+		t.Errorf("certificate %s: label %s is %q, want %s", c.Name, v1alpha1.LabelPodUID, got, s.PodRef.UID)
+	}
+	wantSize(t, c, 16<<10)
 	var sum int64
 	for _, a := range s.KernelStats.Actors {
 		sum += a.Syscalls
 	}
 	if sum != s.KernelStats.TotalSyscalls {
 		t.Errorf("certificate %s: totalSyscalls %d, the actors' sum is %d", c.Name, s.KernelStats.TotalSyscalls, sum)
+	}
+}
+
+// wantSize fails if an object is larger than the contract allows, without what
+// the API server keeps for itself.
+func wantSize(t *testing.T, object client.Object, limit int) {
+	t.Helper()
+	copied, ok := object.DeepCopyObject().(client.Object)
+	if !ok {
+		t.Fatalf("%T has no metadata", object)
+	}
+	copied.SetManagedFields(nil)
+	if size := len(asJSON(t, copied)); size > limit {
+		t.Errorf("%s has %d bytes, the limit is %d", object.GetName(), size, limit)
 	}
 }
 

@@ -111,14 +111,22 @@ func (s *scene) delete(p *corev1.Pod) {
 // exec runs a command in a pod's container.
 func (s *scene) exec(p *corev1.Pod, args ...string) {
 	s.t.Helper()
+	s.kubectl(append([]string{"exec", p.Name, "-c", app, "--"}, args...)...)
+}
+
+// kubectl runs the real one in the scene's namespace and returns what it prints.
+func (s *scene) kubectl(args ...string) string {
+	s.t.Helper()
 	program, err := exec.LookPath("kubectl")
 	if err != nil {
 		program = filepath.Join(os.Getenv("KG_NODE_BIN"), "kubectl")
 	}
-	command := exec.CommandContext(s.t.Context(), program, append([]string{"exec", "-n", s.namespace, p.Name, "-c", app, "--"}, args...)...)
-	if out, err := command.CombinedOutput(); err != nil {
-		s.t.Fatalf("kubectl exec %s %q: %v: %s", p.Name, args, err, out)
+	command := exec.CommandContext(s.t.Context(), program, append([]string{"-n", s.namespace}, args...)...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("kubectl %q: %v: %s", args, err, out)
 	}
+	return string(out)
 }
 
 func (s *scene) logs(p *corev1.Pod) string {

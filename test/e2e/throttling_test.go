@@ -9,6 +9,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -130,6 +131,29 @@ func wantSilence(t *testing.T, s *scene, quiet map[string]*sampler) {
 			t.Errorf("pod %s got a whisper: %+v", name, seen.object.Spec)
 		}
 	}
+}
+
+// TestTheContainersLimitIsNamed has a pod whose limit is far above that of the
+// one container that runs into its own.
+func TestTheContainersLimitIsNamed(t *testing.T) {
+	f := cluster(t)
+	node := f.local(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("pair", shell(burns), cpuLimit("100m"), func(p *corev1.Pod) {
+		roomy := p.Spec.Containers[0].DeepCopy()
+		roomy.Name, roomy.Command[2] = "roomy", idles
+		roomy.Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("900m")}
+		p.Spec.Containers = append(p.Spec.Containers, *roomy)
+	})
+	samples := startSampler(t, node, string(pod.UID))
+	id := containerID(s.ready(pod).object)
+	w := s.whisper(pod, "at all", patience, anyState).object
+	wantIdentity(t, w, pod)
+	if w.Spec.KernelTruth.ThrottledAt != v1alpha1.ThrottledAtContainer {
+		t.Errorf("throttledAt %s, want Container", w.Spec.KernelTruth.ThrottledAt)
+	}
+	compareThrottling(t, w, samples, id)
 }
 
 // TestThrottledPodIsDeleted ends a pod in the middle of an episode.

@@ -45,6 +45,13 @@ func TestWhatIsTold(t *testing.T) {
 			"Name": "", "Pod": "discreet", "Outcome": "Ready", "Syscalls": "", "Duration": "", "Coverage": "100.0", "Age": "", "Insight": "",
 		})
 	})
+	t.Run("short names and category", func(t *testing.T) {
+		for _, name := range []string{"kw", "pbc", "gossip"} {
+			if out := s.kubectl("get", name); !strings.Contains(out, "discreet") || !strings.Contains(out, "AGE") {
+				t.Errorf("kubectl get %s shows: %s", name, out)
+			}
+		}
+	})
 	t.Run("no secrets", func(t *testing.T) {
 		told := map[string]string{"the observer's log": observerLog(t, f)}
 		for _, seen := range s.certificates.sightings(func(sighting[*v1alpha1.PodBirthCertificate]) bool { return true }) {

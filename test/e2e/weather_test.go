@@ -49,7 +49,8 @@ func TestDeletedInTheMiddleOfItsBirth(t *testing.T) {
 	}
 }
 
-// TestNeverReady deletes a pod that runs and whose readiness probe fails.
+// TestNeverReady deletes a pod that runs and whose readiness probe fails. What
+// the probe executes in the container meanwhile is not part of the birth.
 func TestNeverReady(t *testing.T) {
 	f := cluster(t)
 	t.Parallel()
@@ -59,12 +60,34 @@ func TestNeverReady(t *testing.T) {
 			ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"false"}}}, PeriodSeconds: 1,
 		}
 	})
-	s.pods.await(t, "running", patience, func(seen sighting[*corev1.Pod]) bool { return seen.object.Status.Phase == corev1.PodRunning })
+	events := follow[*corev1.Event](t, f.client, &corev1.EventList{}, s.namespace)
+	events.await(t, "of a failed probe", patience, func(seen sighting[*corev1.Event]) bool {
+		return seen.object.Reason == "Unhealthy" && seen.object.InvolvedObject.UID == pod.UID
+	})
 	s.delete(pod)
 	c := s.certificate(pod).object
 	if c.Spec.Outcome != v1alpha1.OutcomeRunning || c.Spec.Milestones.Ready != nil || milestonesOf(t, c, app).EntrypointExec == nil {
 		t.Errorf("outcome %s, failure %+v, milestones %+v; want Running, with its entrypoint, and not Ready", c.Spec.Outcome, c.Spec.Failure, c.Spec.Milestones)
 	}
+	if a := actorStats(c, v1alpha1.ActorWorkload, app); a.Processes != 1 || a.Execs != 2 {
+		t.Errorf("workload %+v, want one process that executed sh and then sleep", a)
+	}
+}
+
+// TestShortLife is over before anybody could look at it.
+func TestShortLife(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	s := newScene(t, f)
+	pod := s.create("short", command("true"), func(p *corev1.Pod) { p.Spec.RestartPolicy = corev1.RestartPolicyNever })
+	c := s.certificate(pod).object
+	if c.Spec.Outcome == v1alpha1.OutcomeFailed || milestonesOf(t, c, app).EntrypointExec == nil {
+		t.Errorf("outcome %s, failure %+v, milestones %+v; want a birth with its entrypoint", c.Spec.Outcome, c.Spec.Failure, c.Spec.Milestones)
+	}
+	if a := actorStats(c, v1alpha1.ActorWorkload, app); a.Processes != 1 || a.Execs != 1 || a.Syscalls == 0 {
+		t.Errorf("workload %+v, want one process and its system calls", a)
+	}
+	wantStory(t, c, "Workload EntrypointExec app", "Workload EntrypointExited app")
 }
 
 // TestEntrypointThatDoesNotExist has the runtime give up: it looks for the

@@ -157,6 +157,7 @@ func ended(w *v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil }
 // wantVerdict fails unless the operator has said all that it has to say.
 func wantVerdict(t *testing.T, w *v1alpha1.KernelWhisper, source v1alpha1.MetricsSource) {
 	t.Helper()
+	wantSize(t, w, 8<<10)
 	s := w.Status
 	if s.Severity == "" || s.Insight == "" || s.Recommendation == "" || s.KernelEvidence == "" {
 		t.Errorf("severity %q, insight %q, recommendation %q, kernelEvidence %q: none may be empty", s.Severity, s.Insight, s.Recommendation, s.KernelEvidence)
