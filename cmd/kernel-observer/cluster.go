@@ -80,6 +80,9 @@ func restConfig(file string) (*rest.Config, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = file
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).ClientConfig()
+	if clientcmd.IsEmptyConfig(err) {
+		return nil, fmt.Errorf("the kubeconfig %q names no cluster: does the file exist? (--cluster=off needs none)", rules.GetLoadingPrecedence())
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the kubeconfig: %w", err)
 	}
@@ -111,8 +114,8 @@ func (c *cluster) run(ctx context.Context, node string, log *slog.Logger) error 
 // resume hands over the whispers that an earlier run left open, as soon as the
 // API server tells them.
 func (c *cluster) resume(ctx context.Context, node string, log *slog.Logger) {
-	const again = 5 * time.Second
-	for {
+	const first, longest = 5 * time.Second, 2 * time.Minute
+	for again := first; ; again = min(2*again, longest) {
 		open, err := kube.OpenWhispers(ctx, c.dynamic, node)
 		if err == nil {
 			c.open <- open
@@ -121,7 +124,7 @@ func (c *cluster) resume(ctx context.Context, node string, log *slog.Logger) {
 		if ctx.Err() != nil {
 			return
 		}
-		log.Warn("cannot read the whispers that are open, trying again", "error", err)
+		log.Warn("cannot read the whispers that are open, trying again", "in", again, "error", err)
 		select {
 		case <-ctx.Done():
 			return

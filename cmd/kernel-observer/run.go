@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/klog/v2"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
@@ -26,6 +27,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	klog.SetSlogLogger(log) // what the Kubernetes client has to say
 	sinks, err := outputSinks(o, log)
 	if err != nil {
 		return err
