@@ -57,6 +57,10 @@ test-bpf: ## eBPF programs on this kernel (root)
 test-api: ## Resources against a real etcd and API server
 	@$(TEST) api
 
+.PHONY: bench
+bench: ## What the loaded programs cost bystanders, as ratios of interleaved pairs (root)
+	KG_TEST_STAGE=bpf go test -run '^$$' -bench Cost -benchtime 1x ./test/bpf
+
 .PHONY: test-e2e
 test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)
 	@$(TEST) e2e

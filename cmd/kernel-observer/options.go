@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -39,6 +40,9 @@ func newCommand(o *options) *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("runtime") && len(o.runtimes) == 0 {
+				return errors.New("--runtime=: must name a program")
+			}
 			if err := o.check(); err != nil {
 				return err
 			}

@@ -5,11 +5,10 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -79,11 +78,11 @@ func hearThrottling(ctx context.Context, s *stage, e *ears) error {
 	if err := s.start(p, 20, "spin"); err != nil {
 		return err
 	}
+	stat, stop := sample(filepath.Join(p.containerDir(), "cpu.stat"))
 	e.tell(p, "Running", true)
 	if _, err := heard(ctx, e.certificates, "birth certificate"); err != nil {
 		return err
 	}
-	stat, stop := sample(filepath.Join(p.containerDir(), "cpu.stat"))
 	first, err := heard(ctx, e.whispers, "whisper")
 	if err != nil {
 		return err
@@ -104,24 +103,22 @@ func hearThrottling(ctx context.Context, s *stage, e *ears) error {
 func checkThrottling(w *v1alpha1.KernelWhisper, samples []cpuStat) error {
 	k := w.Spec.KernelTruth
 	end := w.Spec.LastSeenTime.Time
-	start := end.Add(-time.Duration(k.WindowMilliseconds) * time.Millisecond)
-	from, to := nearest(samples, start), nearest(samples, end)
-	periods, throttled := to.periods-from.periods, to.throttled-from.throttled
-	if periods == 0 {
-		return fmt.Errorf("check: cpu.stat shows no periods in the whisper's window")
-	}
-	percent := 100 * float64(throttled) / float64(periods)
-	ours, err := strconv.ParseFloat(k.ThrottledPercent, 64)
+	opened, err := around(samples, end.Add(-time.Duration(k.WindowMilliseconds)*time.Millisecond))
 	if err != nil {
-		return fmt.Errorf("check: %w", err)
+		return err
+	}
+	closed, err := around(samples, end)
+	if err != nil {
+		return err
 	}
 	fmt.Println()
 	t := newTable("CHECK", "WHISPER", "INDEPENDENTLY", "SOURCE")
-	// cpu.stat is read every 50 ms: the two windows can differ by a period at each end.
-	near := func(a, b int64) bool { return a-b <= 2 && b-a <= 2 }
-	t.row("active periods", fmt.Sprint(k.Periods), fmt.Sprint(periods), "cpu.stat nr_periods, within 2", near(k.Periods, periods))
-	t.row("throttled periods", fmt.Sprint(k.ThrottledPeriods), fmt.Sprint(throttled), "cpu.stat nr_throttled, within 2", near(k.ThrottledPeriods, throttled))
-	t.row("throttled %", k.ThrottledPercent, fmt.Sprintf("%.1f", percent), "the difference of cpu.stat, within 2 points", math.Abs(percent-ours) <= 2)
+	t.within("active periods", k.Periods, closed.least.periods-opened.most.periods,
+		closed.most.periods-opened.least.periods, "cpu.stat nr_periods, read before and after")
+	t.within("throttled periods", k.ThrottledPeriods, closed.least.throttled-opened.most.throttled,
+		closed.most.throttled-opened.least.throttled, "cpu.stat nr_throttled, read before and after")
+	percent := fmt.Sprintf("%.1f", 100*float64(k.ThrottledPeriods)/float64(k.Periods))
+	t.row("throttled %", k.ThrottledPercent, percent, "throttled of active periods", percent == k.ThrottledPercent)
 	return t.print()
 }
 
@@ -131,23 +128,27 @@ type cpuStat struct {
 	periods, throttled int64
 }
 
-// sample reads a cpu.stat twenty times a second until it is stopped.
+// sample reads a cpu.stat twenty times a second until it is stopped, and a few
+// times more, so that there are readings after the moment of the stop.
 func sample(file string) (<-chan []cpuStat, func()) {
+	const after = 3
 	quit, out := make(chan struct{}), make(chan []cpuStat, 1)
 	go func() {
 		var all []cpuStat
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for left := after; left > 0; {
+			<-tick.C
+			if s, ok := readCPUStat(file); ok {
+				all = append(all, s)
+			}
 			select {
 			case <-quit:
-				tick.Stop()
-				out <- all
-				return
-			case <-tick.C:
-				if s, ok := readCPUStat(file); ok {
-					all = append(all, s)
-				}
+				left--
+			default:
 			}
 		}
+		out <- all
 	}()
 	return out, func() { close(quit) }
 }
@@ -166,14 +167,18 @@ func readCPUStat(file string) (cpuStat, bool) {
 	return s, true
 }
 
-func nearest(samples []cpuStat, at time.Time) cpuStat {
-	var best cpuStat
-	for _, s := range samples {
-		if best.at.IsZero() || s.at.Sub(at).Abs() < best.at.Sub(at).Abs() {
-			best = s
+// bracket are the readings just before and just after a moment: what a counter
+// was at that moment lies between them.
+type bracket struct{ least, most cpuStat }
+
+func around(samples []cpuStat, at time.Time) (bracket, error) {
+	for i := range samples {
+		// A reading bears the time before it was taken: one more on each side.
+		if samples[i].at.After(at) && i >= 2 && i+1 < len(samples) {
+			return bracket{samples[i-2], samples[i+1]}, nil
 		}
 	}
-	return best
+	return bracket{}, errors.New("check: cpu.stat was not read around the whisper's window")
 }
 
 // namespacesUnlikeOurs counts the namespaces of a process that are not ours.

@@ -28,6 +28,15 @@ func (t *table) same(name string, ours, theirs int64, source string) {
 	t.row(name, fmt.Sprint(ours), fmt.Sprint(theirs), source, ours == theirs)
 }
 
+// within holds a figure against the least and the most that it can be.
+func (t *table) within(name string, ours, least, most int64, source string) {
+	theirs := fmt.Sprint(least)
+	if most != least {
+		theirs = fmt.Sprintf("%d to %d", least, most)
+	}
+	t.row(name, fmt.Sprint(ours), theirs, source, least <= ours && ours <= most)
+}
+
 func (t *table) row(name, ours, theirs, source string, ok bool) {
 	mark := "ok"
 	if !ok {

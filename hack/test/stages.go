@@ -32,6 +32,7 @@ func stages() []stage {
 		{"generate-check", "generated files are what their sources give", always, script("hack/tools/generate-check.sh")},
 		{"lint", "linters and formatters", always, script("hack/tools/lint.sh")},
 		{"bpf", "eBPF programs on this kernel", bpfReady, kernel},
+		{"demo", "make demo: real workloads heard without a cluster, and checked", bpfReady, script("hack/demo/run.sh")},
 		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
 		{"e2e", "both components on a node", e2eReady, endToEnd},
 	}

@@ -42,6 +42,10 @@ const (
 	restMax = uint64(1500 * time.Millisecond)
 )
 
+// goneFor is how long a birth whose cgroup was removed waits for the API server
+// to name its pod.
+const goneFor = time.Minute
+
 // birth is one birth under way.
 type birth struct {
 	uid      string
@@ -52,6 +56,7 @@ type birth struct {
 	sessions map[uint64]bool
 	heard    attribution.Stats // totals when it began
 	lost     uint64            // total when it began
+	gone     uint64            // when the pod's cgroup was removed
 	syscalls uint64            // of the workload, when last looked at
 	busy     uint64            // when they were last seen to have grown
 }
@@ -165,16 +170,25 @@ func (b *Book) Pod(uid string) (Pod, bool) {
 	return Pod{}, false
 }
 
-// Totals are the node's running totals, noted when a birth begins and again
-// when it ends.
+// CgroupGone takes that a pod's cgroup was removed: whatever the API server
+// says or fails to say, nothing more will be heard of that birth.
+func (b *Book) CgroupGone(uid string, at uint64) {
+	if current := b.births[uid]; current != nil {
+		current.gone = at
+	}
+}
+
+// Totals are the node's running totals, as they were when a birth began and
+// when it ended.
 type Totals struct {
 	Heard attribution.Stats
 	Lost  uint64
 }
 
 // Hear takes an event. It is false if the event is of no birth under way: a
-// restart, or a pod older than the observer.
-func (b *Book) Hear(a attribution.Attributed, now Totals) bool {
+// restart, or a pod older than the observer. totals gives the running totals at
+// a time (of the clock of events).
+func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) bool {
 	uid := a.Who.PodUID
 	current := b.births[uid]
 	if current == nil {
@@ -184,7 +198,8 @@ func (b *Book) Hear(a attribution.Attributed, now Totals) bool {
 		if s := b.pods[uid]; s != nil && s.pod.OptedOut {
 			return false
 		}
-		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, heard: now.Heard, lost: now.Lost}
+		began := totals(a.Time)
+		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, heard: began.Heard, lost: began.Lost}
 		b.births[uid] = current
 	}
 	if a.Session != 0 {
@@ -216,6 +231,10 @@ func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 	}
 	if now-current.began > uint64(b.config.Timeout) {
 		return true
+	}
+	if current.gone != 0 {
+		// The API server may still tell whose it was.
+		return b.config.WithoutAPI || now-current.gone > uint64(goneFor)
 	}
 	return b.config.WithoutAPI && current.hasWorkload() && now-current.last > uint64(b.config.Quiet)
 }

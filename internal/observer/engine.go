@@ -81,6 +81,7 @@ type Engine struct {
 	// lastError is what the last failed request to the kernel was for.
 	lastError string
 	loss      event.Loss
+	losses    []lossReading // by time
 	stats     Stats
 }
 
@@ -115,11 +116,11 @@ func (e *Engine) Abandon() {
 func (e *Engine) Event(ev event.Event, now uint64) {
 	e.stats.Events[ev.Kind]++
 	if ev.Kind == event.CgroupRmdir {
-		e.released(ev.Cgroup)
+		e.removed(ev)
 	}
 	verdict := e.ledger.Hear(ev)
 	for _, a := range verdict.Attributed {
-		if !e.book.Hear(a, e.totals()) && a.Session != 0 {
+		if !e.book.Hear(a, e.totals) && a.Session != 0 {
 			e.forget(a.Session)
 		}
 	}
@@ -147,11 +148,7 @@ func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
 
 // Births ends the births that are due and listens no longer than needed.
 func (e *Engine) Births(now uint64) {
-	if loss, err := e.kernel.Lost(); err != nil {
-		e.kernelError("read losses", err)
-	} else {
-		e.loss = loss
-	}
+	e.readLosses(now)
 	for _, uid := range e.book.Due(now) {
 		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) {
 			e.closeBirth(uid, now, counts)
@@ -198,8 +195,36 @@ func (e *Engine) Stats() Stats {
 	return s.clone()
 }
 
-func (e *Engine) totals() birth.Totals {
-	return birth.Totals{Heard: e.ledger.Stats().Clone(), Lost: e.loss.Total()}
+// totals at a time. What was lost is read ten times a second, events can come
+// later than they happened: the loss is that of the last reading before.
+func (e *Engine) totals(at uint64) birth.Totals {
+	t := birth.Totals{Heard: e.ledger.Stats().Clone()}
+	for _, r := range e.losses {
+		if r.at > at {
+			break
+		}
+		t.Lost = r.total
+	}
+	return t
+}
+
+// lossReading is what had been lost at a time.
+type lossReading struct{ at, total uint64 }
+
+// lossesMax bounds the readings that are kept: one for each change.
+const lossesMax = 256
+
+func (e *Engine) readLosses(now uint64) {
+	loss, err := e.kernel.Lost()
+	if err != nil {
+		e.kernelError("read losses", err)
+		return
+	}
+	e.loss = loss
+	if n := len(e.losses); n == 0 || e.losses[n-1].total != loss.Total() {
+		e.losses = append(e.losses, lossReading{now, loss.Total()})
+		e.losses = e.losses[max(0, len(e.losses)-lossesMax):]
+	}
 }
 
 // counts reads what the sessions of a birth have counted by now.
@@ -227,7 +252,7 @@ func workloadSyscalls(all map[uint64]event.SessionCounts) uint64 {
 
 func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.SessionCounts) {
 	c := birth.Closing{
-		Now: now, Counts: counts, Totals: e.totals(),
+		Now: now, Counts: counts, Totals: e.totals(now),
 		ArmedAt: e.armedAt, Name: e.ledger.Name(uid),
 	}
 	for id := range counts {

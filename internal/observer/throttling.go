@@ -85,9 +85,15 @@ func (e *Engine) containerGone(id string) {
 	}
 }
 
-func (e *Engine) released(id uint64) {
-	if entry, ok := e.dictionary.Lookup(id); ok && entry.Place.IsContainer() &&
-		cgroup.ParsePath(path.Dir(entry.Path)).IsPod() {
+// removed takes the end of a cgroup: that of a pod, of a container, or of
+// something below or beside them.
+func (e *Engine) removed(ev event.Event) {
+	entry, ok := e.dictionary.Lookup(ev.Cgroup)
+	switch {
+	case !ok:
+	case entry.Place.IsPod() && !cgroup.ParsePath(path.Dir(entry.Path)).IsPod():
+		e.book.CgroupGone(entry.Place.PodUID, ev.Time)
+	case entry.Place.IsContainer() && cgroup.ParsePath(path.Dir(entry.Path)).IsPod():
 		e.containerGone(entry.Place.ContainerID)
 	}
 }

@@ -18,7 +18,8 @@ var (
 	ErrNotPermitted = errors.New("not permitted")
 	// ErrNoBTF: the kernel was built without CONFIG_DEBUG_INFO_BTF.
 	ErrNoBTF = errors.New("no BTF")
-	// ErrKernelTooOld: the kernel lacks the ring buffer (5.8) or a tracepoint.
+	// ErrKernelTooOld: the kernel lacks the ring buffer (5.8), the test run of a
+	// raw tracepoint program (5.10) or a tracepoint.
 	ErrKernelTooOld = errors.New("kernel too old")
 )
 
@@ -35,7 +36,7 @@ func explain(what string, err error) error {
 		return &Error{ErrNoBTF, what + ": this kernel has no BTF (" + btfFile + " is missing): " +
 			"use a kernel built with CONFIG_DEBUG_INFO_BTF=y", err}
 	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL):
-		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel: Linux 5.8 or newer is needed (%v)", what, err), err}
+		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel: Linux 5.10 or newer is needed (%v)", what, err), err}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
