@@ -26,8 +26,10 @@ type Config struct {
 	OpenPercent float64
 	// Quiet is how long no period must be throttled for an episode to end.
 	Quiet time.Duration
-	// Repeat is how often an episode that lasts is told again.
-	Repeat time.Duration
+	// Repeat is when an episode that lasts is told again for the first time. Each
+	// further time comes after twice as long, up to RepeatMax: ten thousand
+	// containers that are always throttled must not keep the API server busy.
+	Repeat, RepeatMax time.Duration
 	// Wall turns the clock of samples (monotonic, ns) into wall time.
 	Wall func(monotonic uint64) time.Time
 }
@@ -41,6 +43,7 @@ func DefaultConfig() Config {
 		OpenPercent: 10,
 		Quiet:       10 * time.Second,
 		Repeat:      15 * time.Second,
+		RepeatMax:   4 * time.Minute,
 	}
 }
 
@@ -134,7 +137,7 @@ func (d *Detector) goOn(t *track, s Sample) (*v1alpha1.KernelWhisper, bool) {
 	case s.time()-e.lastSeen >= uint64(d.config.Quiet):
 		t.episode = nil
 		return e.end(), true
-	case s.time()-e.told >= uint64(d.config.Repeat) && e.lastSeen > e.told:
+	case s.time()-e.told >= uint64(e.repeat) && e.lastSeen > e.told:
 		return e.tell(s), true
 	}
 	return nil, false

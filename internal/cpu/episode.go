@@ -61,12 +61,13 @@ type episode struct {
 	start     time.Time
 	lastSeen  uint64
 	told      uint64
+	repeat    time.Duration
 	spec      v1alpha1.KernelWhisperSpec
 }
 
 // begin opens an episode, or takes up the one that an earlier run left open.
 func (d *Detector) begin(t *track, s Sample) *episode {
-	e := &episode{config: d.config, container: s.Container, lastSeen: s.time()}
+	e := &episode{config: d.config, container: s.Container, lastSeen: s.time(), repeat: d.config.Repeat}
 	key := [2]string{s.Container.PodUID, s.Container.Name}
 	if old := d.resumable[key]; old != nil {
 		delete(d.resumable, key)
@@ -188,6 +189,9 @@ func pathEnd(p string) string {
 
 // tell writes the whisper as the episode stands.
 func (e *episode) tell(s Sample) *v1alpha1.KernelWhisper {
+	if e.told != 0 {
+		e.repeat = min(2*e.repeat, e.config.RepeatMax)
+	}
 	e.told = s.time()
 	return e.whisper()
 }
