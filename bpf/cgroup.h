@@ -4,6 +4,7 @@
 #define KG_CGROUP_H
 
 #include "maps.h"
+#include "usage.h"
 
 /* The record that read_cgroup fills; user space reads it after each run. */
 struct {
@@ -13,10 +14,6 @@ struct {
 	__type(key, u32);
 	__type(value, struct kg_cgroup_record);
 } cgroup_record SEC(".maps");
-
-u32 kg_cpus; /* possible CPUs, set by user space */
-
-#define KG_CPUS_MAX 1024
 
 static __always_inline bool kg_other_hierarchy(struct cgroup *cgrp)
 {
@@ -95,23 +92,6 @@ static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
 	u64 self = bpf_core_field_offset(struct cgroup, self);
 
 	return (struct cgroup *)((u64)entry - sibling - self);
-}
-
-static __always_inline u64 kg_group_usage(struct task_group *group)
-{
-	struct sched_entity **all = BPF_CORE_READ(group, se);
-	struct sched_entity *one;
-	u64 sum = 0;
-	u32 i;
-
-	for (i = 0; i < KG_CPUS_MAX; i++) {
-		if (i >= kg_cpus)
-			break;
-		one = NULL;
-		bpf_probe_read_kernel(&one, sizeof(one), &all[i]);
-		sum += BPF_CORE_READ(one, sum_exec_runtime);
-	}
-	return sum;
 }
 
 static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct cgroup *cgrp)

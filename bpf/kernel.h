@@ -114,6 +114,26 @@ struct task_group {
 	struct cfs_bandwidth cfs_bandwidth;
 };
 
+struct cfs_rq {
+	int h_nr_queued; /* not read: the type is here for its size in cfs_tg_state */
+};
+
+/* 7.2, where the pointers to sched_entity are gone; cfs_rq is a per-CPU address. */
+struct task_group___percpu {
+	struct cgroup_subsys_state css;
+	struct cfs_rq *cfs_rq;
+};
+
+struct cfs_tg_state {
+	struct cfs_rq cfs_rq;
+	struct sched_entity se;
+};
+
+/* include/linux/bpf.h */
+struct bpf_array {
+	void *pptrs[0]; /* per-CPU addresses of the elements */
+};
+
 struct ns_common {
 	unsigned int inum;
 };
