@@ -179,7 +179,7 @@ func TestBirthByTheContainersOwnClock(t *testing.T) {
 	pod := s.create("clock", shell("adjtimex; exec sleep 3600"))
 	ready := s.ready(pod)
 	c := s.certificate(pod).object
-	wantWhole(t, c, v1alpha1.OutcomeReady)
+	wantHeard(t, c, v1alpha1.OutcomeReady)
 	exec := momentOf(c, milestonesOf(t, c, app).EntrypointExec)
 
 	words := map[string]int64{}
@@ -214,7 +214,7 @@ func TestReadyByProbe(t *testing.T) {
 		}
 	})
 	c := s.certificate(pod).object
-	wantWhole(t, c, v1alpha1.OutcomeReady)
+	wantHeard(t, c, v1alpha1.OutcomeReady)
 	own := milestonesOf(t, c, app)
 	wantSequence(t, c, map[string]*v1alpha1.Milestone{
 		"1 entrypointExec": own.EntrypointExec, "2 firstListen": own.FirstListen, "3 firstAccept": own.FirstAccept, "4 ready": c.Spec.Milestones.Ready,

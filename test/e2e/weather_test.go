@@ -159,7 +159,7 @@ func TestOptOut(t *testing.T) {
 	})
 	s.ready(private)
 	sibling := s.create("sibling", shell(idles))
-	wantWhole(t, s.certificate(sibling).object, v1alpha1.OutcomeReady)
+	wantHeard(t, s.certificate(sibling).object, v1alpha1.OutcomeReady)
 	if names := s.certificateNames(private); len(names) > 0 {
 		t.Errorf("a pod that opted out has certificates %v", names)
 	}
@@ -199,7 +199,7 @@ func TestHostNetwork(t *testing.T) {
 	s := newScene(t, f)
 	pod := s.create("host", shell(idles), func(p *corev1.Pod) { p.Spec.HostNetwork = true })
 	c := s.certificate(pod).object
-	wantWhole(t, c, v1alpha1.OutcomeReady)
+	wantHeard(t, c, v1alpha1.OutcomeReady)
 	if a := actorStats(c, v1alpha1.ActorCNI, ""); a.Processes != 0 || c.Spec.Milestones.NetworkReady != nil {
 		t.Errorf("a pod in the node's network has CNI %+v and networkReady %+v", a, c.Spec.Milestones.NetworkReady)
 	}
@@ -221,7 +221,7 @@ func TestSeveralContainers(t *testing.T) {
 		p.Spec.InitContainers = []corev1.Container{first}
 	})
 	c := s.certificate(pod).object
-	wantWhole(t, c, v1alpha1.OutcomeReady)
+	wantHeard(t, c, v1alpha1.OutcomeReady)
 	last := int64(0)
 	for _, name := range []string{"first", app, "second"} {
 		m := milestonesOf(t, c, name)
