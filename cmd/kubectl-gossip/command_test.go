@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+func TestWrongUse(t *testing.T) {
+	nowhere := filepath.Join(t.TempDir(), "kubeconfig")
+	const config = `{apiVersion: v1, kind: Config, clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}],
+		contexts: [{name: x, context: {cluster: c}}], current-context: x}`
+	if err := os.WriteFile(nowhere, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		args string
+		code int
+		says string
+	}{
+		"unknown command": {"frob", exitUsage, `unknown command "frob"`},
+		"no pod":          {"birth", exitUsage, "accepts 1 arg(s), received 0"},
+		"two pods":        {"birth a b", exitUsage, "accepts 1 arg(s), received 2"},
+		"unknown order":   {"births --sort-by=colour", exitUsage, "use duration, syscalls, wait or age"},
+		"unknown format":  {"birth a -o svgz", exitUsage, "use text, yaml or json"},
+		"dead cluster":    {"births --kubeconfig=" + nowhere, exitFailure, "connection refused"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errs}
+			code := execute(context.Background(), strings.Fields(tt.args), streams)
+			text := strings.TrimSpace(errs.String())
+			if code != tt.code || !strings.Contains(text, tt.says) || strings.Contains(text, "\n") {
+				t.Errorf("exit code %d, %q", code, text)
+			}
+		})
+	}
+}
+
+func TestTheLastOneOfSeveralIsMeant(t *testing.T) {
+	at := func(s int) metav1.MicroTime { return metav1.NewMicroTime(time.Unix(int64(s), 0)) }
+	births := make([]v1alpha1.PodBirthCertificate, 3)
+	whispers := make([]v1alpha1.KernelWhisper, 3)
+	for i, start := range []int{2, 3, 1} {
+		births[i].Spec.PodRef.Name, births[i].Spec.Origin.Time = "web", at(start)
+		whispers[i].Spec.PodRef.Name, whispers[i].Spec.StartTime = "web", at(start)
+	}
+	whispers[2].Name = "by-name"
+	if lastBirth(births, "web") != &births[1] || lastBirth(births, "other") != nil {
+		t.Error("births")
+	}
+	if lastWhisper(whispers, "web") != &whispers[1] || lastWhisper(whispers, "by-name") != &whispers[2] || lastWhisper(whispers, "other") != nil {
+		t.Error("whispers")
+	}
+}

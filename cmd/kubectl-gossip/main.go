@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// kubectl-gossip shows people what the kernel said of their pods; installed in
+// the PATH it is kubectl gossip.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+)
+
+// Exit codes.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(execute(ctx, os.Args[1:], genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}))
+}
+
+func execute(ctx context.Context, args []string, streams genericiooptions.IOStreams) int {
+	g := newGossip(streams)
+	cmd := g.command()
+	cmd.SetArgs(args)
+	cmd.SetOut(streams.Out)
+	cmd.SetErr(streams.ErrOut)
+	err := cmd.ExecuteContext(ctx)
+	if err == nil {
+		return 0
+	}
+	if g.parsed {
+		_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %v\n", err)
+		return exitFailure
+	}
+	_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %v; see kubectl gossip --help\n", err)
+	return exitUsage
+}
