@@ -14,7 +14,8 @@ import (
 // Config of a Detector.
 type Config struct {
 	NodeName string
-	// Window that a whisper's counters cover at most.
+	// Window that a whisper's counters cover, once the episode is as old; up to
+	// one interval between samples longer.
 	Window time.Duration
 	// OpenWithin, OpenPeriods and OpenPercent: an episode begins when within
 	// OpenWithin at least OpenPeriods periods were throttled, and those were at
