@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// The births of real pods are tested from recordings, in internal/observer;
+// here are the cases that are hard to record.
+
+const (
+	uid = "0b3f5b7c-1e0f-4c57-9c6e-3d0d6b0a7a11"
+	ms  = uint64(time.Millisecond)
+	sec = uint64(time.Second)
+)
+
+var (
+	id    = strings.Repeat("ab", 32)
+	epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+)
+
+func newTestBook(withoutAPI bool) *Book {
+	return NewBook(Config{
+		NodeName: "node1", WithoutAPI: withoutAPI,
+		Settle: 300 * time.Millisecond, Quiet: 2 * time.Second, Timeout: 10 * time.Minute,
+		Wall:        func(t uint64) time.Time { return epoch.Add(time.Duration(t)) },
+		SyscallName: func(int) string { return "getpid" },
+	})
+}
+
+func nothingLost(uint64) Totals { return Totals{} }
+
+// begin lets a birth begin at a time, with a runtime that creates a container
+// and its entrypoint.
+func begin(b *Book, at uint64) {
+	pod := attribution.Identity{PodUID: uid}
+	app := attribution.Identity{PodUID: uid, ContainerID: id, Role: event.RoleRuntime, Op: "create"}
+	for i, a := range []attribution.Attributed{
+		{Event: event.Event{Kind: event.CgroupMkdir, Path: "/kubepods/pod" + uid}, Who: pod},
+		{Event: event.Event{Kind: event.SessionOpen, Session: 7, PID: 70, File: "/usr/bin/runc", Open: &event.Open{Role: event.RoleRuntime}}, Who: app},
+		{Event: event.Event{Kind: event.Exec, Session: 7, PID: 71, Workload: true, File: "/app"}, Who: app},
+	} {
+		a.Time = at + uint64(i)*ms
+		b.Hear(a, nothingLost)
+	}
+}
+
+func running(ready bool) Pod {
+	return Pod{
+		UID: uid, Namespace: "ns", Name: "web", Phase: "Running", Ready: ready,
+		Containers: []Container{{Name: "app", ID: id, Runtime: "containerd", Running: true}},
+	}
+}
+
+func closing(now uint64) Closing {
+	return Closing{Now: now, ArmedAt: 1, Counts: map[uint64]event.SessionCounts{7: {
+		Own:      event.Counts{Processes: 1, Execs: 1, Syscalls: map[int]uint64{39: 10}},
+		Workload: event.Counts{Processes: 1, Execs: 1, Syscalls: map[int]uint64{39: 5}},
+	}}}
+}
+
+func mustClose(t *testing.T, b *Book, now uint64) v1alpha1.PodBirthCertificateSpec {
+	t.Helper()
+	if due := b.Due(now); len(due) != 1 || due[0] != uid {
+		t.Fatalf("due: %v", due)
+	}
+	c, ok := b.Close(uid, closing(now))
+	if !ok {
+		t.Fatal("no certificate")
+	}
+	return c.Spec
+}
+
+func TestAPodOlderThanTheObserverIsNotBorn(t *testing.T) {
+	b := newTestBook(false)
+	b.Tell(running(true), sec)
+	restart := attribution.Attributed{
+		Event: event.Event{Kind: event.SessionOpen, Session: 9, Time: 2 * sec},
+		Who:   attribution.Identity{PodUID: uid, ContainerID: id, Role: event.RoleRuntime, Op: "create"},
+	}
+	if b.Hear(restart, nothingLost) || b.Open() != 0 {
+		t.Error("a restart was taken for a birth")
+	}
+}
+
+func TestAnOptOutEndsTheBirth(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	out := running(false)
+	out.OptedOut = true
+	b.Tell(out, sec+5*ms)
+	begin(b, sec+6*ms)
+	if b.Open() != 0 {
+		t.Error("a pod that opted out has a birth")
+	}
+}
+
+func TestReadyIsTakenFromTheAPIWhenTheWatchIsLate(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	late := running(true)
+	late.ReadySince = epoch.Add(2 * time.Second)
+	b.Tell(late, 60*sec) // the API server was away for a minute
+	s := mustClose(t, b, 61*sec)
+	if r := s.Milestones.Ready; r == nil || r.Clock != v1alpha1.ClockAPI || r.OffsetMicroseconds != 1_000_000 {
+		t.Errorf("ready: %+v", r)
+	}
+	if s.Duration != "1.00s" || s.Outcome != v1alpha1.OutcomeReady {
+		t.Errorf("%s in %s", s.Outcome, s.Duration)
+	}
+}
+
+func TestLossesSpoilACertificate(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	c := closing(3 * sec)
+	c.Totals.Lost = 4
+	certificate, _ := b.Close(uid, c)
+	if cover := certificate.Spec.Coverage; certificate.Spec.Complete || cover.LostEvents != 4 || len(cover.Missing) != 1 {
+		t.Errorf("complete %v, %+v", certificate.Spec.Complete, cover)
+	}
+}
+
+func TestAttributionIsRoundedDown(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	c := closing(3 * sec)
+	c.Totals.Heard = attribution.Stats{Attributed: 9999, Waiting: 1}
+	certificate, _ := b.Close(uid, c)
+	if cover := certificate.Spec.Coverage; certificate.Spec.Complete || cover.AttributedPercent != "99.9" {
+		t.Errorf("complete %v, %+v", certificate.Spec.Complete, cover)
+	}
+}
+
+func TestLateHearingIsNamed(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	c := closing(3 * sec)
+	c.ArmedAt = sec + 2*ms
+	certificate, _ := b.Close(uid, c)
+	s := certificate.Spec
+	if s.Complete || len(s.Coverage.Missing) != 1 || !strings.HasPrefix(s.Coverage.Missing[0], "system calls up to 2.0ms") {
+		t.Errorf("complete %v, %+v", s.Complete, s.Coverage)
+	}
+	c = closing(3 * sec)
+	c.ArmedAt = 0
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	certificate, _ = b.Close(uid, c)
+	if k := certificate.Spec.KernelStats; k.Mounts != nil || k.NamespacesCreated != nil {
+		t.Errorf("what was not heard is not absent: %+v", k)
+	}
+}
+
+func TestARemovedPodNobodyNamesEndsWithoutACertificate(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.CgroupGone(uid, 2*sec)
+	if due := b.Due(30 * sec); len(due) != 0 {
+		t.Errorf("the API server was not waited for: %v", due)
+	}
+	if due := b.Due(63 * sec); len(due) != 1 {
+		t.Fatal("it is still open")
+	}
+	if _, ok := b.Close(uid, closing(63*sec)); ok {
+		t.Error("a certificate without a name")
+	}
+}
+
+func TestWithoutAnAPIServerABirthEndsWithQuiet(t *testing.T) {
+	b := newTestBook(true)
+	begin(b, sec)
+	if due := b.Due(2 * sec); len(due) != 0 {
+		t.Errorf("due too soon: %v", due)
+	}
+	c := closing(4 * sec)
+	c.Name = attribution.PodName{UID: uid, Namespace: "ns", Name: "web"}
+	if due := b.Due(4 * sec); len(due) != 1 {
+		t.Fatal("not due")
+	}
+	certificate, ok := b.Close(uid, c)
+	if !ok || certificate.Spec.Outcome != v1alpha1.OutcomeRunning || certificate.Spec.Complete {
+		t.Fatalf("%v %+v", ok, certificate)
+	}
+	if m := certificate.Spec.Milestones.Containers; len(m) != 1 || m[0].Name != id[:12] {
+		t.Errorf("the container is not told by its id: %+v", m)
+	}
+}
+
+func TestABirthThatNeverGetsReadyEnds(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.Tell(running(false), 2*sec)
+	if due := b.Due(9 * 60 * sec); len(due) != 0 {
+		t.Errorf("due too soon: %v", due)
+	}
+	if s := mustClose(t, b, 11*60*sec); s.Outcome != v1alpha1.OutcomeRunning || s.Milestones.Ready != nil {
+		t.Errorf("%s, ready %v", s.Outcome, s.Milestones.Ready)
+	}
+}
+
+func TestAFailureThatGoesOnIsNotComplete(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	p := running(false)
+	p.Containers[0].Running, p.Containers[0].WaitingReason = false, "CrashLoopBackOff"
+	p.Containers[0].Ended = &Ended{ExitCode: 3}
+	b.Tell(p, 2*sec)
+	s := mustClose(t, b, 3*sec)
+	if s.Complete || s.Failure == nil || s.Failure.Step != "Entrypoint" || s.Failure.ExitCode == nil || *s.Failure.ExitCode != 3 {
+		t.Errorf("complete %v, %+v", s.Complete, s.Failure)
+	}
+}
+
+func TestNamesFitKubernetes(t *testing.T) {
+	if n := Name(strings.Repeat("a", 253), uid); len(n) > 253 || !strings.HasSuffix(n, "-"+uid[:8]) {
+		t.Errorf("%d characters: %s", len(n), n)
+	}
+	if n := Name(strings.Repeat("a", 243)+"."+strings.Repeat("b", 9), uid); strings.Contains(n, ".-") {
+		t.Error(n)
+	}
+	if Name("p", "short") != "p-short" {
+		t.Error(Name("p", "short"))
+	}
+}
+
+func TestDuration(t *testing.T) {
+	for us, want := range map[int64]string{0: "0.0ms", 1_500: "1.5ms", 9_949: "9.9ms", 12_400: "12ms", 999_400: "999ms", 999_600: "1.00s", 1_340_000: "1.34s", 59_990_000: "59.99s", 61_000_000: "1m1s"} {
+		if got := Duration(us); got != want {
+			t.Errorf("Duration(%d) = %s, want %s", us, got, want)
+		}
+	}
+}
+
+func TestHostileNamesDoNotReachATerminal(t *testing.T) {
+	if got := printable("a\x1b[31mb\nc\u009bd é"); got != "a?[31mb?c?d é" {
+		t.Errorf("%q", got)
+	}
+}
