@@ -23,8 +23,9 @@ const (
 	resultError  = "error"
 )
 
-// A metrics API that fails is left alone for a while: its callers have an
-// answer without it, and a dead backend answers slowly.
+// A metrics API that fails or is not there is left alone for a while: its
+// callers have an answer without it, a dead backend answers slowly, and a
+// cluster without the API should not be asked for every whisper.
 const (
 	metricsTimeout = 2 * time.Second
 	metricsPause   = 30 * time.Second
@@ -41,7 +42,7 @@ type metricsAPI struct {
 }
 
 // Container implements containerMetrics. A cluster without the API, a pod
-// without metrics and a pause after a failure all give nil.
+// without metrics and a pause all give nil.
 func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container string) (*verdict.Metric, error) {
 	if m.paused() {
 		return nil, nil
@@ -52,6 +53,9 @@ func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container st
 	switch {
 	case apierrors.IsNotFound(err):
 		m.telemetry.requests.WithLabelValues(resultNone).Inc()
+		if noSuchAPI(err) {
+			m.pause()
+		}
 		return nil, nil
 	case err != nil:
 		m.telemetry.requests.WithLabelValues(resultError).Inc()
@@ -61,6 +65,12 @@ func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container st
 	metric := metricOf(answer, container)
 	m.count(metric)
 	return metric, nil
+}
+
+// noSuchAPI tells an API server that knows no such path from a metrics API that
+// knows no such pod.
+func noSuchAPI(err error) bool {
+	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
 }
 
 func metricOf(answer *v1beta1.PodMetrics, container string) *verdict.Metric {

@@ -4,6 +4,7 @@ package operator
 
 import (
 	"errors"
+	"net/http"
 	"testing"
 	"time"
 
@@ -84,6 +85,34 @@ func TestMetricOfContainer(t *testing.T) {
 			var counter dto.Metric
 			if err := reader.telemetry.requests.WithLabelValues(tt.result).Write(&counter); err != nil || counter.GetCounter().GetValue() != 1 {
 				t.Errorf("%s: counted %v, error %v, want 1", tt.result, counter.GetCounter(), err)
+			}
+		})
+	}
+}
+
+// A cluster without the API is not asked for every whisper; a pod without
+// metrics is no reason to stop asking.
+func TestAbsentMetricsAPIIsLeftAlone(t *testing.T) {
+	pods := schema.GroupResource{Group: "metrics.k8s.io", Resource: "pods"}
+	tests := []struct {
+		name  string
+		err   error
+		asked int
+	}{
+		{"no API", apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", pods, "burner", "404 page not found", 0, true), 1},
+		{"no metrics of this pod", apierrors.NewNotFound(pods, "burner"), 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := &metricsServer{err: tt.err, now: clock}
+			reader := server.reader(t)
+			for range 2 {
+				if metric, err := reader.Container(t.Context(), "shop", "burner", "app"); metric != nil || err != nil {
+					t.Errorf("metric %+v, error %v, want neither", metric, err)
+				}
+			}
+			if server.asked != tt.asked {
+				t.Errorf("asked %d times, want %d", server.asked, tt.asked)
 			}
 		})
 	}

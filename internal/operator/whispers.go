@@ -20,6 +20,11 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
+// metricRetry is the time between two questions for a figure that is not there
+// yet: short against the window of a metric, which has to be caught while it
+// overlaps the testimony.
+const metricRetry = 5 * time.Second
+
 // containerMetrics answers what metrics.k8s.io says of a container: nil without
 // an error where it says nothing.
 type containerMetrics interface {
@@ -48,13 +53,15 @@ func (r *whisperReconciler) Reconcile(ctx context.Context, request reconcile.Req
 			return reconcile.Result{}, err
 		}
 	}
-	return reconcile.Result{RequeueAfter: untilSilent(&whisper.Spec, r.now())}, nil
+	whisper.Status = status
+	return reconcile.Result{RequeueAfter: nextLook(whisper, r.now())}, nil
 }
 
-// metric asks the metrics API once for each generation. Its silence or failure
-// does not hold up the verdict, which then goes by the kernel's own counters.
+// metric asks the metrics API if it has to. Its silence or failure does not hold
+// up the verdict, which then goes by the kernel's own counters until a figure
+// comes.
 func (r *whisperReconciler) metric(ctx context.Context, whisper *v1alpha1.KernelWhisper) *verdict.Metric {
-	if !verdict.NeedsMetric(whisper) {
+	if !verdict.NeedsMetric(whisper, r.now()) {
 		return nil
 	}
 	metric, err := r.metrics.Container(ctx, whisper.Namespace, whisper.Spec.PodRef.Name, whisper.Spec.ContainerName)
@@ -62,6 +69,15 @@ func (r *whisperReconciler) metric(ctx context.Context, whisper *v1alpha1.Kernel
 		log.FromContext(ctx).Info("metrics.k8s.io did not answer, using averages of the kernel's counters", "error", err.Error())
 	}
 	return metric
+}
+
+// nextLook is when a judged whisper has to be judged again though its spec stays
+// as it is; 0 means never.
+func nextLook(whisper *v1alpha1.KernelWhisper, now time.Time) time.Duration {
+	if verdict.NeedsMetric(whisper, now) {
+		return metricRetry
+	}
+	return untilSilent(&whisper.Spec, now)
 }
 
 // untilSilent is when to look again at an episode whose observer may fall

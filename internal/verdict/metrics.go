@@ -61,10 +61,24 @@ func figures(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
 	}
 }
 
+// MetricLag is how long after a testimony a metric may still appear whose
+// window overlaps it: a pipeline that averages over half a minute and looks
+// every quarter of one is that late, most of all with a container that has just
+// started.
+const MetricLag = time.Minute
+
 // NeedsMetric says whether the metrics API has to be asked before a verdict on
-// this whisper: once for each generation of an episode that lasts.
-func NeedsMetric(w *v1alpha1.KernelWhisper) bool {
-	return w.Spec.EndTime == nil && w.Status.ObservedGeneration != w.Generation
+// this whisper: for each generation of an episode that lasts, until there is a
+// figure, and for MetricLag at most.
+func NeedsMetric(w *v1alpha1.KernelWhisper, now time.Time) bool {
+	switch {
+	case w.Spec.EndTime != nil:
+		return false
+	case w.Status.ObservedGeneration != w.Generation:
+		return true
+	}
+	lie := w.Status.MetricsLie
+	return (lie == nil || lie.Source != v1alpha1.MetricsAPI) && SilentFor(&w.Spec, now) < MetricLag
 }
 
 func keeps(w *v1alpha1.KernelWhisper, earlier *v1alpha1.MetricsLie) bool {

@@ -322,13 +322,33 @@ func TestMetricsLieSource(t *testing.T) {
 	}
 }
 
-func TestNeedsMetricOncePerGenerationOfAnActiveEpisode(t *testing.T) {
-	fresh := whisper()
-	judged := whisper(func(w *v1alpha1.KernelWhisper) { w.Status.ObservedGeneration = w.Generation })
-	ended := whisper(func(w *v1alpha1.KernelWhisper) { w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy() })
-	if !verdict.NeedsMetric(fresh) || verdict.NeedsMetric(judged) || verdict.NeedsMetric(ended) {
-		t.Errorf("NeedsMetric: fresh %t, judged %t, ended %t; want true, false, false",
-			verdict.NeedsMetric(fresh), verdict.NeedsMetric(judged), verdict.NeedsMetric(ended))
+func TestNeedsMetric(t *testing.T) {
+	judged := func(metric *verdict.Metric) func(*v1alpha1.KernelWhisper) {
+		return func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, metric, clock) }
+	}
+	goesOn := func(w *v1alpha1.KernelWhisper) { w.Generation++ }
+	ends := func(w *v1alpha1.KernelWhisper) { w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy() }
+	tests := []struct {
+		name    string
+		whisper *v1alpha1.KernelWhisper
+		after   time.Duration // the last testimony
+		want    bool
+	}{
+		{"not judged", whisper(), 0, true},
+		{"not judged, and late", whisper(), time.Hour, true},
+		{"judged with a metric", whisper(judged(reported(42))), 0, false},
+		{"judged without", whisper(judged(nil)), verdict.MetricLag - time.Second, true},
+		{"judged without, and no metric of that time will come", whisper(judged(nil)), verdict.MetricLag, false},
+		{"judged with a metric, and the episode goes on", whisper(judged(reported(42)), goesOn), 0, true},
+		{"ended", whisper(ends), 0, false},
+		{"judged without, and ended", whisper(judged(nil), goesOn, ends), 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := verdict.NeedsMetric(tt.whisper, tt.whisper.Spec.LastSeenTime.Add(tt.after)); got != tt.want {
+				t.Errorf("NeedsMetric = %t, want %t", got, tt.want)
+			}
+		})
 	}
 }
 
