@@ -78,8 +78,10 @@ type KernelTruth struct {
 	// UsageMillicores is the container's CPU time over the window.
 	// +kubebuilder:validation:Minimum=0
 	UsageMillicores int64 `json:"usageMillicores"`
-	// DemandMillicores is an upper bound of what the container would have used:
-	// usage plus the CPU time for which it was ready to run and held by the quota.
+	// DemandMillicores is usage plus the CPU time for which the container was
+	// ready to run and held by the quota: the most that it would have used
+	// without that quota among the same neighbours. Time in which others held the
+	// CPUs is not in it.
 	// +kubebuilder:validation:Minimum=0
 	DemandMillicores int64 `json:"demandMillicores"`
 	// QuotaMicroseconds per period, at the throttling level.

@@ -15,14 +15,14 @@ import (
 // for a whole period has missed whatever it was answering.
 //
 // Without stalls, two figures have to agree. The share of throttled periods
-// says how often the limit struck. The share of wanted CPU time that was held
+// says how often the limit struck. The share of the CPU time that was held
 // back says how much it took; it is an upper bound, so it cannot prove harm, but
 // a small one rules harm out. The severity is the lower that the two allow.
 const (
 	criticalPeriods = 0.50 // of active periods: every second one is cut short
 	warningPeriods  = 0.10 // of active periods
-	criticalHeld    = 0.50 // of wanted CPU time: at worst the work takes twice as long
-	warningHeld     = 0.10 // of wanted CPU time
+	criticalHeld    = 0.50 // of what it would have used: at worst the work takes twice as long
+	warningHeld     = 0.10 // of what it would have used
 	warningStall    = 0.10 // of the quota's period
 )
 
@@ -62,7 +62,7 @@ func milder(a, b v1alpha1.Severity) v1alpha1.Severity {
 	return v1alpha1.SeverityCritical
 }
 
-// heldBack is the greatest share of the wanted CPU time that the quota can have
+// heldBack is the greatest share of the CPU time that the quota can have
 // held back. It is unknown where demand is below usage, which no measurement
 // gives.
 func heldBack(truth *v1alpha1.KernelTruth) (held float64, known bool) {

@@ -89,8 +89,13 @@ func WhisperLine(w *v1alpha1.KernelWhisper) string {
 	if s.EndTime != nil {
 		state = "ended after " + s.EndTime.Sub(s.StartTime.Time).Round(100_000_000).String() + ", throttled"
 	}
-	return fmt.Sprintf("whisper  %s/%s  container %s %s in %s%% of periods (%d of %d) by the %s's limit of %s; used %s, wanted up to %s",
+	return fmt.Sprintf("whisper  %s/%s  container %s %s in %s%% of periods (%d of %d) by the %s's limit of %s; used %s, held back from %s",
 		w.Namespace, s.PodRef.Name, s.ContainerName, state, k.ThrottledPercent, k.ThrottledPeriods, k.Periods,
 		strings.ToLower(string(k.ThrottledAt)), Millicores(k.QuotaMicroseconds*1000/k.PeriodMicroseconds),
-		Millicores(k.UsageMillicores), Millicores(k.DemandMillicores))
+		Millicores(k.UsageMillicores), Millicores(heldBack(k)))
+}
+
+// heldBack is the CPU that the quota kept from the container.
+func heldBack(k v1alpha1.KernelTruth) int64 {
+	return max(0, k.DemandMillicores-k.UsageMillicores)
 }

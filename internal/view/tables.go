@@ -67,7 +67,7 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, withNamespace bool, n
 		return b.Spec.StartTime.Compare(a.Spec.StartTime.Time)
 	})
 	p := printer{w: tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)}
-	p.row(withNamespace, "NAMESPACE", "POD\tCONTAINER\tSEVERITY\tTHROTTLED\tMETRICS SAY\tUSED\tWANTED UP TO\tLASTED\tAGE")
+	p.row(withNamespace, "NAMESPACE", "POD\tCONTAINER\tSEVERITY\tTHROTTLED\tMETRICS SAY\tUSED\tHELD BACK\tLASTED\tAGE")
 	for _, w := range sorted {
 		s, k := w.Spec, w.Spec.KernelTruth
 		claim := "-"
@@ -75,7 +75,7 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, withNamespace bool, n
 			claim = m.PercentOfLimit + "%"
 		}
 		p.row(withNamespace, w.Namespace, fmt.Sprintf("%s\t%s\t%s\t%s%%\t%s\t%s\t%s\t%s\t%s", s.PodRef.Name, s.ContainerName,
-			orDash(string(w.Status.Severity)), k.ThrottledPercent, claim, Millicores(k.UsageMillicores), Millicores(k.DemandMillicores),
+			orDash(string(w.Status.Severity)), k.ThrottledPercent, claim, Millicores(k.UsageMillicores), Millicores(heldBack(k)),
 			lasted(&w, now), age(w.CreationTimestamp, now)))
 	}
 	p.flush()

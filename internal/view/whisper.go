@@ -22,7 +22,7 @@ func Whisper(out io.Writer, w *v1alpha1.KernelWhisper) error {
 	}
 	p.line("throttled\t%s%% of periods: %d of %d, at the %s's limit", k.ThrottledPercent, k.ThrottledPeriods, k.Periods, k.ThrottledAt)
 	p.line("limit\t%s (%d µs per %d µs)", Millicores(k.QuotaMicroseconds*1000/k.PeriodMicroseconds), k.QuotaMicroseconds, k.PeriodMicroseconds)
-	p.line("used\t%s, wanted up to %s", Millicores(k.UsageMillicores), Millicores(k.DemandMillicores))
+	p.line("used\t%s, held back from %s", Millicores(k.UsageMillicores), Millicores(heldBack(k)))
 	st := w.Status
 	if m := st.MetricsLie; m != nil {
 		p.line("metrics say\t%s (%s%% of the limit), source %s", Millicores(m.UsageMillicores), m.PercentOfLimit, m.Source)
