@@ -79,6 +79,10 @@ node-down: ## End it and remove all it made, also after a crash
 node-status: ## Say whether it runs, component by component
 	@$(NODE) status
 
+.PHONY: node-metrics-server
+node-metrics-server: ## Let the running node serve metrics.k8s.io (kubectl top) as well
+	@$(NODE) metrics-server
+
 .PHONY: node-env
 node-env: ## Print export lines: eval "$$(make -s node-env)"
 	@$(NODE) env
@@ -99,4 +103,4 @@ undeploy: ## Delete what k8s/ describes, waiting until it is gone
 help: ## This text
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+		/^[a-z0-9-]+:.*## / {gsub(/\$$\$$/, "$$", $$2); printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -90,6 +90,9 @@ func endToEnd(ctx context.Context) (collected result, err error) {
 		}
 		env = strings.Split(lines, "\n")
 	}
+	if err := run(ctx, "hack/test/metrics-server.sh"); err != nil {
+		return result{}, fmt.Errorf("start metrics-server: %w", err)
+	}
 	if err := run(ctx, "hack/deploy/deploy.sh"); err != nil {
 		return result{}, fmt.Errorf("deploy: %w", err)
 	}

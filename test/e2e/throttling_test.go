@@ -43,7 +43,7 @@ func TestThrottlingIsHeard(t *testing.T) {
 	compareThrottling(t, first.object, samples, id)
 	verdict := s.whisper(pod, "judged", patience, func(w *v1alpha1.KernelWhisper) bool { return judged(w) && !ended(w) })
 	f.figures.add(t, "throttling: whisper to verdict", "%s", verdict.at.Sub(first.at).Round(time.Millisecond))
-	wantVerdict(t, verdict.object, metricsSource(t, f))
+	wantVerdict(t, verdict.object, metricsSources(t, f))
 	wantConditions(t, verdict.object, metav1.ConditionTrue, metav1.ConditionFalse)
 
 	next := s.whisper(pod, "told again", patience, func(w *v1alpha1.KernelWhisper) bool {
@@ -54,7 +54,7 @@ func TestThrottlingIsHeard(t *testing.T) {
 	end := s.whisper(pod, "ended and judged", patience, func(w *v1alpha1.KernelWhisper) bool { return ended(w) && judged(w) })
 	compareEnd(t, f, end, samples, id)
 	wantConditions(t, end.object, metav1.ConditionFalse, metav1.ConditionTrue)
-	wantVerdict(t, end.object, metricsSource(t, f))
+	wantVerdict(t, end.object, metricsSources(t, f))
 	wantOneWhisper(t, s, pod)
 	wantSilence(t, s, quiet)
 }
@@ -167,19 +167,4 @@ func TestThrottledPodIsDeleted(t *testing.T) {
 	end := s.whisper(pod, "ended and judged", patience, func(w *v1alpha1.KernelWhisper) bool { return ended(w) && judged(w) })
 	wantConditions(t, end.object, metav1.ConditionFalse, metav1.ConditionTrue)
 	wantOneWhisper(t, s, pod)
-}
-
-// metricsSource is where the metric's claim has to come from on this cluster.
-func metricsSource(t *testing.T, f *fixture) v1alpha1.MetricsSource {
-	t.Helper()
-	groups, err := f.kube.Discovery().ServerGroups()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, g := range groups.Groups {
-		if g.Name == "metrics.k8s.io" {
-			return v1alpha1.MetricsAPI
-		}
-	}
-	return v1alpha1.ComputedAverage
 }

@@ -24,11 +24,19 @@ PROGRAMS=(
   "forward forward ."
 )
 
+# sources MODULE...: prints all that pins the programs of these modules.
+sources() {
+  local kind module
+  for kind in mod sum go; do
+    for module; do cat "$BUILD/$module"/*."$kind"; done
+  done
+}
+
 # bin_dir prints the directory of the binaries that belong to these sources.
 bin_dir() {
   local pin
   pin=$({
-    cat "$BUILD"/*/*.{mod,sum,go}
+    sources containerd forward kubernetes
     declare -p PROGRAMS KUBERNETES_VERSION CONTAINERD_VERSION
     declare -f build_program
   } | sha256sum)
