@@ -100,7 +100,7 @@ struct kg_member {
 	u32 actor;
 	u32 mnt_ns;  /* of the session's first process */
 	u32 pending; /* namespace flags of the system call that is under way */
-	u32 pad;
+	u32 ended;   /* of a process' first thread: it has, and others may live on */
 };
 
 struct kg_session_key {

@@ -215,6 +215,8 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 	if (!t)
 		return 0;
 	m = kg_member_at_exec(BPF_CORE_READ(task, pid), old_tid);
+	if (m && !kg_session_of(m))
+		m = NULL; /* the session is over, or the id was another process' */
 	t->buf[0] = 0;
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
 	role = kg_role_of(t);
@@ -271,27 +273,48 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	return 0;
 }
 
+/*
+ * True for one thread of a process that has ended. The first thread may end long
+ * before its process: by its own exit, or because another thread executes a file
+ * and takes over its id. signal->live counts the threads that have not begun to
+ * end; threads that end at once may all read 0 here. The leader's entry stays
+ * until the leader has passed by and live is 0, and goes to one of them.
+ */
+static __always_inline bool kg_last_of_process(struct task_struct *task)
+{
+	u32 tgid = BPF_CORE_READ(task, tgid);
+	struct kg_member *leader = bpf_map_lookup_elem(&members, &tgid);
+
+	if (!leader)
+		return false;
+	if (tgid == (u32)BPF_CORE_READ(task, pid))
+		__sync_fetch_and_add(&leader->ended, 1); /* a barrier, too: first told, then read */
+	if (!leader->ended || BPF_CORE_READ(task, signal, live.counter) > 0)
+		return false;
+	return !bpf_map_delete_elem(&members, &tgid);
+}
+
 /* kernel/exit.c do_exit(), once for every thread. */
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_member *m = bpf_map_lookup_elem(&members, &tid), copy;
 	struct kg_session *s;
 
 	if (!m)
 		return 0;
-	s = kg_session_of(m);
-	if (s) {
-		kg_charge_cpu(s, m, task);
-		if (tid == (u32)BPF_CORE_READ(task, tgid)) {
-			__sync_fetch_and_add(&s->exits, 1);
-			if (m->actor == KG_ACTOR_OWN || s->exits <= KG_WORKLOAD_EVENTS)
-				kg_send_value(KG_EXIT, task, m, BPF_CORE_READ(task, exit_code),
-					      s->cpu_ns);
-		}
-	}
-	bpf_map_delete_elem(&members, &tid);
+	copy = *m;
+	s = kg_session_of(&copy);
+	if (s)
+		kg_charge_cpu(s, &copy, task);
+	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
+		bpf_map_delete_elem(&members, &tid);
+	if (!kg_last_of_process(task) || !s)
+		return 0;
+	__sync_fetch_and_add(&s->exits, 1);
+	if (copy.actor == KG_ACTOR_OWN || s->exits <= KG_WORKLOAD_EVENTS)
+		kg_send_value(KG_EXIT, task, &copy, BPF_CORE_READ(task, exit_code), s->cpu_ns);
 	return 0;
 }
 

@@ -72,7 +72,7 @@ type observerKgMember struct {
 	Actor           uint32
 	MntNs           uint32
 	Pending         uint32
-	Pad             uint32
+	Ended           uint32
 }
 
 type observerKgOpenEvent struct {

@@ -24,6 +24,9 @@ var acts = map[string]func([]string) error{
 	"work":      work,
 	"children":  children,
 	"orphan":    orphan,
+	"born":      born,
+	"leap":      leap,
+	"join":      join,
 	"container": container,
 	"inside":    inside,
 	"nothing":   func([]string) error { return nil },
@@ -74,13 +77,64 @@ func orphan([]string) error {
 	return err
 }
 
-// load only loads the programs.
+// leap executes a file in a thread that is not the process' first. The kernel
+// then ends the first thread, and the other one takes over the process' id.
+func leap([]string) error {
+	runtime.LockOSThread()
+	failed := make(chan error)
+	go func() {
+		runtime.LockOSThread() // two goroutines that are locked are never in one thread
+		if unix.Gettid() == unix.Getpid() {
+			failed <- errors.New("in the first thread")
+			return
+		}
+		failed <- unix.Exec("/proc/self/exe", []string{"exe", "nothing"}, nil)
+	}()
+	return <-failed
+}
+
+// load only loads the programs and attaches all of them.
 func load([]string) error {
 	p, err := probe.Load(probe.Options{})
 	if err != nil {
 		return err
 	}
-	return p.Close()
+	_, err = p.Arm()
+	return errors.Join(err, p.Close())
+}
+
+// born starts a child in another cgroup, as a runtime does: where cgroup v2 has
+// it, by the clone itself (CLONE_INTO_CGROUP), else the child joins when it
+// runs. Arguments: mark, cgroup folder.
+func born(args []string) error {
+	attr := &syscall.ProcAttr{}
+	argv := []string{"exe", "join", args[1]}
+	if intoCgroup(args[1]) {
+		dir, err := os.Open(args[1])
+		if err != nil {
+			return err
+		}
+		defer func() { _ = dir.Close() }()
+		attr.Sys = &syscall.SysProcAttr{UseCgroupFD: true, CgroupFD: int(dir.Fd())}
+		argv = []string{"exe", "nothing"}
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", argv, attr)
+	if err != nil {
+		return err
+	}
+	_, err = syscall.Wait4(pid, nil, 0, nil)
+	return err
+}
+
+// intoCgroup is true if a child can be born into the cgroup (v2, Linux 5.7).
+func intoCgroup(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "cgroup.controllers"))
+	return err == nil
+}
+
+// join moves this process into the cgroup.
+func join(args []string) error {
+	return os.WriteFile(filepath.Join(args[0], "cgroup.procs"), []byte("0"), 0)
 }
 
 func spin([]string) error {
@@ -94,7 +148,7 @@ func spin([]string) error {
 // cgroup folder.
 func container(args []string) error {
 	runtime.LockOSThread() // namespaces belong to threads
-	if err := os.WriteFile(filepath.Join(args[1], "cgroup.procs"), []byte("0"), 0); err != nil {
+	if err := join(args[1:]); err != nil {
 		return fmt.Errorf("join: %w", err)
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWNET); err != nil {

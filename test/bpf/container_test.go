@@ -54,9 +54,7 @@ func TestContainer(t *testing.T) {
 		t.Errorf("port %d", listening.Value)
 	}
 	checkContainerCounts(t, k.counts(open.Session))
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
-	}
+	removeCgroup(t, dir)
 	k.find("the cgroup's removal", func(e event.Event) bool {
 		return e.Kind == event.CgroupRmdir && e.Cgroup == made.Cgroup
 	})

@@ -46,6 +46,54 @@ func TestCloneParentStaysInTheSession(t *testing.T) {
 	}
 }
 
+// A process that goes on is not told as one that has ended, though its first
+// thread has.
+func TestAnExecInAnotherThreadEndsNoProcess(t *testing.T) {
+	k := listen(t)
+	start(t, program(t, runtimeName), "leap", "leap-mark")
+	open := k.opened("leap-mark")
+	exec := k.find("the exec", func(e event.Event) bool { return e.Kind == event.Exec && e.Session == open.Session })
+	if exit := k.exited(open); exit.Time < exec.Time || exec.PID != open.PID {
+		t.Errorf("exec %+v, exit %+v, opened by %d", exec, exit, open.PID)
+	}
+	if c := k.counts(open.Session).Own; c.Processes != 1 || c.Execs != 2 {
+		t.Errorf("%d processes, %d execs, want 1 and 2", c.Processes, c.Execs)
+	}
+}
+
+// A runtime's child that is born into its cgroup passes by the tracepoint of
+// those that join one, and is told at its fork.
+func TestAChildInAnotherCgroup(t *testing.T) {
+	k := listen(t)
+	dir, path := makeCgroup(t, "born")
+	made := k.made(path)
+	start(t, program(t, runtimeName), "born", "born-mark", dir)
+	open := k.opened("born-mark")
+	ofChild := func(what string, kind event.Kind) event.Event {
+		t.Helper()
+		return k.find(what, func(e event.Event) bool {
+			return e.Kind == kind && e.Session == open.Session && e.PID != open.PID
+		})
+	}
+	exec, joined := ofChild("the child's exec", event.Exec), ofChild("the join", event.CgroupJoin)
+	k.exited(open)
+	if joined.Cgroup != made.Cgroup || joined.PID != exec.PID {
+		t.Errorf("joined %+v, executed %+v, the cgroup is %d", joined, exec, made.Cgroup)
+	}
+	if atBirth := joined.Time < exec.Time; atBirth != intoCgroup(dir) {
+		t.Errorf("in its cgroup before the exec: %v, want %v", atBirth, intoCgroup(dir))
+	}
+	joins := 0
+	for _, e := range k.kept {
+		if e.Kind == event.CgroupJoin && e.Session == open.Session {
+			joins++
+		}
+	}
+	if joins != 1 {
+		t.Errorf("told %d times, want once", joins)
+	}
+}
+
 func TestNothingIsCountedUnlessArmedAndRemembered(t *testing.T) {
 	k := listen(t)
 	path := program(t, runtimeName)
@@ -102,7 +150,10 @@ func TestCNIPluginsAreKnownByTheirEnvironment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	e := k.find("the plugin", func(e event.Event) bool { return e.Kind == event.SessionOpen })
+	// Other plugins may be at work on this machine.
+	e := k.find("the plugin", func(e event.Event) bool {
+		return e.Kind == event.SessionOpen && (e.PID == uint32(plugin.Process.Pid) || e.PID == uint32(plain.Process.Pid))
+	})
 	if e.PID != uint32(plugin.Process.Pid) || e.Open.Role != event.RoleCNI || len(e.Open.Args) != 0 {
 		t.Fatalf("%+v %+v", e, e.Open)
 	}
