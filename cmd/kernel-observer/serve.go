@@ -51,7 +51,7 @@ func (s *state) snapshot() prometheus.Snapshot {
 		EpisodesOpen: e.EpisodesOpen, Whispers: e.Whispers, Samples: e.Samples,
 		SessionEventsAttributed: e.Attribution.Attributed,
 		Cgroups:                 e.Cgroups, Armed: e.Armed, KernelErrors: e.KernelErrors,
-		Lost:   map[string]uint64{"events": e.Loss.Events, "sessions": e.Loss.Sessions, "members": e.Loss.Members},
+		Lost:   map[string]uint64{"events": e.Loss.Events, "sessions": e.Loss.Sessions, "members": e.Loss.Members, "skipped": e.Loss.Skipped},
 		Events: map[string]uint64{}, SessionEventsDropped: map[string]uint64{},
 	}
 	for kind, n := range e.Events {

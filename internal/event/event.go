@@ -120,7 +120,10 @@ type Loss struct {
 	Events   uint64 `json:"events"`
 	Sessions uint64 `json:"sessions"`
 	Members  uint64 `json:"members"`
+	// Skipped counts runs of programs that the kernel left out: since 7.x a program
+	// may be preempted, and is then not run again on the same CPU meanwhile.
+	Skipped uint64 `json:"skipped,omitempty"`
 }
 
 // Total of all losses.
-func (l Loss) Total() uint64 { return l.Events + l.Sessions + l.Members }
+func (l Loss) Total() uint64 { return l.Events + l.Sessions + l.Members + l.Skipped }

@@ -35,10 +35,23 @@ func explain(what string, err error) error {
 	case missing(btfFile):
 		return &Error{ErrNoBTF, what + ": this kernel has no BTF (" + btfFile + " is missing): " +
 			"use a kernel built with CONFIG_DEBUG_INFO_BTF=y", err}
+	case isVerifier(err):
+		return fmt.Errorf("%s: this kernel's verifier refuses them: please report it with the output of uname -a: %w", what, err)
 	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL):
 		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel: Linux 5.10 or newer is needed (%v)", what, err), err}
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// explainLoad knows one more reason: limited is why the limit of locked memory
+// could not be lifted, on a kernel where maps count against it.
+func explainLoad(err, limited error) error {
+	const what = "load the BPF programs"
+	if limited != nil && errors.Is(err, unix.EPERM) {
+		return &Error{ErrNotPermitted, what + ": not permitted: run as root or with CAP_BPF and CAP_PERFMON, " +
+			"and on this kernel (up to 5.10) with CAP_SYS_RESOURCE or without a limit of locked memory (ulimit -l unlimited)", err}
+	}
+	return explain(what, err)
 }
 
 func isVerifier(err error) bool {

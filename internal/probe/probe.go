@@ -54,11 +54,11 @@ type Probe struct {
 func Load(opts Options) (*Probe, error) {
 	// Needed up to 5.10 only, where maps count against the locked-memory limit;
 	// later kernels charge the memory cgroup. A refusal shows when a map is made.
-	_ = rlimit.RemoveMemlock()
+	limited := rlimit.RemoveMemlock()
 
 	p := &Probe{}
 	if err := loadObserverObjects(&p.objects, nil); err != nil {
-		return nil, explain("load the BPF programs", err)
+		return nil, explainLoad(err, limited)
 	}
 	if err := p.start(opts); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -73,14 +73,7 @@ func (p *Probe) start(opts Options) error {
 	if err := p.setGlobals(); err != nil {
 		return err
 	}
-	for _, prog := range []*ebpf.Program{
-		p.objects.CgroupMkdir,
-		p.objects.CgroupRmdir,
-		p.objects.CgroupAttachTask,
-		p.objects.ProcessFork,
-		p.objects.ProcessExec,
-		p.objects.ProcessExit,
-	} {
+	for _, prog := range p.alwaysOn() {
 		l, err := attach(prog)
 		if err != nil {
 			return err
@@ -158,7 +151,7 @@ func (p *Probe) Arm() (uint64, error) {
 	if len(p.armed) > 0 {
 		return p.armedAt, nil
 	}
-	for _, prog := range []*ebpf.Program{p.objects.SysEnter, p.objects.SysExit, p.objects.SocketState} {
+	for _, prog := range p.duringBirths() {
 		l, err := attach(prog)
 		if err != nil {
 			return 0, errors.Join(err, p.disarm())
@@ -212,5 +205,37 @@ func (p *Probe) Lost() (event.Loss, error) {
 			n[i] += v
 		}
 	}
-	return event.Loss{Events: n[0], Sessions: n[1], Members: n[2]}, nil
+	skipped, err := p.skipped()
+	return event.Loss{Events: n[0], Sessions: n[1], Members: n[2], Skipped: skipped}, err
+}
+
+// skipped is how often the kernel did not run a program because the same one was
+// under way on that CPU; only kernels from 5.12 on count it.
+func (p *Probe) skipped() (uint64, error) {
+	var n uint64
+	for _, prog := range append(p.alwaysOn(), p.duringBirths()...) {
+		stats, err := prog.Stats()
+		if err != nil {
+			return 0, fmt.Errorf("read what %s missed: %w", prog, err)
+		}
+		n += stats.RecursionMisses
+	}
+	return n, nil
+}
+
+// alwaysOn are the programs that Load attaches.
+func (p *Probe) alwaysOn() []*ebpf.Program {
+	return []*ebpf.Program{
+		p.objects.CgroupMkdir,
+		p.objects.CgroupRmdir,
+		p.objects.CgroupAttachTask,
+		p.objects.ProcessFork,
+		p.objects.ProcessExec,
+		p.objects.ProcessExit,
+	}
+}
+
+// duringBirths are the programs that Arm attaches.
+func (p *Probe) duringBirths() []*ebpf.Program {
+	return []*ebpf.Program{p.objects.SysEnter, p.objects.SysExit, p.objects.SocketState}
 }

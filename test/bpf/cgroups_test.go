@@ -80,7 +80,7 @@ func TestBandwidthAgainstCPUStat(t *testing.T) {
 	if g.Quota != 20e6 || g.Period != 100e6 {
 		t.Errorf("quota %d, period %d", g.Quota, g.Period)
 	}
-	checkUsage(t, g, cmd, stat)
+	checkUsage(t, g, cmd, stat, dir)
 }
 
 // throttle waits until the group has been throttled twenty times, and checks
@@ -101,18 +101,29 @@ func throttle(t *testing.T, k *kernel, made event.Event) {
 			t.Fatalf("not throttled 20 times: %+v", last)
 		}
 	}
-	if used := float64(last.Usage-first.Usage) / float64(last.Time-first.Time); used < 0.17 || used > 0.23 {
-		t.Errorf("used %.3f of a CPU, the limit is 0.2", used)
+	used, elapsed := float64(last.Usage-first.Usage), float64(last.Time-first.Time)
+	if used/elapsed > 0.23 {
+		t.Errorf("used %.3f of a CPU, the limit is 0.2", used/elapsed)
+	}
+	// On a busy machine a group gets less than its limit, but not in a period in
+	// which it was throttled: then it had its 20 ms (but for a slice here or there).
+	if least := float64(last.Throttled-first.Throttled) * 17e6; used < least {
+		t.Errorf("used %.0f ns, but at least %.0f ns before it was throttled", used, least)
 	}
 }
 
-// checkUsage holds the group's CPU time against the process' own account, which
-// also has what it used before it joined (a few milliseconds).
-func checkUsage(t *testing.T, g event.Group, cmd *exec.Cmd, stat map[string]uint64) {
+// checkUsage holds the group's CPU time against the kernel's account of the
+// cgroup; where v1 keeps that in another hierarchy, against the process' own,
+// which also has what it used before it joined (a few milliseconds).
+func checkUsage(t *testing.T, g event.Group, cmd *exec.Cmd, stat map[string]uint64, dir string) {
 	t.Helper()
 	account := uint64(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime())
 	if usec, v2 := stat["usage_usec"]; v2 {
 		account = usec * 1000
+	} else if raw, err := os.ReadFile(filepath.Join(dir, "cpuacct.usage")); err == nil {
+		if account, err = strconv.ParseUint(strings.TrimSpace(string(raw)), 10, 64); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if diff := float64(g.Usage) - float64(account); diff > 0.05*float64(account) || -diff > 0.05*float64(account) {
 		t.Errorf("usage %d ns, accounted %d ns", g.Usage, account)
