@@ -53,6 +53,10 @@ unit: ## Go tests that need neither root nor a cluster
 test-bpf: ## eBPF programs on this kernel (root)
 	@$(TEST) bpf
 
+.PHONY: test-kernels
+test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x, in virtual machines (no KVM needed)
+	@$(TEST) kernels
+
 .PHONY: test-api
 test-api: ## Resources against a real etcd and API server
 	@$(TEST) api

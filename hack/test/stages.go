@@ -35,6 +35,7 @@ func stages() []stage {
 		{"demo", "make demo: real workloads heard without a cluster, and checked", bpfReady, script("hack/demo/run.sh")},
 		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
 		{"e2e", "both components on a node", e2eReady, endToEnd},
+		{"kernels", "eBPF programs on other kernels, in virtual machines", kernelsReady, kernelMatrix},
 	}
 }
 

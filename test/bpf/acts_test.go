@@ -80,17 +80,18 @@ func orphan([]string) error {
 // leap executes a file in a thread that is not the process' first. The kernel
 // then ends the first thread, and the other one takes over the process' id.
 func leap([]string) error {
-	runtime.LockOSThread()
 	failed := make(chan error)
-	go func() {
-		runtime.LockOSThread() // two goroutines that are locked are never in one thread
-		if unix.Gettid() == unix.Getpid() {
-			failed <- errors.New("in the first thread")
-			return
-		}
-		failed <- unix.Exec("/proc/self/exe", []string{"exe", "nothing"}, nil)
-	}()
+	go leapFrom(failed)
 	return <-failed
+}
+
+func leapFrom(failed chan<- error) {
+	runtime.LockOSThread()
+	if unix.Gettid() == unix.Getpid() {
+		go leapFrom(failed) // elsewhere, because this thread stays locked
+		select {}
+	}
+	failed <- unix.Exec("/proc/self/exe", []string{"exe", "nothing"}, nil)
 }
 
 // load only loads the programs and attaches all of them.
