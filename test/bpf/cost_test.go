@@ -18,23 +18,28 @@ import (
 // BenchmarkCost measures what the loaded programs cost processes that are of no
 // birth: how many times longer the same work takes with them than without. Each
 // pair of measurements follows at once, so that the machine's own drift falls
-// on both; the figure is the median of the pairs.
+// on both; the figure is the median of the pairs. "nothing" is the machine's noise:
+// both sides are measured without programs.
 func BenchmarkCost(b *testing.B) {
 	if os.Getenv("KG_TEST_STAGE") != "bpf" {
 		b.Skip("run by make bench: needs root and BPF")
 	}
-	const pairs = 15
+	const pairs = 20
 	for name, work := range map[string]func(){
 		"syscalls": manySyscalls,
 		"forks":    manyProcesses,
 		"switches": manySwitches,
 	} {
-		for _, state := range []string{"rest", "births"} {
+		for _, state := range []string{"nothing", "rest", "births"} {
 			b.Run(name+"/"+state, func(b *testing.B) {
 				var ratios, absolute []float64
-				for range pairs {
-					without := clock(work)
-					with := clock(func() { listening(b, state == "births", work) })
+				for i := range pairs {
+					var without, with time.Duration
+					if i%2 == 0 { // neither is always the second
+						without, with = clock(work), listening(b, state, work)
+					} else {
+						with, without = listening(b, state, work), clock(work)
+					}
 					ratios = append(ratios, float64(with)/float64(without))
 					absolute = append(absolute, float64(without))
 				}
@@ -46,37 +51,32 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
-// elapsed is the time that the work took within the last call of listening.
-var elapsed time.Duration
-
 func clock(work func()) time.Duration {
-	elapsed = 0
 	start := time.Now()
 	work()
-	if elapsed != 0 {
-		return elapsed
-	}
 	return time.Since(start)
 }
 
-// listening does the work while the programs are attached, and notes how long
+// listening does the work while the programs are attached, and returns how long
 // the work alone took.
-func listening(b *testing.B, armed bool, work func()) {
+func listening(b *testing.B, state string, work func()) time.Duration {
+	if state == "nothing" {
+		return clock(work)
+	}
 	p, err := probe.Load(probe.Options{})
 	if err != nil {
 		b.Fatal(err)
 	}
-	if armed {
+	if state == "births" {
 		if _, err := p.Arm(); err != nil {
 			b.Fatal(err)
 		}
 	}
-	start := time.Now()
-	work()
-	elapsed = time.Since(start)
+	took := clock(work)
 	if err := p.Close(); err != nil {
 		b.Fatal(err)
 	}
+	return took
 }
 
 func median(all []float64) float64 {
