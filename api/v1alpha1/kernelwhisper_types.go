@@ -80,8 +80,8 @@ type KernelTruth struct {
 	UsageMillicores int64 `json:"usageMillicores"`
 	// DemandMillicores is usage plus the CPU time for which the container was
 	// ready to run and held by the quota: the most that it would have used
-	// without that quota among the same neighbours. Time in which others held the
-	// CPUs is not in it.
+	// without that quota beside the same other workloads. Time in which those held
+	// the CPUs is not in it.
 	// +kubebuilder:validation:Minimum=0
 	DemandMillicores int64 `json:"demandMillicores"`
 	// QuotaMicroseconds per period, at the throttling level.

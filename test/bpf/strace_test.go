@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/syscalls"
@@ -31,7 +32,7 @@ func TestSyscallsAgainstStrace(t *testing.T) {
 	}
 	k.arm()
 	trace := filepath.Join(t.TempDir(), "trace")
-	cmd := exec.Command(strace, "-f", "-qq", "-o", trace, program(t, runtimeName), "work", "strace-mark")
+	cmd := exec.Command(strace, "-f", "-q", "-o", trace, program(t, runtimeName), "work", "strace-mark")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -69,14 +70,14 @@ func TestSyscallsAgainstStrace(t *testing.T) {
 }
 
 var (
-	straceCall = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)
-	// "= ?" ends a call that never returned.
-	straceKilled = regexp.MustCompile(`^\d+ +(?:<\.\.\. )?([a-z_0-9]+)(?:\(| resumed>).*= \?$`)
+	straceCall    = regexp.MustCompile(`^(\d+) +([a-z_0-9]+)\(`)
+	straceResumed = regexp.MustCompile(`^(\d+) +<\.\.\. ([a-z_0-9]+) resumed>`)
+	straceEnd     = regexp.MustCompile(`^(\d+) +\+\+\+`)
 )
 
-// countTrace counts the calls of a strace log, and those that never returned.
-// It leaves out the execve that began the log: that one was entered before
-// there was a session.
+// countTrace counts the calls of a strace log, and those that never returned:
+// that end with "= ?", or whose thread ended in them. It leaves out the execve
+// that began the log: that one was entered before there was a session.
 func countTrace(t *testing.T, file string) (calls, killed map[string]int) {
 	t.Helper()
 	f, err := os.Open(file)
@@ -85,14 +86,26 @@ func countTrace(t *testing.T, file string) (calls, killed map[string]int) {
 	}
 	defer func() { _ = f.Close() }()
 	calls, killed = map[string]int{}, map[string]int{}
+	under := map[string]string{} // the call that a thread is in
 	lines := bufio.NewScanner(f)
 	lines.Buffer(nil, 1<<20)
 	for first := true; lines.Scan(); first = false {
-		if m := straceCall.FindStringSubmatch(lines.Text()); m != nil && !first {
-			calls[m[1]]++
+		line := lines.Text()
+		if m := straceCall.FindStringSubmatch(line); m != nil {
+			under[m[1]] = m[2]
+			if !first {
+				calls[m[2]]++
+			}
 		}
-		if m := straceKilled.FindStringSubmatch(lines.Text()); m != nil {
-			killed[m[1]]++
+		if m := straceResumed.FindStringSubmatch(line); m != nil {
+			under[m[1]] = m[2]
+		}
+		if end := straceEnd.FindStringSubmatch(line); end != nil && under[end[1]] != "" {
+			killed[under[end[1]]]++
+		}
+		if !strings.HasSuffix(line, "<unfinished ...>") && !strings.HasSuffix(line, "= ?") {
+			thread, _, _ := strings.Cut(line, " ")
+			delete(under, thread)
 		}
 	}
 	return calls, killed
