@@ -79,8 +79,8 @@ type KernelTruth struct {
 	// +kubebuilder:validation:Minimum=0
 	UsageMillicores int64 `json:"usageMillicores"`
 	// DemandMillicores is usage plus the CPU time for which the container was
-	// ready to run and held by the quota: the most that it would have used
-	// without that quota beside the same other workloads. Time in which those held
+	// ready to run and held by a quota, its own, its pod's or one above: the most
+	// that it would have used without quotas beside the same other workloads. Time in which those held
 	// the CPUs is not in it.
 	// +kubebuilder:validation:Minimum=0
 	DemandMillicores int64 `json:"demandMillicores"`
@@ -90,7 +90,8 @@ type KernelTruth struct {
 	// PeriodMicroseconds of the quota, at the throttling level.
 	// +kubebuilder:validation:Minimum=1
 	PeriodMicroseconds int64 `json:"periodMicroseconds"`
-	// ThrottledAt is the level with the greatest share of throttled periods.
+	// ThrottledAt is the level with the greatest share of throttled periods; of
+	// equals, the one at which the group stood still for longer.
 	ThrottledAt ThrottleLevel `json:"throttledAt"`
 	// ThreadTimeLostPercent is the share of the threads' runnable time that the
 	// quota took, with one decimal.

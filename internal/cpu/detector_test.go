@@ -51,7 +51,7 @@ func (c *container) second(own, ownThrottled, pod, podThrottled uint32, usage ui
 }
 
 func (c *container) quiet() Sample { return c.second(0, 0, 0, 0, 0) }
-func (c *container) held() Sample  { return c.second(10, 10, 10, 4, 100e6) }
+func (c *container) held() Sample  { return c.second(10, 10, 10, 0, 100e6) }
 
 // run takes samples and returns the whispers.
 func run(d *Detector, n int, next func() Sample) []*v1alpha1.KernelWhisper {
@@ -208,5 +208,31 @@ func TestALongEpisodeIsToldEverMoreRarely(t *testing.T) {
 	d, c := newTestDetector(), newContainer()
 	if told := run(d, 3600, c.held); len(told) < 15 || len(told) > 20 {
 		t.Errorf("%d writes in an hour of throttling", len(told))
+	}
+}
+
+// A container and its pod take turns in stopping a busy loop: as measured on a
+// node, where the pod's quota had most of the time and the container's some.
+func TestTheTimesOfNestedLevelsAddUp(t *testing.T) {
+	d, c := newTestDetector(), newContainer()
+	told := run(d, 3, func() Sample { return c.second(10, 1, 10, 9, 100e6) })
+	if len(told) != 1 {
+		t.Fatalf("%v", told)
+	}
+	if k := told[0].Spec.KernelTruth; k.DemandMillicores != 1000 || k.ThrottledAt != v1alpha1.ThrottledAtPod || k.ThrottledMicroseconds != 810_000 {
+		t.Errorf("%+v", k)
+	}
+}
+
+func TestOfEqualSharesTheLongerStopIsNamed(t *testing.T) {
+	d, c := newTestDetector(), newContainer()
+	told := run(d, 3, func() Sample {
+		s := c.second(10, 10, 10, 10, 100e6)
+		c.own.ThrottledTime -= 800e6 // the container's stops were short
+		s.Levels[0].ThrottledTime = c.own.ThrottledTime
+		return s
+	})
+	if len(told) != 1 || told[0].Spec.KernelTruth.ThrottledAt != v1alpha1.ThrottledAtPod {
+		t.Fatalf("%v", told)
 	}
 }

@@ -115,6 +115,12 @@ func (e *episode) truth(t *track, now Sample) {
 	own := difference(first, now, 0)
 	l := now.Levels[level]
 	usage := own.millicores(own.usage)
+	// Of nested groups only the one that runs out of quota counts a stop: the
+	// times of a container and of its pod follow each other, they do not overlap.
+	var held uint64
+	for i := range now.Levels {
+		held += difference(first, now, i).throttledTime
+	}
 	e.spec.KernelTruth = v1alpha1.KernelTruth{
 		WindowMilliseconds:    max(1, int64(at.elapsed/1e6)),
 		Periods:               int64(at.periods),
@@ -122,7 +128,7 @@ func (e *episode) truth(t *track, now Sample) {
 		ThrottledPercent:      fmt.Sprintf("%.1f", at.percent()),
 		ThrottledMicroseconds: int64(at.throttledTime / 1000),
 		UsageMillicores:       usage,
-		DemandMillicores:      usage + at.millicores(at.throttledTime),
+		DemandMillicores:      usage + own.millicores(held),
 		QuotaMicroseconds:     max(1, int64(l.Quota/1000)),
 		PeriodMicroseconds:    max(1, int64(l.Period/1000)),
 		ThrottledAt:           l.At,
@@ -141,13 +147,16 @@ func (t *track) windowStart(wall func(uint64) time.Time, start time.Time) Sample
 }
 
 // worst is the level with the greatest share of throttled periods; of equals,
-// the one nearest to the container.
+// the one that took more time, and of those the one nearest to the container.
 func worst(first, now Sample) int {
-	best, bestPercent := 0, -1.0
+	best, most := 0, delta{}
 	for i := range now.Levels {
 		d := difference(first, now, i)
-		if p := d.percent(); d.throttled > 0 && p > bestPercent {
-			best, bestPercent = i, p
+		if d.throttled == 0 {
+			continue
+		}
+		if p, q := d.percent(), most.percent(); p > q || p == q && d.throttledTime > most.throttledTime {
+			best, most = i, d
 		}
 	}
 	return best
