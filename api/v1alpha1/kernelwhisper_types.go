@@ -79,8 +79,9 @@ type KernelTruth struct {
 	// +kubebuilder:validation:Minimum=0
 	UsageMillicores int64 `json:"usageMillicores"`
 	// DemandMillicores is usage plus the CPU time for which the container was
-	// ready to run and held by a quota, its own, its pod's or one above: the most
-	// that it would have used without quotas beside the same other workloads. Time in which those held
+	// ready to run and held by a quota, at the level that held it longest: what it
+	// would have used without quotas beside the same other workloads, if it always
+	// had work. Time in which those held
 	// the CPUs is not in it.
 	// +kubebuilder:validation:Minimum=0
 	DemandMillicores int64 `json:"demandMillicores"`

@@ -115,11 +115,11 @@ func (e *episode) truth(t *track, now Sample) {
 	own := difference(first, now, 0)
 	l := now.Levels[level]
 	usage := own.millicores(own.usage)
-	// Of nested groups only the one that runs out of quota counts a stop: the
-	// times of a container and of its pod follow each other, they do not overlap.
+	// The times of a container and of its pod can follow each other or overlap,
+	// the counters do not say: the longest is what is certain.
 	var held uint64
 	for i := range now.Levels {
-		held += difference(first, now, i).throttledTime
+		held = max(held, difference(first, now, i).throttledTime)
 	}
 	e.spec.KernelTruth = v1alpha1.KernelTruth{
 		WindowMilliseconds:    max(1, int64(at.elapsed/1e6)),
