@@ -40,7 +40,7 @@ print_whisper() {
 print_both_sides() {
   local truth=.spec.kernelTruth
   title "What the kernel counted, and what a metric shows"
-  field "$WHISPERS" "$1" "kernel:  {$truth.throttledPeriods} of {$truth.periods} periods throttled ({$truth.throttledPercent}%) in {$truth.windowMilliseconds} ms, at level {$truth.throttledAt}, quota {$truth.quotaMicroseconds} us per {$truth.periodMicroseconds} us; used {$truth.usageMillicores}m of at most {$truth.demandMillicores}m{\"\\n\"}"
+  field "$WHISPERS" "$1" "kernel:  {$truth.throttledPeriods} of {$truth.periods} periods throttled ({$truth.throttledPercent}%) in {$truth.windowMilliseconds} ms, at level {$truth.throttledAt}, quota {$truth.quotaMicroseconds} us per {$truth.periodMicroseconds} us; used {$truth.usageMillicores}m of {$truth.demandMillicores}m{\"\\n\"}"
   field "$WHISPERS" "$1" 'metric:  {.status.metricsLie.claim} (source: {.status.metricsLie.source}){"\n"}'
 }
 

@@ -79,7 +79,7 @@ func TestEpisode(t *testing.T) {
 		t.Errorf("starts %s, want the sample before the counters moved", w.Spec.StartTime)
 	}
 	if k := told[2].Spec.KernelTruth; k.Periods != 150 || k.ThrottledPercent != "100.0" || k.WindowMilliseconds != 15000 ||
-		k.UsageMillicores != 100 || k.DemandMillicores != 910 || k.ThrottledAt != v1alpha1.ThrottledAtContainer {
+		k.UsageMillicores != 100 || k.DemandMillicores != 1000 || k.ThrottledAt != v1alpha1.ThrottledAtContainer {
 		t.Errorf("kernel truth: %+v", k)
 	}
 	lastHeld := c.now

@@ -48,14 +48,14 @@ func recommendation(spec *v1alpha1.KernelWhisperSpec) string {
 			"container changes nothing; spec.evidence names the cgroup, and whoever set its quota can raise it.",
 			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
 	case demandExceedsLimit(truth):
-		return fmt.Sprintf("Container %s used %s of CPU and was held back from up to %s more by %s of %s; a limit of %s on the "+
+		return fmt.Sprintf("Container %s used %s of CPU and was held back from %s more by %s of %s; a limit of %s on the "+
 			"container would have let both run. That is an average: a burst within one period of %s can still be stopped, "+
 			"and CPU time that other workloads took is not in it.",
 			plain(spec.ContainerName), millicores(truth.UsageMillicores), millicores(truth.DemandMillicores-truth.UsageMillicores),
 			limitOwner(truth), millicores(limitMillicores(truth)), millicores(truth.DemandMillicores),
 			exactDuration(truth.PeriodMicroseconds))
 	default:
-		return fmt.Sprintf("What container %s used and was held back from is at most %s of CPU on average, within %s of %s: it is stopped by "+
+		return fmt.Sprintf("What container %s used and was held back from is %s of CPU on average, within %s of %s: it is stopped by "+
 			"bursts of more than %s of CPU time in one period of %s, and averages do not say which limit would hold them.",
 			plain(spec.ContainerName), millicores(truth.DemandMillicores), limitOwner(truth), millicores(limitMillicores(truth)),
 			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))

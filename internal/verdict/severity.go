@@ -16,12 +16,12 @@ import (
 //
 // Without stalls, two figures have to agree. The share of throttled periods
 // says how often the limit struck. The share of the CPU time that was held
-// back says how much it took; it is an upper bound, so it cannot prove harm, but
-// a small one rules harm out. The severity is the lower that the two allow.
+// back says how much it took; it takes the container to have had work all the
+// time, so it cannot prove harm, but a small one makes harm unlikely. The severity is the lower that the two allow.
 const (
 	criticalPeriods = 0.50 // of active periods: every second one is cut short
 	warningPeriods  = 0.10 // of active periods
-	criticalHeld    = 0.50 // of what it would have used: at worst the work takes twice as long
+	criticalHeld    = 0.50 // of what it would have used: the work takes twice as long
 	warningHeld     = 0.10 // of what it would have used
 	warningStall    = 0.10 // of the quota's period
 )

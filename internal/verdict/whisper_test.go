@@ -76,7 +76,7 @@ func TestWhisperTexts(t *testing.T) {
 			severity: v1alpha1.SeverityCritical, cause: v1alpha1.CauseLimitTooLow,
 			insight: "The CPU limit of 100m stopped container app in 97 of 99 active periods (98.0 %), while metrics show 100m, " +
 				"100.0 % of that limit; how long its work stood still each time was not measured.",
-			recommendation: "Container app used 100m of CPU and was held back from up to 612m more by its limit of 100m; a limit of 712m on the " +
+			recommendation: "Container app used 100m of CPU and was held back from 612m more by its limit of 100m; a limit of 712m on the " +
 				"container would have let both run. That is an average: a burst within one period of 100ms can still be stopped, and CPU time that other workloads took is not in it.",
 			evidence: "nr_throttled 97 of nr_periods 99 (98.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
@@ -89,7 +89,7 @@ func TestWhisperTexts(t *testing.T) {
 			severity: v1alpha1.SeverityCritical, cause: v1alpha1.CauseLimitTooLow,
 			insight: "The CPU limit of 100m stopped container app in 97 of 99 active periods (98.0 %), while the average over the same " +
 				"time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",
-			recommendation: "Container app used 100m of CPU and was held back from up to 612m more by its limit of 100m; a limit of 712m on the " +
+			recommendation: "Container app used 100m of CPU and was held back from 612m more by its limit of 100m; a limit of 712m on the " +
 				"container would have let both run. That is an average: a burst within one period of 100ms can still be stopped, and CPU time that other workloads took is not in it.",
 			evidence: "nr_throttled 97 of nr_periods 99 (98.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
@@ -108,7 +108,7 @@ func TestWhisperTexts(t *testing.T) {
 			severity: v1alpha1.SeverityWarning, cause: "",
 			insight: "The pod's CPU limit of 250m stopped container app in 21 of 80 active periods (26.3 %), while metrics show 120m, " +
 				"48.0 % of that limit; how long its work stood still each time was not measured.",
-			recommendation: "What container app used and was held back from is at most 240m of CPU on average, within the pod's limit of 250m: it is stopped by " +
+			recommendation: "What container app used and was held back from is 240m of CPU on average, within the pod's limit of 250m: it is stopped by " +
 				"bursts of more than 25ms of CPU time in one period of 100ms, and averages do not say which limit would hold them.",
 			evidence: "nr_throttled 21 of nr_periods 80 (26.3 %), throttled for 612ms (summed over CPUs) in 10s, quota 25ms per 100ms, at level Pod",
 			percent:  "48.0",
@@ -148,7 +148,7 @@ func TestWhisperTexts(t *testing.T) {
 			severity: v1alpha1.SeverityCritical, cause: v1alpha1.CauseLimitTooLow,
 			insight: "The CPU limit of 100m stopped container grüße?[31m? in 4 of 4 active periods (100.0 %), while the average over the " +
 				"same time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",
-			recommendation: "Container grüße?[31m? used 100m of CPU and was held back from up to 612m more by its limit of 100m; a limit of 712m on the " +
+			recommendation: "Container grüße?[31m? used 100m of CPU and was held back from 612m more by its limit of 100m; a limit of 712m on the " +
 				"container would have let both run. That is an average: a burst within one period of 100ms can still be stopped, and CPU time that other workloads took is not in it.",
 			evidence: "nr_throttled 4 of nr_periods 4 (100.0 %), throttled for 6.12s (summed over CPUs) in 10s, quota 10ms per 100ms, at level Container",
 			percent:  "100.0",
