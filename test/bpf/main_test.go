@@ -89,9 +89,18 @@ func (k *kernel) arm() {
 // that come.
 func (k *kernel) find(what string, fits func(event.Event) bool) event.Event {
 	k.t.Helper()
+	e, ok := k.look(patience, fits)
+	if !ok {
+		k.t.Fatalf("%s was not heard; heard %d other events", what, len(k.kept))
+	}
+	return e
+}
+
+// look is find for what may not come.
+func (k *kernel) look(patience time.Duration, fits func(event.Event) bool) (event.Event, bool) {
 	for _, e := range k.kept {
 		if fits(e) {
-			return e
+			return e, true
 		}
 	}
 	deadline := time.After(patience)
@@ -100,10 +109,10 @@ func (k *kernel) find(what string, fits func(event.Event) bool) event.Event {
 		case e := <-k.events:
 			k.kept = append(k.kept, e)
 			if fits(e) {
-				return e
+				return e, true
 			}
 		case <-deadline:
-			k.t.Fatalf("%s was not heard; heard %d other events", what, len(k.kept))
+			return event.Event{}, false
 		}
 	}
 }

@@ -5,6 +5,7 @@ package bpf
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,14 +14,43 @@ import (
 
 func TestMembersAreTheForkersChildren(t *testing.T) {
 	k := listen(t)
-	path := program(t, runtimeName)
-	start(t, path, "children", "5", "five-children")
-	// Of another session at the same time, and of none.
-	start(t, path, "children", "2", "two-children")
-	start(t, program(t, "bystander"), "children", "3", "bystander")
-	for mark, processes := range map[string]uint64{"five-children": 6, "two-children": 3} {
-		open := k.opened(mark)
-		k.exited(open)
+	path, bystander := program(t, runtimeName), program(t, "bystander")
+	// A kernel that leaves out runs of programs (7.x) can leave out the very exec
+	// that opens a session, and counts that: then it is tried again.
+	const tries = 5
+	for try := 1; !crowd(t, k, path, bystander, try); try++ {
+		lost, err := k.Lost()
+		if err != nil || lost.Skipped == 0 || try == tries {
+			t.Fatalf("a session was not heard in try %d; lost: %+v, %v", try, lost, err)
+		}
+	}
+	for _, e := range k.kept {
+		if e.Kind == event.SessionOpen && strings.Contains(e.File, "bystander") {
+			t.Error("a program that is no runtime opened a session")
+		}
+	}
+}
+
+// crowd starts two sessions at the same time, and processes of none, and checks
+// that each session has its own. It is false if one was not heard.
+func crowd(t *testing.T, k *kernel, path, bystander string, try int) bool {
+	t.Helper()
+	five, two := fmt.Sprint("five-children-", try), fmt.Sprint("two-children-", try)
+	start(t, path, "children", "5", five)
+	start(t, path, "children", "2", two)
+	start(t, bystander, "children", "3", "bystander")
+	for mark, processes := range map[string]uint64{five: 6, two: 3} {
+		open, ok := k.look(patience/6, func(e event.Event) bool {
+			return e.Kind == event.SessionOpen && slices.Contains(e.Open.Args, mark)
+		})
+		if !ok {
+			return false
+		}
+		if _, ok := k.look(patience/6, func(e event.Event) bool {
+			return e.Kind == event.Exit && e.Session == open.Session && e.PID == open.PID
+		}); !ok {
+			return false
+		}
 		c := k.counts(open.Session).Own
 		lost, err := k.Lost()
 		if err != nil {
@@ -30,11 +60,7 @@ func TestMembersAreTheForkersChildren(t *testing.T) {
 			t.Errorf("%s: %d processes and %d execs, want %d; lost: %+v", mark, c.Processes, c.Execs, processes, lost)
 		}
 	}
-	for _, e := range k.kept {
-		if e.Kind == event.SessionOpen && strings.Contains(e.File, "bystander") {
-			t.Error("a program that is no runtime opened a session")
-		}
-	}
+	return true
 }
 
 func TestCloneParentStaysInTheSession(t *testing.T) {
