@@ -70,22 +70,80 @@ type Origin struct {
 	Clock Clock `json:"clock"`
 }
 
+// ContainerType is a container's part in its pod.
+// +kubebuilder:validation:Enum=Init;Sidecar;App
+type ContainerType string
+
+// The types. A sidecar is an init container that restarts always: it starts in
+// the order of the init containers and goes on.
+const (
+	ContainerInit    ContainerType = "Init"
+	ContainerSidecar ContainerType = "Sidecar"
+	ContainerApp     ContainerType = "App"
+)
+
+// ImageSource is where a container's image came from.
+// +kubebuilder:validation:Enum=Present;Pulled
+type ImageSource string
+
+// The sources.
+const (
+	ImagePresent ImageSource = "Present"
+	ImagePulled  ImageSource = "Pulled"
+)
+
+// ContainerImage is what the kubelet's events say about a container's image. The
+// kernel cannot tell: a daemon pulls for all pods.
+type ContainerImage struct {
+	// Source is Present for an image that was on the node, Pulled for one that was fetched.
+	Source ImageSource `json:"source"`
+	// PullMicroseconds is how long the pull took by the kubelet's clock, without
+	// the time in its queue; absent for an image that was present.
+	// +kubebuilder:validation:Minimum=0
+	PullMicroseconds *int64 `json:"pullMicroseconds,omitempty"`
+	// SizeBytes of the image that was pulled.
+	// +kubebuilder:validation:Minimum=0
+	SizeBytes *int64 `json:"sizeBytes,omitempty"`
+}
+
 // ContainerMilestones are the moments of one container's start.
 type ContainerMilestones struct {
 	// Name of the container in the pod's spec.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=63
 	Name string `json:"name"`
+	// Type of the container; absent where no API server told.
+	Type ContainerType `json:"type,omitempty"`
+	// Image of the container; absent where the kubelet's event was not heard.
+	Image *ContainerImage `json:"image,omitempty"`
 	// ImageReady is when the image was known to be on the node.
 	ImageReady *Milestone `json:"imageReady,omitempty"`
+	// RootMounted is when the container's root file system (its snapshot) was mounted.
+	RootMounted *Milestone `json:"rootMounted,omitempty"`
 	// Created is when the container's cgroup was made.
 	Created *Milestone `json:"created,omitempty"`
+	// SeccompApplied is when the runtime's init had put its seccomp filter in force.
+	SeccompApplied *Milestone `json:"seccompApplied,omitempty"`
 	// EntrypointExec is when the kernel had replaced the runtime's init by the entrypoint.
 	EntrypointExec *Milestone `json:"entrypointExec,omitempty"`
+	// Linked is when the entrypoint made its first system call that no dynamic
+	// linker makes: main had begun at the latest.
+	Linked *Milestone `json:"linked,omitempty"`
+	// FilesOpenedBeforeMain is how many files had been opened by then: the linker's
+	// cache and the shared libraries; 0 for a program that is linked statically.
+	// +kubebuilder:validation:Minimum=0
+	FilesOpenedBeforeMain *int64 `json:"filesOpenedBeforeMain,omitempty"`
 	// FirstListen is when a socket of the container first listened (TCP).
 	FirstListen *Milestone `json:"firstListen,omitempty"`
 	// FirstAccept is when the container first accepted a connection.
 	FirstAccept *Milestone `json:"firstAccept,omitempty"`
+	// Started is when the container was seen started: running, and past its
+	// startup probe if it has one.
+	Started *Milestone `json:"started,omitempty"`
+	// Ready is when the container was seen ready: past its readiness probe if it has one.
+	Ready *Milestone `json:"ready,omitempty"`
+	// Ended is when the entrypoint's process ended, where it did within the birth.
+	Ended *Milestone `json:"ended,omitempty"`
 }
 
 // Milestones are the moments that every birth has, in their usual order. What
@@ -135,16 +193,68 @@ type Phase struct {
 	// Container that the phase belongs to, where it belongs to one.
 	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
+	// Detail tells phases of one name apart: the file name of a CNI plugin.
+	// +kubebuilder:validation:MaxLength=63
+	Detail string `json:"detail,omitempty"`
 	// StartMicroseconds is the time since spec.origin.
 	// +kubebuilder:validation:Minimum=0
 	StartMicroseconds int64 `json:"startMicroseconds"`
 	// DurationMicroseconds is wall time; phases may overlap.
 	// +kubebuilder:validation:Minimum=0
 	DurationMicroseconds int64 `json:"durationMicroseconds"`
-	// WaitMicroseconds is the part of the duration in which no process of the
+	// WaitMicroseconds is the part of the duration in which no thread of the
 	// phase was on a CPU; absent where it was not measured.
 	// +kubebuilder:validation:Minimum=0
 	WaitMicroseconds *int64 `json:"waitMicroseconds,omitempty"`
+	// Waits is what that time was spent on; its fields sum up to waitMicroseconds.
+	Waits *PhaseWaits `json:"waits,omitempty"`
+	// CriticalMicroseconds is the part of the duration that lies on the critical
+	// path: the birth would have been shorter by as much without it. Where phases
+	// nest, the innermost has it; the sum over all phases is at most the birth's duration.
+	// +kubebuilder:validation:Minimum=0
+	CriticalMicroseconds int64 `json:"criticalMicroseconds,omitempty"`
+}
+
+// PhaseWaits divides the time in which no thread of a phase was on a CPU. A
+// stretch in which one was ready to run counts as runnable. Any other stretch
+// ends when a thread is woken, and counts by what that thread had waited for:
+// the system call that it was in, and the state that the scheduler saw it in.
+type PhaseWaits struct {
+	// RunnableMicroseconds: ready to run, and no CPU (busy, or the quota was used up).
+	// +kubebuilder:validation:Minimum=0
+	RunnableMicroseconds int64 `json:"runnableMicroseconds,omitempty"`
+	// DiskMicroseconds: for block I/O (task_struct.in_iowait).
+	// +kubebuilder:validation:Minimum=0
+	DiskMicroseconds int64 `json:"diskMicroseconds,omitempty"`
+	// LockMicroseconds: for a lock. A futex, a file lock, or a lock or a grace
+	// period within the kernel (uninterruptible sleep that is no I/O).
+	// +kubebuilder:validation:Minimum=0
+	LockMicroseconds int64 `json:"lockMicroseconds,omitempty"`
+	// NetworkMicroseconds: in connect, accept or the send and receive calls of a socket.
+	// +kubebuilder:validation:Minimum=0
+	NetworkMicroseconds int64 `json:"networkMicroseconds,omitempty"`
+	// MessageMicroseconds: in read, write, poll, epoll or select: for another
+	// process to say something through a pipe, a socket or a file.
+	// +kubebuilder:validation:Minimum=0
+	MessageMicroseconds int64 `json:"messageMicroseconds,omitempty"`
+	// ProcessMicroseconds: for a child process to end.
+	// +kubebuilder:validation:Minimum=0
+	ProcessMicroseconds int64 `json:"processMicroseconds,omitempty"`
+	// TimerMicroseconds: asleep for a set time.
+	// +kubebuilder:validation:Minimum=0
+	TimerMicroseconds int64 `json:"timerMicroseconds,omitempty"`
+	// OtherMicroseconds: for something else, or for what was not heard.
+	// +kubebuilder:validation:Minimum=0
+	OtherMicroseconds int64 `json:"otherMicroseconds,omitempty"`
+}
+
+// Scheduling is the time before the birth was heard on its node, by the API
+// server's clock in whole seconds.
+type Scheduling struct {
+	// CreatedTime is when the pod object was made.
+	CreatedTime metav1.Time `json:"createdTime"`
+	// ScheduledTime is when the pod was bound to the node.
+	ScheduledTime *metav1.Time `json:"scheduledTime,omitempty"`
 }
 
 // ActorStats are the counts of one actor, for one container where it worked
@@ -164,6 +274,9 @@ type ActorStats struct {
 	// Execs that succeeded.
 	// +kubebuilder:validation:Minimum=0
 	Execs int64 `json:"execs"`
+	// CPUMicroseconds that its threads used, of those that had ended by the end of the window.
+	// +kubebuilder:validation:Minimum=0
+	CPUMicroseconds int64 `json:"cpuMicroseconds,omitempty"`
 }
 
 // SyscallCount is how often one system call was entered.
@@ -218,16 +331,25 @@ type KernelStats struct {
 	// cgroup v1 node makes the same ones in every other hierarchy as well).
 	// +kubebuilder:validation:Minimum=0
 	CgroupsCreated int64 `json:"cgroupsCreated"`
-	// CgroupWrites is how many writes went to cgroup files of the pod.
+	// NamespacesJoined by type: how often a process of the birth entered a
+	// namespace that existed (setns); absent while syscalls were not heard.
+	NamespacesJoined *NamespacesCreated `json:"namespacesJoined,omitempty"`
+	// CgroupWrites is how many writes to cgroup files the runtimes' processes
+	// made: limits, and processes that were moved. (Those of the kubelet and of
+	// systemd are not among them.)
 	// +kubebuilder:validation:Minimum=0
 	CgroupWrites *int64 `json:"cgroupWrites,omitempty"`
 	// Mounts that succeeded (mount and move_mount).
 	// +kubebuilder:validation:Minimum=0
 	Mounts *int64 `json:"mounts,omitempty"`
-	// NetDevicesCreated for the pod.
+	// NetDevicesCreated is how many network devices the CNI plugins asked the
+	// kernel to make (RTM_NEWLINK with NLM_F_CREATE); a pair of veth devices is
+	// one request.
 	// +kubebuilder:validation:Minimum=0
 	NetDevicesCreated *int64 `json:"netDevicesCreated,omitempty"`
-	// NetfilterRules added for the pod.
+	// NetfilterRules is how many rules the CNI plugins' processes handed to the
+	// kernel (nf_tables: NFT_MSG_NEWRULE; legacy tables: entries that a
+	// replacement of a table adds).
 	// +kubebuilder:validation:Minimum=0
 	NetfilterRules *int64 `json:"netfilterRules,omitempty"`
 	// DurationMicroseconds from spec.origin to Ready or, where Ready was not
@@ -252,6 +374,12 @@ type BirthFailure struct {
 	// Errno of the failing system call, by name, such as ENOENT.
 	// +kubebuilder:validation:Pattern=`^E[A-Z0-9]{1,20}$`
 	Errno string `json:"errno,omitempty"`
+	// Reason in one word, as the kernel or the API has it, such as OOMKilled or ErrImagePull.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Reason string `json:"reason,omitempty"`
+	// File that the failing call was about, where it was about one: an entrypoint, a CNI plugin.
+	// +kubebuilder:validation:MaxLength=160
+	File string `json:"file,omitempty"`
 	// ExitCode of the process that failed.
 	ExitCode *int32 `json:"exitCode,omitempty"`
 	// Signal that killed the process, by name, such as SIGKILL.
@@ -260,6 +388,54 @@ type BirthFailure struct {
 	// Message as the API reported it.
 	// +kubebuilder:validation:MaxLength=512
 	Message string `json:"message,omitempty"`
+}
+
+// LossReason is why something that happened was not heard.
+// +kubebuilder:validation:Enum=RingFull;SessionTableFull;ThreadTableFull;ProgramSkipped;BirthBufferFull
+type LossReason string
+
+// The reasons. RingFull is the ring of events, SessionTableFull and
+// ThreadTableFull the kernel's tables; ProgramSkipped are runs of a program that
+// the kernel left out; BirthBufferFull are events beyond those that are kept for
+// one birth.
+const (
+	LossRingFull         LossReason = "RingFull"
+	LossSessionTableFull LossReason = "SessionTableFull"
+	LossThreadTableFull  LossReason = "ThreadTableFull"
+	LossProgramSkipped   LossReason = "ProgramSkipped"
+	LossBirthBufferFull  LossReason = "BirthBufferFull"
+)
+
+// Loss counts what was not heard for one reason.
+type Loss struct {
+	// Reason of the loss.
+	Reason LossReason `json:"reason"`
+	// Count of events; of threads or sessions where a table was full.
+	// +kubebuilder:validation:Minimum=1
+	Count int64 `json:"count"`
+}
+
+// CoverageEvents counts the birth events that were heard on the node while this
+// birth lasted, each in one of the other fields.
+// +kubebuilder:validation:XValidation:rule="self.heard == self.attributed + self.others + self.daemons + self.unresolved",message="heard must be the sum of the other fields"
+type CoverageEvents struct {
+	// Heard in all.
+	// +kubebuilder:validation:Minimum=0
+	Heard int64 `json:"heard"`
+	// Attributed to this birth.
+	// +kubebuilder:validation:Minimum=0
+	Attributed int64 `json:"attributed"`
+	// Others are of other pods, or of no birth: an exec into a container, a
+	// probe, the end of a container.
+	// +kubebuilder:validation:Minimum=0
+	Others int64 `json:"others"`
+	// Daemons are deeds of daemons that serve all pods (kubelet, container
+	// runtime, systemd) whose argument names no pod.
+	// +kubebuilder:validation:Minimum=0
+	Daemons int64 `json:"daemons"`
+	// Unresolved are of processes whose pod is not known.
+	// +kubebuilder:validation:Minimum=0
+	Unresolved int64 `json:"unresolved"`
 }
 
 // Coverage says how much of the birth was heard.
@@ -271,6 +447,13 @@ type Coverage struct {
 	// LostEvents is how many events the node lost (ring buffer or map full) while this birth lasted.
 	// +kubebuilder:validation:Minimum=0
 	LostEvents int64 `json:"lostEvents"`
+	// Events counts them by whose they were.
+	Events *CoverageEvents `json:"events,omitempty"`
+	// Lost divides lostEvents by reason, and counts what was cut from this certificate.
+	// +kubebuilder:validation:MaxItems=8
+	// +listType=map
+	// +listMapKey=reason
+	Lost []Loss `json:"lost,omitempty"`
 	// Missing names what was not heard and why, one sentence each.
 	// +kubebuilder:validation:MaxItems=12
 	// +kubebuilder:validation:items:MaxLength=160
@@ -301,11 +484,18 @@ type PodBirthCertificateSpec struct {
 	Outcome Outcome `json:"outcome"`
 	// Failure is where the birth died.
 	Failure *BirthFailure `json:"failure,omitempty"`
+	// FailedAttempts is how many attempts failed before the outcome: sandboxes
+	// that were given up, and containers that ended and were started again. Once
+	// the pod had been Ready a restart is not counted.
+	// +kubebuilder:validation:Minimum=0
+	FailedAttempts int32 `json:"failedAttempts,omitempty"`
 	// Duration is kernelStats.durationMicroseconds for people, such as 512ms or 1.34s.
 	// +kubebuilder:validation:MaxLength=16
 	Duration string `json:"duration"`
 	// Origin of all offsets.
 	Origin Origin `json:"origin"`
+	// Scheduling is the time before the origin; absent where no API server told.
+	Scheduling *Scheduling `json:"scheduling,omitempty"`
 	// Milestones of the birth.
 	Milestones Milestones `json:"milestones"`
 	// Timeline of the events that matter, in order.
@@ -313,7 +503,7 @@ type PodBirthCertificateSpec struct {
 	// +listType=atomic
 	Timeline []TimelineEntry `json:"timeline,omitempty"`
 	// Phases: where the time went.
-	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:MaxItems=48
 	// +listType=atomic
 	Phases []Phase `json:"phases,omitempty"`
 	// KernelStats: what it took.
@@ -330,9 +520,37 @@ type BirthComparison struct {
 	// MedianMicroseconds of their durations.
 	// +kubebuilder:validation:Minimum=0
 	MedianMicroseconds int64 `json:"medianMicroseconds"`
+	// LowerQuartileMicroseconds and UpperQuartileMicroseconds bound the middle
+	// half of their durations; absent with fewer than four births.
+	// +kubebuilder:validation:Minimum=0
+	LowerQuartileMicroseconds *int64 `json:"lowerQuartileMicroseconds,omitempty"`
+	// +kubebuilder:validation:Minimum=0
+	UpperQuartileMicroseconds *int64 `json:"upperQuartileMicroseconds,omitempty"`
 	// Ratio of this birth's duration to that median, with two decimals.
 	// +kubebuilder:validation:Pattern=`^[0-9]{1,7}\.[0-9]{2}$`
 	Ratio string `json:"ratio"`
+	// Phase that made the difference; absent where the birth took about as long
+	// as usual, or where no phase accounts for most of the difference.
+	Phase *PhaseComparison `json:"phase,omitempty"`
+}
+
+// PhaseComparison holds one phase against the same phase of earlier births.
+type PhaseComparison struct {
+	// Name of the phase.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Name string `json:"name"`
+	// Container of the phase.
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
+	// Detail of the phase.
+	// +kubebuilder:validation:MaxLength=63
+	Detail string `json:"detail,omitempty"`
+	// Microseconds that it took this time.
+	// +kubebuilder:validation:Minimum=0
+	Microseconds int64 `json:"microseconds"`
+	// MedianMicroseconds of the earlier births that have the phase.
+	// +kubebuilder:validation:Minimum=0
+	MedianMicroseconds int64 `json:"medianMicroseconds"`
 }
 
 // PodBirthCertificateStatus is the operator's verdict.
