@@ -71,7 +71,7 @@ func (d *Dictionary) Ancestors(p string) []*Entry {
 func (d *Dictionary) Containers() []*Entry {
 	var all []*Entry
 	for _, e := range d.byID {
-		if e.Dead == 0 && e.Place.IsContainer() && ParsePath(path.Dir(e.Path)).IsPod() {
+		if e.Dead == 0 && e.Place.IsContainer() && !e.Place.Below {
 			all = append(all, e)
 		}
 	}
