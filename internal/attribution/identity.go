@@ -7,7 +7,6 @@
 package attribution
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -35,60 +34,15 @@ type Attributed struct {
 func ofBirth(role event.Role, op string) bool {
 	switch role {
 	case event.RoleRuntime:
-		return op == "create" || op == "start" || op == "run"
+		return op == "create" || op == "start" || op == "run" || op == "restore"
 	case event.RoleCNI:
 		return op == "ADD"
 	case event.RoleShim:
-		return op != "delete"
+		return op == "" || op == "start"
 	case event.RoleMonitor:
-		return true
+		return op != "exec" && op != "info"
 	}
 	return false
-}
-
-// Global options of runc and crun that take a value.
-var runtimeOptions = []string{"--root", "--log", "--log-format", "--criu", "--rootless", "--cgroup-manager"}
-
-// runtimeCommand finds the subcommand of runc or crun and the container's id,
-// which is the last argument of those that matter here.
-func runtimeCommand(args []string) (op, containerID string) {
-	for i := 1; i < len(args); i++ {
-		if strings.HasPrefix(args[i], "-") {
-			if slices.Contains(runtimeOptions, args[i]) {
-				i++
-			}
-			continue
-		}
-		if last := len(args) - 1; last > i && !strings.HasPrefix(args[last], "-") {
-			return args[i], args[last]
-		}
-		return args[i], ""
-	}
-	return "", ""
-}
-
-// optionValue finds the value of an option given as "-name value" or "-name=value".
-func optionValue(args []string, names ...string) string {
-	for i, arg := range args {
-		for _, name := range names {
-			if arg == name && i+1 < len(args) {
-				return args[i+1]
-			}
-			if v, ok := strings.CutPrefix(arg, name+"="); ok {
-				return v
-			}
-		}
-	}
-	return ""
-}
-
-// shimCommand finds the action of a containerd shim (start, delete or none, for
-// the daemon itself) and the id it serves.
-func shimCommand(args []string) (op, containerID string) {
-	if n := len(args); n > 0 && (args[n-1] == "start" || args[n-1] == "delete") {
-		op = args[n-1]
-	}
-	return op, optionValue(args, "-id", "--id")
 }
 
 // cniPod finds the pod in CNI_ARGS, as the kubelet's runtimes fill it:
