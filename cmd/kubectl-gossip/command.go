@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,14 +26,21 @@ type gossip struct {
 	allNamespaces bool
 	output        string
 	order         string
+	color         string
+	sections      sections
 	now           func() time.Time
+	getenv        func(string) string
+	size          func() (columns int, terminal bool)
 	// parsed is true once the command line was understood: later errors are not
 	// about its use.
 	parsed bool
 }
 
 func newGossip(streams genericiooptions.IOStreams) *gossip {
-	return &gossip{IOStreams: streams, config: genericclioptions.NewConfigFlags(true), now: time.Now}
+	return &gossip{
+		IOStreams: streams, config: genericclioptions.NewConfigFlags(true), now: time.Now,
+		getenv: os.Getenv, size: func() (int, bool) { return sizeOf(streams.Out) },
+	}
 }
 
 func (g *gossip) command() *cobra.Command {
@@ -51,22 +59,6 @@ func (g *gossip) command() *cobra.Command {
 	return root
 }
 
-func (g *gossip) birthsCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "births", Short: "List the births of pods", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list v1alpha1.PodBirthCertificateList
-			if err := g.list(cmd, &list); err != nil {
-				return err
-			}
-			return view.Births(g.Out, list.Items, view.Order(g.order), g.allNamespaces, g.now())
-		},
-	}
-	cmd.Flags().StringVar(&g.order, "sort-by", string(view.ByAge), "duration, syscalls, wait or age")
-	g.addAllNamespaces(cmd)
-	return cmd
-}
-
 func (g *gossip) whispersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "whispers", Short: "List the episodes in which containers suffered", Args: cobra.NoArgs,
@@ -75,30 +67,11 @@ func (g *gossip) whispersCommand() *cobra.Command {
 			if err := g.list(cmd, &list); err != nil {
 				return err
 			}
-			return view.Whispers(g.Out, list.Items, g.allNamespaces, g.now())
+			return view.Whispers(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
 		},
 	}
 	g.addAllNamespaces(cmd)
-	return cmd
-}
-
-func (g *gossip) birthCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "birth POD", Short: "Tell the birth of one pod", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var list v1alpha1.PodBirthCertificateList
-			if err := g.list(cmd, &list); err != nil {
-				return err
-			}
-			c := lastBirth(list.Items, args[0])
-			if c == nil {
-				return fmt.Errorf("no birth certificate of pod %q: it may be older than the observer, on a node without one, "+
-					"or opted out; kubectl gossip births lists what there is", args[0])
-			}
-			return g.write(c, func() error { return view.Certificate(g.Out, c) })
-		},
-	}
-	g.addOutput(cmd)
+	g.addColor(cmd)
 	return cmd
 }
 
@@ -114,10 +87,11 @@ func (g *gossip) explainCommand() *cobra.Command {
 			if w == nil {
 				return fmt.Errorf("no whisper %q and none of a pod of that name; kubectl gossip whispers lists what there is", args[0])
 			}
-			return g.write(w, func() error { return view.Whisper(g.Out, w) })
+			return g.write(w, "KernelWhisper", func() error { return view.Whisper(g.Out, w, g.terminal()) })
 		},
 	}
-	g.addOutput(cmd)
+	g.addOutput(cmd, "text, yaml or json")
+	g.addColor(cmd)
 	return cmd
 }
 
@@ -125,13 +99,17 @@ func (g *gossip) addAllNamespaces(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&g.allNamespaces, "all-namespaces", "A", false, "of all namespaces")
 }
 
-func (g *gossip) addOutput(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&g.output, "output", "o", "text", "text, yaml or json")
+func (g *gossip) addOutput(cmd *cobra.Command, formats string) {
+	cmd.Flags().StringVarP(&g.output, "output", "o", formatText, formats)
+}
+
+func (g *gossip) addColor(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&g.color, "color", colorAuto, "auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
 // list reads all objects of a kind, of the namespace that the flags name.
 func (g *gossip) list(cmd *cobra.Command, list client.ObjectList) error {
-	if err := g.check(); err != nil {
+	if err := g.check(cmd); err != nil {
 		return err
 	}
 	g.parsed = true
@@ -163,17 +141,4 @@ func (g *gossip) list(cmd *cobra.Command, list client.ObjectList) error {
 		return fmt.Errorf("list: %w", err)
 	}
 	return nil
-}
-
-func (g *gossip) check() error {
-	switch g.output {
-	case "", "text", "yaml", "json":
-	default:
-		return fmt.Errorf("--output=%s: use text, yaml or json", g.output)
-	}
-	switch view.Order(g.order) {
-	case "", view.ByDuration, view.BySyscalls, view.ByWait, view.ByAge:
-		return nil
-	}
-	return fmt.Errorf("--sort-by=%s: use duration, syscalls, wait or age", g.order)
 }

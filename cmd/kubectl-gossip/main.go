@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
 // Exit codes.
@@ -37,9 +39,9 @@ func execute(ctx context.Context, args []string, streams genericiooptions.IOStre
 		return 0
 	}
 	if g.parsed {
-		_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %v\n", err)
+		_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %s\n", view.Clean(err.Error()))
 		return exitFailure
 	}
-	_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %v; see kubectl gossip --help\n", err)
+	_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %s; see kubectl gossip --help\n", view.Clean(err.Error()))
 	return exitUsage
 }

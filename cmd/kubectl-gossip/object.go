@@ -4,29 +4,59 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"unicode"
+	"unicode/utf8"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// write writes an object in the format that the flags name.
-func (g *gossip) write(object runtime.Object, text func() error) error {
-	switch g.output {
-	case "json":
-		out := json.NewEncoder(g.Out)
-		out.SetIndent("", "  ")
-		return out.Encode(object)
-	case "yaml":
-		raw, err := yaml.Marshal(object)
-		if err != nil {
-			return err
+// write writes an object in the format that the flags name. The API server's
+// answers to typed clients leave out the kind, so it is put back.
+func (g *gossip) write(object runtime.Object, kind string, text func() error) error {
+	if g.output == formatText {
+		return text()
+	}
+	object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	if list, ok := object.(*v1alpha1.PodBirthCertificateList); ok {
+		for i := range list.Items {
+			list.Items[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("PodBirthCertificate"))
+			list.Items[i].ManagedFields = nil
 		}
-		_, err = g.Out.Write(raw)
+	} else if o, ok := object.(metav1.Object); ok {
+		o.SetManagedFields(nil) // as kubectl does
+	}
+	raw, err := json.MarshalIndent(object, "", "  ")
+	if err != nil {
 		return err
 	}
-	return text()
+	raw = append(escapeControls(raw), '\n')
+	if g.output == formatYAML {
+		// From the escaped form, because YAML's reader refuses what JSON's lets through.
+		if raw, err = yaml.JSONToYAML(raw); err != nil {
+			return err
+		}
+	}
+	_, err = g.Out.Write(raw)
+	return err
+}
+
+// escapeControls writes the control characters that JSON allows as they are in
+// its own way, so that no terminal obeys them.
+func escapeControls(raw []byte) []byte {
+	var out []byte
+	for _, r := range string(raw) {
+		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) && r <= 0xffff {
+			out = fmt.Appendf(out, "\\u%04x", r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
 }
 
 // lastBirth is the latest birth of a pod of that name.

@@ -34,6 +34,7 @@ func Millicores(m int64) string { return strconv.FormatInt(m, 10) + "m" }
 
 // CertificateLine tells a birth in one line.
 func CertificateLine(c *v1alpha1.PodBirthCertificate) string {
+	c = cleaned(c)
 	s := c.Spec
 	line := fmt.Sprintf("birth    %s/%s  %s in %s  %s syscalls (%s)  %s%% heard",
 		c.Namespace, s.PodRef.Name, s.Outcome, s.Duration, Number(s.KernelStats.TotalSyscalls),
@@ -62,28 +63,24 @@ func syscallsByActor(actors []v1alpha1.ActorStats) []string {
 	return out
 }
 
-// Failure tells where a birth died.
+// Failure tells where a birth died, and of what.
 func Failure(f *v1alpha1.BirthFailure) string {
-	out := f.Step
-	if f.Container != "" {
-		out += " of " + f.Container
+	out := placeOf(f)
+	for _, fact := range facts(f) {
+		out += " " + fact
 	}
-	for _, fact := range []string{f.Errno, f.Signal} {
-		if fact != "" {
-			out += " " + fact
-		}
-	}
-	if f.ExitCode != nil {
-		out += fmt.Sprintf(" exit code %d", *f.ExitCode)
+	if f.File != "" {
+		out += " " + f.File
 	}
 	if f.Message != "" {
 		out += ": " + strings.Join(strings.Fields(f.Message), " ")
 	}
-	return out
+	return Clean(out)
 }
 
 // WhisperLine tells an episode in one line.
 func WhisperLine(w *v1alpha1.KernelWhisper) string {
+	w = cleaned(w)
 	s, k := w.Spec, w.Spec.KernelTruth
 	state := "throttled"
 	if s.EndTime != nil {
@@ -91,7 +88,7 @@ func WhisperLine(w *v1alpha1.KernelWhisper) string {
 	}
 	return fmt.Sprintf("whisper  %s/%s  container %s %s in %s%% of periods (%d of %d) by the %s's limit of %s; used %s, held back from %s",
 		w.Namespace, s.PodRef.Name, s.ContainerName, state, k.ThrottledPercent, k.ThrottledPeriods, k.Periods,
-		strings.ToLower(string(k.ThrottledAt)), Millicores(k.QuotaMicroseconds*1000/k.PeriodMicroseconds),
+		strings.ToLower(string(k.ThrottledAt)), limitOf(k),
 		Millicores(k.UsageMillicores), Millicores(heldBack(k)))
 }
 

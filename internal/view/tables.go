@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,7 +15,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// Order of a table of births.
+// Order of a list of births.
 type Order string
 
 // The orders: longest, most system calls, most waiting or youngest first.
@@ -27,8 +26,8 @@ const (
 	ByAge      Order = "age"
 )
 
-// Births renders certificates as a table. An unknown order is an error.
-func Births(out io.Writer, all []v1alpha1.PodBirthCertificate, by Order, withNamespace bool, now time.Time) error {
+// Sorted is the list in an order. An unknown order is an error.
+func Sorted(all []v1alpha1.PodBirthCertificate, by Order) ([]v1alpha1.PodBirthCertificate, error) {
 	key, ok := map[Order]func(*v1alpha1.PodBirthCertificate) int64{
 		ByDuration: func(c *v1alpha1.PodBirthCertificate) int64 { return c.Spec.KernelStats.DurationMicroseconds },
 		BySyscalls: func(c *v1alpha1.PodBirthCertificate) int64 { return c.Spec.KernelStats.TotalSyscalls },
@@ -36,26 +35,69 @@ func Births(out io.Writer, all []v1alpha1.PodBirthCertificate, by Order, withNam
 		ByAge:      func(c *v1alpha1.PodBirthCertificate) int64 { return c.CreationTimestamp.UnixNano() },
 	}[by]
 	if !ok {
-		return fmt.Errorf("unknown order %q: use duration, syscalls, wait or age", by)
+		return nil, fmt.Errorf("unknown order %q: use duration, syscalls, wait or age", by)
 	}
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b v1alpha1.PodBirthCertificate) int {
 		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
 	})
-	p := printer{w: tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)}
-	p.row(withNamespace, "NAMESPACE", "POD\tOUTCOME\tDURATION\tWAITED\tSYSCALLS\tWORKLOAD\tLONGEST PHASE\tHEARD\tAGE")
-	for _, c := range sorted {
-		s := c.Spec
-		p.row(withNamespace, c.Namespace, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s%%\t%s", s.PodRef.Name, s.Outcome, s.Duration,
-			microseconds(waited(&c)), Number(s.KernelStats.TotalSyscalls), Number(workloadSyscalls(s.KernelStats.Actors)),
-			longestPhase(s.Phases), s.Coverage.AttributedPercent, age(c.CreationTimestamp, now)))
+	return sorted, nil
+}
+
+// Births renders certificates as a table, in the order in which they come.
+func Births(out io.Writer, all []v1alpha1.PodBirthCertificate, t Terminal, withNamespace bool, now time.Time) error {
+	p := newPage(out, t)
+	tab := table{columns: []column{
+		{title: "NAMESPACE", rank: 8, least: 9}, {title: "POD", rank: 9, least: 12}, {title: "OUTCOME"}, {title: "ATTEMPTS", rank: 5},
+		{title: "DURATION", right: true}, {title: "WAITED", right: true, rank: 4}, {title: "SYSCALLS", right: true, rank: 7},
+		{title: "WORKLOAD", right: true, rank: 2}, {title: "HEARD", right: true, rank: 3}, {title: "AGE", right: true, rank: 6},
+		{title: "LONGEST PHASE", rank: 1, least: 13},
+	}}
+	for i := range all {
+		c := cleaned(&all[i])
+		s := &c.Spec
+		outcome, last := toneOf(s.Outcome), text{s: longestPhase(s.Phases)}
+		if s.Failure != nil {
+			last = text{failedAt(s.Failure), bad}
+		}
+		tab.add(text{s: c.Namespace}, text{s: s.PodRef.Name}, text{string(s.Outcome), outcome}, attempts(s.FailedAttempts),
+			text{s: s.Duration}, text{s: waitedIn(c)}, text{s: Number(s.KernelStats.TotalSyscalls)},
+			text{s: Number(workloadSyscalls(s.KernelStats.Actors))}, text{s: s.Coverage.AttributedPercent + "%"},
+			text{s: age(c.CreationTimestamp, now)}, last)
 	}
-	p.flush()
-	return p.err
+	tab.drop(!withNamespace, 0)
+	tab.write(p)
+	return p.flush()
+}
+
+func toneOf(o v1alpha1.Outcome) tone {
+	switch o {
+	case v1alpha1.OutcomeReady:
+		return good
+	case v1alpha1.OutcomeFailed:
+		return bad
+	}
+	return inWait
+}
+
+// failedAt is where a birth died, and of what.
+func failedAt(f *v1alpha1.BirthFailure) string {
+	out := "failed at " + placeOf(f)
+	if cause := causeOf(f); cause != "" {
+		out += ": " + cause
+	}
+	return out
+}
+
+func attempts(failed int32) text {
+	if failed == 0 {
+		return text{s: "first"}
+	}
+	return text{fmt.Sprintf("%d failed", failed), bad}
 }
 
 // Whispers renders whispers as a table, those that go on first, then the youngest.
-func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, withNamespace bool, now time.Time) error {
+func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNamespace bool, now time.Time) error {
 	sorted := slices.Clone(all)
 	slices.SortStableFunc(sorted, func(a, b v1alpha1.KernelWhisper) int {
 		if (a.Spec.EndTime == nil) != (b.Spec.EndTime == nil) {
@@ -66,38 +108,61 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, withNamespace bool, n
 		}
 		return b.Spec.StartTime.Compare(a.Spec.StartTime.Time)
 	})
-	p := printer{w: tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)}
-	p.row(withNamespace, "NAMESPACE", "POD\tCONTAINER\tSEVERITY\tTHROTTLED\tMETRICS SAY\tUSED\tHELD BACK\tLASTED\tAGE")
-	for _, w := range sorted {
+	p := newPage(out, t)
+	tab := table{columns: []column{
+		{title: "NAMESPACE", rank: 6, least: 9}, {title: "POD", rank: 7, least: 12}, {title: "CONTAINER", rank: 5, least: 9}, {title: "SEVERITY"},
+		{title: "THROTTLED", right: true}, {title: "METRICS SAY", right: true, rank: 2}, {title: "USED", right: true, rank: 3},
+		{title: "HELD BACK", right: true, rank: 4}, {title: "LASTED"}, {title: "AGE", right: true, rank: 1},
+	}}
+	for i := range sorted {
+		w := cleaned(&sorted[i])
 		s, k := w.Spec, w.Spec.KernelTruth
 		claim := "-"
 		if m := w.Status.MetricsLie; m != nil {
 			claim = m.PercentOfLimit + "%"
 		}
-		p.row(withNamespace, w.Namespace, fmt.Sprintf("%s\t%s\t%s\t%s%%\t%s\t%s\t%s\t%s\t%s", s.PodRef.Name, s.ContainerName,
-			orDash(string(w.Status.Severity)), k.ThrottledPercent, claim, Millicores(k.UsageMillicores), Millicores(heldBack(k)),
-			lasted(&w, now), age(w.CreationTimestamp, now)))
+		tab.add(text{s: w.Namespace}, text{s: s.PodRef.Name}, text{s: s.ContainerName},
+			text{orDash(string(w.Status.Severity)), severityTone(w.Status.Severity)}, text{s: k.ThrottledPercent + "%"}, text{s: claim},
+			text{s: Millicores(k.UsageMillicores)}, text{s: Millicores(heldBack(k))}, text{s: lasted(w, now)}, text{s: age(w.CreationTimestamp, now)})
 	}
-	p.flush()
-	return p.err
+	tab.drop(!withNamespace, 0)
+	tab.write(p)
+	return p.flush()
 }
 
-func (p *printer) row(withNamespace bool, namespace, rest string) {
-	if withNamespace {
-		rest = namespace + "\t" + rest
+func severityTone(s v1alpha1.Severity) tone {
+	switch s {
+	case v1alpha1.SeverityCritical:
+		return bad
+	case v1alpha1.SeverityWarning:
+		return inWait
 	}
-	p.line("%s", rest)
+	return plain
 }
 
-// waited is the time for which the measured phases of a birth stood still.
+// waited is the time for which the measured phases of a birth stood still; -1
+// where none was measured. A phase within another one is a part of it and not
+// counted again.
 func waited(c *v1alpha1.PodBirthCertificate) int64 {
-	var sum int64
-	for _, ph := range c.Spec.Phases {
-		if ph.WaitMicroseconds != nil {
-			sum += *ph.WaitMicroseconds
+	sum := int64(-1)
+	within := -1 // the depth of the measured phase that the rows are within
+	for _, r := range rows(c.Spec.Phases) {
+		if within >= 0 && r.Depth > within {
+			continue
+		}
+		within = -1
+		if r.WaitMicroseconds != nil {
+			sum, within = max(sum, 0)+r.Waiting, r.Depth
 		}
 	}
 	return sum
+}
+
+func waitedIn(c *v1alpha1.PodBirthCertificate) string {
+	if sum := waited(c); sum >= 0 {
+		return span(sum)
+	}
+	return "-"
 }
 
 func workloadSyscalls(actors []v1alpha1.ActorStats) int64 {
@@ -117,7 +182,7 @@ func longestPhase(phases []v1alpha1.Phase) string {
 	longest := slices.MaxFunc(phases, func(a, b v1alpha1.Phase) int {
 		return cmp.Compare(a.DurationMicroseconds, b.DurationMicroseconds)
 	})
-	return longest.Name + " " + microseconds(longest.DurationMicroseconds)
+	return phaseLabel(longest.Name, longest.Detail, longest.Container) + " " + span(longest.DurationMicroseconds)
 }
 
 func lasted(w *v1alpha1.KernelWhisper, now time.Time) string {

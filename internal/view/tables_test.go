@@ -4,60 +4,13 @@ package view
 
 import (
 	"bytes"
-	"flag"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
-
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// recorded is the certificate of a real birth; see its folder for the origin.
-func recorded(t *testing.T) v1alpha1.PodBirthCertificate {
-	t.Helper()
-	raw, err := os.ReadFile("../observer/testdata/web.golden.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var c v1alpha1.PodBirthCertificate
-	if err := yaml.Unmarshal(raw, &c); err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-// golden holds what was rendered against a file.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("the output differs from %s (go test ./internal/view -update writes it anew):\n%s", file, got)
-	}
-}
-
-func TestCertificate(t *testing.T) {
-	c := recorded(t)
-	c.Status.Insight = "An insight."
-	var out bytes.Buffer
-	if err := Certificate(&out, &c); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/certificate.golden", out.Bytes())
-}
 
 func TestBirthsAreOrdered(t *testing.T) {
 	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
@@ -74,31 +27,38 @@ func TestBirthsAreOrdered(t *testing.T) {
 		make("a", 1, 9, 5, time.Minute), make("b", 3, 7, 6, time.Hour), make("c", 2, 8, 4, time.Second),
 	}
 	for by, want := range map[Order]string{ByDuration: "b c a", BySyscalls: "a c b", ByWait: "b a c", ByAge: "c a b"} {
-		var out bytes.Buffer
-		if err := Births(&out, all, by, true, now); err != nil {
+		sorted, err := Sorted(all, by)
+		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for line := range strings.Lines(out.String()) {
-			got = append(got, strings.Fields(line)[1])
+		for _, c := range sorted {
+			got = append(got, c.Name)
 		}
-		if strings.Join(got, " ") != "POD "+want {
+		if strings.Join(got, " ") != want {
 			t.Errorf("by %s: %v, want %s", by, got, want)
 		}
 	}
-	if err := Births(&bytes.Buffer{}, all, "colour", false, now); err == nil {
+	if _, err := Sorted(all, "color"); err == nil {
 		t.Error("an unknown order is taken")
 	}
 }
 
 func TestBirthsTable(t *testing.T) {
-	c := recorded(t)
-	c.CreationTimestamp = metav1.NewTime(c.Spec.Origin.Time.Add(time.Second))
-	var out bytes.Buffer
-	if err := Births(&out, []v1alpha1.PodBirthCertificate{c}, ByAge, false, c.Spec.Origin.Time.Add(time.Minute)); err != nil {
-		t.Fatal(err)
+	var all []v1alpha1.PodBirthCertificate
+	for _, file := range []string{"web", "failed", "many", "bare"} {
+		c := certificate(t, file)
+		c.CreationTimestamp = metav1.NewTime(c.Spec.Origin.Time.Add(time.Second))
+		all = append(all, *c)
 	}
-	golden(t, "testdata/births.golden", out.Bytes())
+	for name, terminal := range map[string]Terminal{"piped": {}, "60": {Width: 60}, "100": {Width: 100}, "160-color": {Width: 160, Color: true}} {
+		var out bytes.Buffer
+		if err := Births(&out, all, terminal, name == "piped", all[0].Spec.Origin.Time.Add(time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+		checkLines(t, out.String(), terminal)
+		golden(t, "testdata/births-"+name+".golden", out.Bytes())
+	}
 }
 
 func TestWhispersTableBeginsWithWhatGoesOn(t *testing.T) {
@@ -118,7 +78,7 @@ func TestWhispersTableBeginsWithWhatGoesOn(t *testing.T) {
 	on.Status.Severity, on.Status.MetricsLie = v1alpha1.SeverityCritical, &v1alpha1.MetricsLie{PercentOfLimit: "99.8"}
 	var out bytes.Buffer
 	all := []v1alpha1.KernelWhisper{whisper("older", 3*time.Hour, true), whisper("younger", 2*time.Hour, true), on}
-	if err := Whispers(&out, all, false, now); err != nil {
+	if err := Whispers(&out, all, Terminal{}, false, now); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "testdata/whispers.golden", out.Bytes())

@@ -3,8 +3,8 @@
 package view
 
 import (
+	"fmt"
 	"io"
-	"text/tabwriter"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -12,34 +12,38 @@ import (
 
 // Whisper renders a whole whisper for a terminal: the kernel's truth beside the
 // metric's claim.
-func Whisper(out io.Writer, w *v1alpha1.KernelWhisper) error {
-	s, k := w.Spec, w.Spec.KernelTruth
-	p := printer{w: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
-	p.line("WHISPER\t%s/%s, container %s", w.Namespace, s.PodRef.Name, s.ContainerName)
-	p.line("reason\t%s since %s", s.Reason, s.StartTime.UTC().Format(time.RFC3339))
+func Whisper(out io.Writer, w *v1alpha1.KernelWhisper, t Terminal) error {
+	w = cleaned(w)
+	s, k, st := w.Spec, w.Spec.KernelTruth, w.Status
+	p := newPage(out, t)
+	p.fact("whisper", fmt.Sprintf("%s/%s, container %s", w.Namespace, s.PodRef.Name, s.ContainerName), bold)
+	p.fact("reason", fmt.Sprintf("%s since %s", s.Reason, s.StartTime.UTC().Format(time.RFC3339)), plain)
 	if s.EndTime != nil {
-		p.line("ended\t%s", s.EndTime.UTC().Format(time.RFC3339))
+		p.fact("ended", s.EndTime.UTC().Format(time.RFC3339), plain)
 	}
-	p.line("throttled\t%s%% of periods: %d of %d, at the %s's limit", k.ThrottledPercent, k.ThrottledPeriods, k.Periods, k.ThrottledAt)
-	p.line("limit\t%s (%d µs per %d µs)", Millicores(k.QuotaMicroseconds*1000/k.PeriodMicroseconds), k.QuotaMicroseconds, k.PeriodMicroseconds)
-	p.line("used\t%s, held back from %s", Millicores(k.UsageMillicores), Millicores(heldBack(k)))
-	st := w.Status
+	p.fact("throttled", fmt.Sprintf("%s%% of periods: %d of %d, at the %s's limit", k.ThrottledPercent, k.ThrottledPeriods, k.Periods, k.ThrottledAt), plain)
+	p.fact("limit", fmt.Sprintf("%s (%d µs per %d µs)", limitOf(k), k.QuotaMicroseconds, k.PeriodMicroseconds), plain)
+	p.fact("used", fmt.Sprintf("%s, held back from %s", Millicores(k.UsageMillicores), Millicores(heldBack(k))), plain)
 	if m := st.MetricsLie; m != nil {
-		p.line("metrics say\t%s (%s%% of the limit), source %s", Millicores(m.UsageMillicores), m.PercentOfLimit, m.Source)
+		p.fact("metrics say", fmt.Sprintf("%s (%s%% of the limit), source %s", Millicores(m.UsageMillicores), m.PercentOfLimit, m.Source), plain)
 	}
-	for _, f := range []struct{ name, text string }{
-		{"severity", string(st.Severity)}, {"cause", string(st.Cause)},
-		{"insight", st.Insight}, {"recommendation", st.Recommendation},
-	} {
-		if f.text != "" {
-			p.line("%s\t%s", f.name, f.text)
-		}
-	}
-	p.line("")
-	p.line("EVIDENCE\tBEFORE\tAFTER")
+	p.fact("severity", string(st.Severity), severityTone(st.Severity))
+	p.fact("cause", string(st.Cause), plain)
+	p.fact("insight", st.Insight, plain)
+	p.fact("advice", st.Recommendation, plain)
+	p.blank()
+	tab := table{columns: []column{{title: "EVIDENCE", rank: 1, least: 16}, {title: "BEFORE"}, {title: "AFTER"}}}
 	for _, e := range s.Evidence {
-		p.line("%s\t%s\t%s", e.Source, e.Before, e.After)
+		tab.add(text{s: e.Source}, text{s: e.Before}, text{s: e.After})
 	}
-	p.flush()
-	return p.err
+	tab.write(p)
+	return p.flush()
+}
+
+// limitOf is the quota as CPU; a dash where there is no period to divide by.
+func limitOf(k v1alpha1.KernelTruth) string {
+	if k.PeriodMicroseconds <= 0 {
+		return "-"
+	}
+	return Millicores(k.QuotaMicroseconds * 1000 / k.PeriodMicroseconds)
 }

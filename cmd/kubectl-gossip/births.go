@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
+)
+
+func (g *gossip) birthsCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "births", Short: "List the births of pods", Args: cobra.NoArgs,
+		Example: "  kubectl gossip births -A --sort-by=duration",
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list v1alpha1.PodBirthCertificateList
+			if err := g.list(cmd, &list); err != nil {
+				return err
+			}
+			var err error
+			if list.Items, err = view.Sorted(list.Items, view.Order(g.order)); err != nil {
+				return err
+			}
+			return g.write(&list, "PodBirthCertificateList", func() error {
+				return view.Births(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
+			})
+		},
+	}
+	cmd.Flags().StringVar(&g.order, "sort-by", string(view.ByAge), "duration, syscalls, wait or age")
+	g.addAllNamespaces(cmd)
+	g.addOutput(cmd, "text, yaml or json")
+	g.addColor(cmd)
+	return cmd
+}
+
+// sections are what birth shows instead of the whole, or in addition to it.
+type sections struct{ timeline, blame, criticalPath bool }
+
+func (g *gossip) birthCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "birth POD", Short: "Tell the birth of one pod", Args: cobra.ExactArgs(1),
+		Example: `  kubectl gossip birth web-r4chb
+  kubectl gossip birth web-r4chb --critical-path`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var list v1alpha1.PodBirthCertificateList
+			if err := g.list(cmd, &list); err != nil {
+				return err
+			}
+			c := lastBirth(list.Items, args[0])
+			if c == nil {
+				return fmt.Errorf("no birth certificate of pod %q: it may be older than the observer, on a node without one, "+
+					"or opted out; kubectl gossip births lists what there is", args[0])
+			}
+			return g.tellBirth(c)
+		},
+	}
+	cmd.Flags().BoolVar(&g.sections.timeline, "timeline", false, "add the list of events")
+	cmd.Flags().BoolVar(&g.sections.blame, "blame", false, "the phases instead, longest first, with what they waited for")
+	cmd.Flags().BoolVar(&g.sections.criticalPath, "critical-path", false, "the phases instead that held up the birth, in their order")
+	g.addOutput(cmd, "text, yaml or json")
+	g.addColor(cmd)
+	return cmd
+}
+
+func (g *gossip) tellBirth(c *v1alpha1.PodBirthCertificate) error {
+	switch {
+	case g.sections.blame:
+		return view.Blame(g.Out, c, g.terminal())
+	case g.sections.criticalPath:
+		return view.CriticalPath(g.Out, c, g.terminal())
+	}
+	return g.write(c, "PodBirthCertificate", func() error { return view.Birth(g.Out, c, g.terminal(), g.sections.timeline) })
+}

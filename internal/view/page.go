@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// page collects lines for a terminal and keeps the first error of many writes.
+type page struct {
+	w *bufio.Writer
+	Terminal
+	// indent of everything that is written.
+	indent int
+}
+
+func newPage(out io.Writer, t Terminal) *page { return &page{w: bufio.NewWriter(out), Terminal: t} }
+
+// limit of a line's columns within the indent; 0 is none.
+func (p *page) limit() int {
+	if p.Width <= 0 {
+		return 0
+	}
+	return max(1, p.Width-p.indent)
+}
+
+func (p *page) flush() error { return p.w.Flush() }
+
+func (p *page) draw(c canvas) {
+	p.raw(c.render(p.Color))
+}
+
+func (p *page) raw(line string) {
+	if line != "" {
+		_, _ = fmt.Fprintf(p.w, "%*s", p.indent, "")
+	}
+	_, _ = p.w.WriteString(line + "\n") // the writer keeps its error for flush
+}
+
+func (p *page) blank() { p.raw("") }
+
+// heading begins a section.
+func (p *page) heading(s string) {
+	p.blank()
+	p.say(s, bold)
+}
+
+// say writes one line of text, cut where the terminal ends.
+func (p *page) say(s string, t tone) {
+	width := p.limit()
+	if width == 0 {
+		width = cells(s)
+	}
+	c := newCanvas(width)
+	c.put(0, fit(s, width), t)
+	p.draw(c)
+}
+
+// fact writes a name and a text, which goes on in further lines beneath itself.
+func (p *page) fact(name, s string, t tone) { p.facts(name, strings.Fields(s), " ", t) }
+
+// facts does so with texts that are not broken themselves.
+func (p *page) facts(name string, all []string, separator string, t tone) {
+	if len(all) == 0 {
+		return
+	}
+	const column = 15
+	width := p.limit()
+	if width > 0 {
+		width = max(width-column, 8)
+	}
+	for i, line := range wrapWords(all, separator, width) {
+		c := newCanvas(column + cells(line))
+		if i == 0 {
+			c.put(0, name, dim)
+		}
+		c.put(column, line, t)
+		p.draw(c)
+	}
+}

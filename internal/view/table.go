@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import "slices"
+
+// gap is between two columns of a table.
+const gap = 2
+
+// column of a table. Where the terminal is too narrow, columns give way in the
+// order of their rank: one with a minimum is cut down to it, one without is left out.
+type column struct {
+	title string
+	right bool
+	rank  int // 0 never gives way
+	least int
+}
+
+// text of a table's cell.
+type text struct {
+	s    string
+	tone tone
+}
+
+// table is aligned and cut to a terminal's width; it never wraps.
+type table struct {
+	columns []column
+	rows    [][]text
+}
+
+func (t *table) add(row ...text) { t.rows = append(t.rows, row) }
+
+// widths of the columns, -1 for one that is left out.
+func (t *table) widths(limit int) []int {
+	natural := make([]int, len(t.columns))
+	for i, c := range t.columns {
+		natural[i] = cells(c.title)
+		for _, row := range t.rows {
+			natural[i] = max(natural[i], cells(row[i].s))
+		}
+	}
+	widths := append([]int(nil), natural...)
+	if limit <= 0 {
+		return widths
+	}
+	for rank := 1; over(widths, limit) > 0 && rank <= len(t.columns); rank++ {
+		for i, c := range t.columns {
+			if c.rank != rank {
+				continue
+			}
+			widths[i] = -1
+			if c.least > 0 {
+				widths[i] = min(natural[i], c.least)
+			}
+		}
+	}
+	t.restore(widths, natural, limit)
+	// What the last one left over goes to those that were cut before.
+	for i := range widths {
+		if widths[i] >= 0 {
+			widths[i] = min(natural[i], widths[i]+max(0, -over(widths, limit)))
+		}
+	}
+	return widths
+}
+
+// restore brings back columns that have room after all, the last one first.
+func (t *table) restore(widths, natural []int, limit int) {
+	for rank := len(t.columns); rank > 0; rank-- {
+		for i, c := range t.columns {
+			if c.rank == rank && widths[i] < 0 && over(widths, limit)+gap+natural[i] <= 0 {
+				widths[i] = natural[i]
+			}
+		}
+	}
+}
+
+// over is by how much a table is too wide.
+func over(widths []int, limit int) int {
+	n := -gap
+	for _, w := range widths {
+		if w >= 0 {
+			n += w + gap
+		}
+	}
+	return n - limit
+}
+
+func (t *table) write(p *page) {
+	limit := p.limit()
+	widths := t.widths(limit)
+	head := make([]text, len(t.columns))
+	for i, c := range t.columns {
+		head[i] = text{c.title, bold}
+	}
+	for _, row := range append([][]text{head}, t.rows...) {
+		line := newCanvas(max(limit, over(widths, 0)))
+		if limit > 0 {
+			line = newCanvas(limit)
+		}
+		at := 0
+		for i, w := range widths {
+			if w < 0 {
+				continue
+			}
+			if s := fit(row[i].s, w); t.columns[i].right {
+				line.putRight(at+w, s, row[i].tone)
+			} else {
+				line.put(at, s, row[i].tone)
+			}
+			at += w + gap
+		}
+		p.draw(line)
+	}
+}
+
+// drop takes a column out, if that is so.
+func (t *table) drop(so bool, i int) {
+	if !so {
+		return
+	}
+	t.columns = slices.Delete(t.columns, i, i+1)
+	for r := range t.rows {
+		t.rows[r] = slices.Delete(t.rows[r], i, i+1)
+	}
+}
