@@ -43,7 +43,9 @@ func (g *gossip) birthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "birth POD", Short: "Tell the birth of one pod", Args: cobra.ExactArgs(1),
 		Example: `  kubectl gossip birth web-r4chb
-  kubectl gossip birth web-r4chb --critical-path`,
+  kubectl gossip birth web-r4chb --critical-path
+  kubectl gossip birth web-r4chb -o svg > birth.svg
+  kubectl gossip birth web-r4chb -o perfetto > birth.json   # open it in ui.perfetto.dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var list v1alpha1.PodBirthCertificateList
 			if err := g.list(cmd, &list); err != nil {
@@ -60,13 +62,17 @@ func (g *gossip) birthCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&g.sections.timeline, "timeline", false, "add the list of events")
 	cmd.Flags().BoolVar(&g.sections.blame, "blame", false, "the phases instead, longest first, with what they waited for")
 	cmd.Flags().BoolVar(&g.sections.criticalPath, "critical-path", false, "the phases instead that held up the birth, in their order")
-	g.addOutput(cmd, "text, yaml or json")
+	g.addOutput(cmd, "text, yaml, json, svg or perfetto")
 	g.addColor(cmd)
 	return cmd
 }
 
 func (g *gossip) tellBirth(c *v1alpha1.PodBirthCertificate) error {
 	switch {
+	case g.output == formatSVG:
+		return view.SVG(g.Out, c)
+	case g.output == formatPerfetto:
+		return view.Perfetto(g.Out, c)
 	case g.sections.blame:
 		return view.Blame(g.Out, c, g.terminal())
 	case g.sections.criticalPath:

@@ -14,9 +14,11 @@ import (
 
 // The formats of --output.
 const (
-	formatText = "text"
-	formatYAML = "yaml"
-	formatJSON = "json"
+	formatText     = "text"
+	formatYAML     = "yaml"
+	formatJSON     = "json"
+	formatSVG      = "svg"
+	formatPerfetto = "perfetto"
 )
 
 // The values of --color.
@@ -29,6 +31,9 @@ const (
 // check refuses values that no command could mean, before a cluster is asked.
 func (g *gossip) check(cmd *cobra.Command) error {
 	formats := []string{formatText, formatYAML, formatJSON}
+	if cmd.Name() == "birth" {
+		formats = append(formats, formatSVG, formatPerfetto)
+	}
 	for _, flag := range []struct {
 		name, value string
 		allowed     []string

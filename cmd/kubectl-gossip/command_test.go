@@ -29,12 +29,18 @@ func TestWrongUse(t *testing.T) {
 		code int
 		says string
 	}{
-		"unknown command": {"frob", exitUsage, `unknown command "frob"`},
-		"no pod":          {"birth", exitUsage, "accepts 1 arg(s), received 0"},
-		"two pods":        {"birth a b", exitUsage, "accepts 1 arg(s), received 2"},
-		"unknown order":   {"births --sort-by=colour", exitUsage, "use duration, syscalls, wait or age"},
-		"unknown format":  {"birth a -o svgz", exitUsage, "use text, yaml or json"},
-		"dead cluster":    {"births --kubeconfig=" + nowhere, exitFailure, "connection refused"},
+		"unknown command":   {"frob", exitUsage, `unknown command "frob"`},
+		"no pod":            {"birth", exitUsage, "accepts 1 arg(s), received 0"},
+		"two pods":          {"birth a b", exitUsage, "accepts 1 arg(s), received 2"},
+		"unknown order":     {"births --sort-by=colour", exitUsage, "use duration, syscalls, wait or age"},
+		"unknown format":    {"birth a -o svgz", exitUsage, "use text, yaml, json, svg or perfetto"},
+		"picture of many":   {"births -o svg", exitUsage, "use text, yaml or json"},
+		"unknown color":     {"births --color=blue", exitUsage, "use auto, always or never"},
+		"two sections":      {"birth a --blame --critical-path", exitUsage, "--blame and --critical-path: use one of them"},
+		"section of a file": {"birth a --blame -o svg", exitUsage, "does not go with --output=svg"},
+		"timeline of json":  {"birth a --timeline -o json", exitUsage, "does not go with --output=json"},
+		"hostile value":     {"birth a -o \x1b[31m", exitUsage, "--output=[31m:"},
+		"dead cluster":      {"births --kubeconfig=" + nowhere, exitFailure, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out, errs bytes.Buffer
