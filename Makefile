@@ -4,6 +4,7 @@ SHELL := /usr/bin/env bash
 .DEFAULT_GOAL := help
 
 NODE := hack/cluster/node
+NODE_VM := hack/cluster/vmnode/node-vm.sh
 TEST := go run ./hack/test
 
 ##@ See it
@@ -90,6 +91,14 @@ node-metrics-server: ## Let the running node serve metrics.k8s.io (kubectl top) 
 .PHONY: node-env
 node-env: ## Print export lines: eval "$$(make -s node-env)"
 	@$(NODE) env
+
+.PHONY: node-vm-up
+node-vm-up: ## Add node2: cgroup v2, runc and crun, in a virtual machine (KG_VM_KERNEL, KG_VM_SYSTEMD=1)
+	@$(NODE_VM) up
+
+.PHONY: node-vm-down
+node-vm-down: ## End node2 and remove all it made
+	@$(NODE_VM) down
 
 ##@ Any cluster
 

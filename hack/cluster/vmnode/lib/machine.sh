@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# The running machine: its network, its process, the way into it, its end. It is a
+# component of the cluster, so that taking the cluster down ends it too.
+
+# add_network gives the machine a link of its own to the other node: pods of both
+# reach each other, and the other node's kube-proxy serves what a pod here sends to a service.
+add_network() {
+  [[ -c /dev/net/tun ]] || die "this machine has no /dev/net/tun; load the kernel's module tun"
+  enter ip tuntap add dev "$VM_DEVICE" mode tap
+  enter ip addr add "$VM_GATEWAY/24" dev "$VM_DEVICE"
+  enter ip link set "$VM_DEVICE" up
+  enter ip route add "$VM_POD_CIDR" via "$VM_IP"
+  enter sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+}
+
+# The routes go with the device.
+remove_network() {
+  [[ -e $NS/net ]] || return 0
+  ! enter ip link show "$VM_DEVICE" >/dev/null 2>&1 || enter ip link del "$VM_DEVICE"
+}
+
+# start_machine IMAGE: what is written to the disk is gone with the machine.
+start_machine() {
+  local arguments=(console=ttyS0 quiet rw panic=-1 mitigations=off audit=0 apparmor=0 cryptomgr.notests
+    cgroup_no_v1=all tsc=reliable no_timer_check random.trust_cpu=on)
+  rm -f "$VM_CONSOLE"
+  # One processor: two are not faster in emulation, and less reliable. QEMU 7.2
+  # emulates cmpxchg16b wrongly (it changes flags), which kills kernels at random.
+  start vm env TMPDIR="$VM" qemu-system-x86_64 -name "$KG_NODE_NAME-$VM_NODE" \
+    -nodefaults -no-user-config -display none -no-reboot \
+    -machine pc,hpet=off -accel tcg -smp 1 -m "$KG_VM_MEMORY" -cpu max,la57=off,cx16=off \
+    -kernel "$VM/kernel/vmlinuz" -initrd "$VM/initramfs.cpio" -append "${arguments[*]}" \
+    -drive "file=$1,if=virtio,format=raw,snapshot=on,cache=unsafe" \
+    -netdev "tap,id=net,ifname=$VM_DEVICE,script=no,downscript=no" -device virtio-net-pci,netdev=net,romfile= \
+    -serial "file:$VM_CONSOLE"
+}
+
+# await WHAT COMMAND...: waits until COMMAND succeeds, or the machine ends.
+await() {
+  local what=$1
+  shift
+  wait_for "$VM_PATIENCE" "$what" _answers_or_dead vm "$@" && exists vm && return
+  say "the machine does not serve; the last lines of $VM_CONSOLE and of $LOG/vm.log:"
+  tail -n 5 "$VM_CONSOLE" "$LOG/vm.log" >&2
+  return 1
+}
+
+network_is_up() { grep -q "^KG network " "$VM_CONSOLE"; }
+
+# in_machine COMMAND...: runs it there, with this input and output.
+in_machine() {
+  enter ssh -F none -i "$VM/key" -o UserKnownHostsFile="$VM/known_hosts" -o GlobalKnownHostsFile=none \
+    -o StrictHostKeyChecking=yes -o BatchMode=yes -o ConnectTimeout=30 -o LogLevel=ERROR \
+    "root@$VM_IP" PATH=/usr/local/bin:/usr/sbin:/usr/bin "$@"
+}
+
+machine_ctr() { in_machine ctr --namespace k8s.io "$@"; }
+
+import_into_machine() { # FILE...
+  local file
+  for file; do
+    [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
+    machine_ctr images import --local - <"$file" >"$LOG/vm-import.log" 2>&1 || {
+      tail -n 5 "$LOG/vm-import.log" >&2
+      die "importing $file failed"
+    }
+  done
+}
+
+# remove_machine leaves nothing of it. The machine ends first, so that its kubelet
+# does not register again, and then the node, so that no pod is made for it.
+remove_machine() {
+  end_machine
+  remove_network
+  if host_kubectl --request-timeout=10s get --raw /readyz >/dev/null 2>&1; then
+    host_kubectl delete --ignore-not-found node "$VM_NODE" >/dev/null
+    host_kubectl delete --ignore-not-found -f "$VM_HERE/runtimeclass.yaml" >/dev/null
+    remove_pods
+  fi
+  rm -rf "$VM" "$PID/vm"
+  rm -f "$ETC"/vm-kubelet*
+}
+
+end_machine() {
+  ! alive vm || kill -KILL "$(<"$PID/vm")"
+  wait_for 30 "the machine to end" _machine_ended
+}
+
+# A cgroup can be removed when its last process has ended.
+_machine_ended() {
+  local at
+  while read -r _ at; do
+    [[ ! -d $at/$KG_NODE_NAME/system/vm ]] || rmdir "$at/$KG_NODE_NAME/system/vm" || return 1
+  done < <(hierarchies)
+}
+
+# No kubelet is left that could confirm that a pod has ended.
+remove_pods() {
+  local namespace name
+  host_kubectl get pods --all-namespaces --field-selector "spec.nodeName=$VM_NODE" --no-headers \
+    -o custom-columns=NAMESPACE:.metadata.namespace,NAME:.metadata.name |
+    while read -r namespace name; do
+      host_kubectl delete pod --ignore-not-found --force --grace-period=0 --namespace "$namespace" "$name" >/dev/null 2>&1
+    done
+}
