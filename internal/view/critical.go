@@ -34,7 +34,7 @@ const shareWidth = 20
 func chainTable(chain []Row, total int64) *table {
 	t := &table{columns: []column{
 		{title: "AT", right: true, rank: 2}, {title: "PHASE", rank: 4, least: 14}, {title: "CRITICAL", right: true},
-		{title: "SHARE", right: true}, {title: "", rank: 1}, {title: "WAITED MOST FOR", rank: 3, least: 8},
+		{title: "SHARE", right: true}, {title: "", rank: 1}, {title: "WAITED FOR", rank: 3, least: 8},
 	}}
 	rest := total
 	for _, r := range chain {

@@ -54,6 +54,14 @@ func (t *table) widths(limit int) []int {
 			}
 		}
 	}
+	// Where even that is too wide, cut columns are left out, but for the last to give way.
+	for rank := 1; over(widths, limit) > 0 && rank <= len(t.columns); rank++ {
+		for i, c := range t.columns {
+			if c.rank == rank && slices.ContainsFunc(t.columns, func(o column) bool { return o.rank > rank }) {
+				widths[i] = -1
+			}
+		}
+	}
 	t.restore(widths, natural, limit)
 	// What the last one left over goes to those that were cut before.
 	for i := range widths {
