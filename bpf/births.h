@@ -10,6 +10,8 @@
 
 #include "maps.h"
 #include "syscall.h"
+#include "files.h"
+#include "entrypoint.h"
 
 /* Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. */
 static __always_inline u32 kg_clone3_flags(struct pt_regs *regs)
@@ -30,29 +32,27 @@ static __always_inline u32 kg_namespace_flags(struct pt_regs *regs, long nr)
 }
 
 /*
- * A runtime makes a pod's network namespace in a thread of its daemon, which
- * belongs to no birth, and keeps it by a bind mount under /run/netns. The
- * mount's target is what the CNI plugins are told: by it the namespace finds
- * its pod.
+ * A mount by a daemon that belongs to no birth, or by a shim. Its target says
+ * whose it is: a network namespace's name is what the CNI plugins are told, a
+ * volume's path has the pod's UID, a root file system's the container's id.
  */
-static __always_inline void kg_netns_bind(struct pt_regs *regs)
+static __always_inline void kg_mount(const char *target, u64 session, u32 actor)
 {
-	const char *target = (const char *)KG_SYSCALL_ARG2(regs);
-	struct kg_file_event *e;
-	char head[16] = {};
+	struct kg_path_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
-	bpf_probe_read_user_str(head, sizeof(head), target);
-	if (KG_IS(head, "/var/run/netns/") || KG_IS(head, "/run/netns/")) {
-		e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-		if (!e) {
-			kg_count_lost(KG_LOST_EVENTS);
-			return;
-		}
-		kg_fill(&e->h, KG_NETNS_BIND, (struct task_struct *)bpf_get_current_task(), 0, 0);
-		e->filename[0] = 0;
-		bpf_probe_read_user_str(e->filename, sizeof(e->filename), target);
-		bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return;
 	}
+	kg_fill(&e->h, KG_MOUNT, (struct task_struct *)bpf_get_current_task(), session, actor);
+	e->path[0] = 0;
+	bpf_probe_read_user_str(e->path, sizeof(e->path), target);
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline const char *kg_mount_target(struct pt_regs *regs, long nr)
+{
+	return (const char *)(nr == KG_NR_MOUNT ? KG_SYSCALL_ARG2(regs) : KG_SYSCALL_ARG4(regs));
 }
 
 /* kernel/entry/common.c syscall_trace_enter(); arch-specific before 5.9. */
@@ -64,10 +64,11 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	struct kg_session *s;
 
 	if (!m) {
-		if (nr == KG_NR_MOUNT)
-			kg_netns_bind(regs);
+		if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT)
+			kg_mount(kg_mount_target(regs, nr), 0, 0);
 		return 0;
 	}
+	m->nr = nr;
 	s = kg_session_of(m);
 	if (!s) {
 		bpf_map_delete_elem(&members, &tid);
@@ -78,6 +79,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	m->pending = 0;
 	if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3)
 		m->pending = kg_namespace_flags(regs, nr);
+	kg_watch_linking(m, nr);
 	return 0;
 }
 
@@ -89,6 +91,40 @@ static __always_inline void kg_mounted(struct kg_session *s)
 	if (!s->first_mount_ns)
 		s->first_mount_ns = now;
 	s->last_mount_ns = now;
+}
+
+#define KG_PR_SET_SECCOMP 22
+#define KG_SECCOMP_SET_MODE_FILTER 1
+
+/* What a runtime or a plugin has done on the way to the entrypoint. */
+static __always_inline void kg_runtime_did(struct kg_session *s, struct kg_member *m,
+					   struct task_struct *task, struct pt_regs *regs, long nr,
+					   long ret)
+{
+	if (ret < 0) {
+		if (s->pivots && kg_looks_up(nr))
+			kg_lookup_failed(s, m, regs, nr, -ret);
+		return;
+	}
+	if (nr == KG_NR_WRITE) {
+		if (m->role == KG_ROLE_RUNTIME)
+			kg_cgroup_write(s, m, regs);
+	} else if (nr == KG_NR_SETNS) {
+		__sync_fetch_and_add(&s->setns, 1);
+		if (s->setns <= KG_DEEDS)
+			kg_send_value(KG_SETNS, task, m, KG_SYSCALL_ARG2(regs), 0);
+	} else if (nr == KG_NR_SECCOMP || nr == KG_NR_PRCTL) {
+		u64 op = KG_SYSCALL_ARG1(regs);
+
+		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER))
+			kg_send_value(KG_SECCOMP, task, m, 0, 0);
+	} else if (nr == KG_NR_SENDTO || nr == KG_NR_SENDMSG) {
+		if (m->role == KG_ROLE_CNI)
+			kg_sent(s, m, regs, nr);
+	} else if (nr == KG_NR_SETSOCKOPT) {
+		if (m->role == KG_ROLE_CNI)
+			kg_table_replaced(s, m, regs);
+	}
 }
 
 /* kernel/entry/common.c syscall_exit_work(). */
@@ -107,16 +143,21 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	if (!s)
 		return 0;
 	nr = (s32)KG_SYSCALL_NR(regs);
+	m->nr = -1;
 	if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT) {
 		if (!ret)
 			kg_mounted(s);
+		if (!ret && m->role == KG_ROLE_SHIM)
+			kg_mount(kg_mount_target(regs, nr), m->session, m->actor);
 	} else if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3) {
 		if (ret >= 0 && m->pending)
 			kg_send_value(KG_NAMESPACES, task, m, m->pending, 0);
 		m->pending = 0;
 	} else if (nr == KG_NR_PIVOT_ROOT) {
-		if (!ret)
+		if (!ret) {
+			__sync_fetch_and_add(&s->pivots, 1);
 			kg_send_value(KG_PIVOT_ROOT, task, m, 0, 0);
+		}
 	} else if (nr == KG_NR_ACCEPT || nr == KG_NR_ACCEPT4) {
 		if (ret >= 0 && !s->accepts) {
 			s->accepts = 1;
@@ -125,6 +166,10 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	} else if (nr == KG_NR_EXECVE || nr == KG_NR_EXECVEAT) {
 		if (ret < 0 && s->execs <= KG_WORKLOAD_EVENTS)
 			kg_send_value(KG_EXEC_FAILED, task, m, -ret, 0);
+	} else if (m->actor == KG_ACTOR_OWN) {
+		kg_runtime_did(s, m, task, regs, nr, ret);
+	} else if (m->linking && ret >= 0 && (nr == KG_NR_OPENAT || nr == KG_NR_OPEN)) {
+		kg_opened(m, regs, nr);
 	}
 	return 0;
 }

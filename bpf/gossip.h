@@ -17,6 +17,11 @@
 #define KG_SYSCALLS 512
 /* Execs and exits of a workload that are told one by one; all are counted. */
 #define KG_WORKLOAD_EVENTS 64
+/* Deeds of one session that are told one by one, of each kind; all are counted. */
+#define KG_DEEDS 32
+/* Times that a thread leaves its CPU that are told: of a session's own threads, of its workload's. */
+#define KG_STRETCHES_OWN 16384
+#define KG_STRETCHES_WORKLOAD 4096
 
 enum kg_kind {
 	KG_CGROUP_MKDIR = 1,
@@ -31,6 +36,16 @@ enum kg_kind {
 	KG_LISTEN,
 	KG_ACCEPT,
 	KG_EXEC_FAILED,
+	KG_MOUNT,
+	KG_SETNS,
+	KG_SECCOMP,
+	KG_LINKED,
+	KG_LOOKUP_FAILED,
+	KG_OOM,
+	KG_STRETCH,
+	KG_CGROUP_WRITE,
+	KG_NETDEV,
+	KG_NETFILTER,
 };
 
 enum kg_role {
@@ -84,7 +99,34 @@ struct kg_open_event {
 
 struct kg_file_event {
 	struct kg_header h;
+	s64 value; /* errno, of a failure */
 	char filename[KG_FILENAME_LEN];
+};
+
+/* A mount target is longer than a file name: the container's id is near its end. */
+struct kg_path_event {
+	struct kg_header h;
+	char path[KG_PATH_LEN];
+};
+
+/* What a thread was seen in when it left its CPU. */
+enum kg_stretch_state {
+	KG_STRETCH_RUNNABLE = 1, /* preempted, or made just now: it could have gone on */
+	KG_STRETCH_IOWAIT = 2,
+	KG_STRETCH_UNINTERRUPTIBLE = 4,
+	KG_STRETCH_LAST = 8, /* the thread ends: there is no return */
+};
+
+/*
+ * A thread leaves its CPU: header.time_ns. Told then and not when it is back, as
+ * many never are; when it was woken and back the time before, it tells along.
+ */
+struct kg_stretch_event {
+	struct kg_header h;
+	u64 woken_ns; /* 0: nobody was heard to wake it */
+	u64 on_ns;    /* 0: it has been on a CPU since it became a member */
+	s32 nr;	      /* system call that it is in, -1: none */
+	u32 state;
 };
 
 struct kg_value_event {
@@ -101,6 +143,13 @@ struct kg_member {
 	u32 mnt_ns;  /* of the session's first process */
 	u32 pending; /* namespace flags of the system call that is under way */
 	u32 ended;   /* of a process' first thread: it has, and others may live on */
+	u32 role;    /* of the session */
+	s32 nr;	     /* system call that is under way, -1: none */
+	u32 linking; /* 1 from the exec of an entrypoint until its main has begun */
+	u32 opened;  /* shared objects meanwhile */
+	u64 off_ns;  /* when it left its CPU, 0: it is on one */
+	u64 woken_ns;
+	u64 on_ns; /* when it came back */
 };
 
 struct kg_session_key {
@@ -121,6 +170,13 @@ struct kg_session {
 	u64 last_mount_ns;
 	u64 accepts;
 	u64 listens;
+	u64 cgroup_writes;
+	u64 netdevs;
+	u64 netfilter_rules;
+	u64 setns;
+	u64 pivots;
+	u64 lookups; /* that failed, after the change of root */
+	u64 stretches;
 };
 
 struct kg_cgroup_record {

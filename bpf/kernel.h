@@ -161,7 +161,45 @@ struct signal_struct {
 	atomic_t live;
 };
 
+struct super_block {
+	unsigned long s_magic;
+};
+
+struct inode {
+	unsigned short i_mode;
+	struct super_block *i_sb;
+};
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct dentry {
+	struct qstr d_name;
+};
+
+struct path {
+	struct dentry *dentry;
+};
+
+struct file {
+	struct path f_path;
+	struct inode *f_inode;
+	void *private_data;
+};
+
+struct fdtable {
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
 struct task_struct {
+	unsigned int __state; /* since 5.14 */
+	unsigned int in_iowait : 1;
+	struct files_struct *files;
 	int pid;
 	int tgid;
 	int exit_code;
@@ -171,6 +209,11 @@ struct task_struct {
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 	struct sched_entity se;
+};
+
+/* Up to 5.13. */
+struct task_struct___state {
+	long state;
 };
 
 struct linux_binprm {
@@ -184,6 +227,11 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
+	u16 sk_protocol;
+};
+
+struct socket {
+	struct sock *sk;
 };
 
 /* The registers of a system call, arch/x86 and arch/arm64. */
@@ -191,6 +239,8 @@ struct sock {
 struct pt_regs {
 	unsigned long di;
 	unsigned long si;
+	unsigned long dx;
+	unsigned long r10;
 	unsigned long orig_ax;
 };
 #elif defined(__TARGET_ARCH_arm64)

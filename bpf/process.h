@@ -4,6 +4,7 @@
 #define KG_PROCESS_H
 
 #include "maps.h"
+#include "sched.h"
 
 struct kg_desk {
 	struct kg_open_event open;
@@ -110,7 +111,7 @@ static __always_inline void kg_read_args(struct kg_open_event *e, struct task_st
 static __always_inline void kg_open_session(struct kg_desk *t, struct task_struct *task, u32 role,
 					    const struct kg_member *old)
 {
-	struct kg_member m = {.session = kg_session_id()};
+	struct kg_member m = {.session = kg_session_id(), .role = role, .nr = -1};
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_session *s;
 
@@ -153,6 +154,8 @@ static __always_inline struct kg_session *kg_become_workload(struct kg_member *m
 	if (s)
 		kg_charge_cpu(s, m, task);
 	m->actor = KG_ACTOR_WORKLOAD;
+	m->linking = 1;
+	m->opened = 0;
 	m->runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	s = kg_session_of(m);
 	if (!s)
@@ -262,6 +265,9 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	copy.session = m->session;
 	copy.actor = m->actor;
 	copy.mnt_ns = m->mnt_ns;
+	copy.role = m->role;
+	copy.nr = -1;
+	copy.off_ns = copy.woken_ns = bpf_ktime_get_ns(); /* ready to run, and not yet on a CPU */
 	if (bpf_map_update_elem(&members, &child_tid, &copy, BPF_ANY)) {
 		kg_count_lost(KG_LOST_MEMBERS);
 		return 0;
@@ -306,8 +312,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	copy = *m;
 	s = kg_session_of(&copy);
-	if (s)
+	if (s) {
 		kg_charge_cpu(s, &copy, task);
+		kg_send_stretch(&copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
 		bpf_map_delete_elem(&members, &tid);
 	if (!kg_last_of_process(task) || !s)

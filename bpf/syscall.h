@@ -4,18 +4,58 @@
 #define KG_SYSCALL_H
 
 #if defined(__TARGET_ARCH_x86)
+#define KG_NR_WRITE 1
+#define KG_NR_OPEN 2
+#define KG_NR_STAT 4
+#define KG_NR_LSTAT 6
+#define KG_NR_ACCESS 21
 #define KG_NR_ACCEPT 43
+#define KG_NR_SENDTO 44
+#define KG_NR_SENDMSG 46
+#define KG_NR_SETSOCKOPT 54
 #define KG_NR_CLONE 56
 #define KG_NR_EXECVE 59
 #define KG_NR_PIVOT_ROOT 155
+#define KG_NR_PRCTL 157
 #define KG_NR_MOUNT 165
+#define KG_NR_OPENAT 257
+#define KG_NR_FSTATAT 262
+#define KG_NR_FACCESSAT 269
 #define KG_NR_UNSHARE 272
 #define KG_NR_ACCEPT4 288
+#define KG_NR_SETNS 308
+#define KG_NR_SECCOMP 317
 #define KG_NR_EXECVEAT 322
+#define KG_NR_STATX 332
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, orig_ax)
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, di)
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, si)
+#define KG_SYSCALL_ARG3(regs) BPF_CORE_READ(regs, dx)
+#define KG_SYSCALL_ARG4(regs) BPF_CORE_READ(regs, r10)
+/* read close fstat mmap mprotect munmap brk pread64 readlink uname arch_prctl
+ * set_tid_address readlinkat set_robust_list prlimit64 getrandom rseq */
+#define KG_LINKER_CALLS(X)                                                                         \
+	X(0)                                                                                       \
+	X(3)                                                                                       \
+	X(5)                                                                                       \
+	X(9) X(10) X(11) X(12) X(17) X(89) X(63) X(158) X(218) X(267) X(273) X(302) X(318) X(334)
 #elif defined(__TARGET_ARCH_arm64)
+/* Calls that arm64 does not have; no number matches. */
+#define KG_NR_OPEN (-2)
+#define KG_NR_STAT (-2)
+#define KG_NR_LSTAT (-2)
+#define KG_NR_ACCESS (-2)
+#define KG_NR_FACCESSAT 48
+#define KG_NR_OPENAT 56
+#define KG_NR_WRITE 64
+#define KG_NR_FSTATAT 79
+#define KG_NR_PRCTL 167
+#define KG_NR_SENDTO 206
+#define KG_NR_SETSOCKOPT 208
+#define KG_NR_SENDMSG 211
+#define KG_NR_SETNS 268
+#define KG_NR_SECCOMP 277
+#define KG_NR_STATX 291
 #define KG_NR_MOUNT 40
 #define KG_NR_PIVOT_ROOT 41
 #define KG_NR_UNSHARE 97
@@ -27,6 +67,13 @@
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, syscallno)
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, regs[0])
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, regs[1])
+#define KG_SYSCALL_ARG3(regs) BPF_CORE_READ(regs, regs[2])
+#define KG_SYSCALL_ARG4(regs) BPF_CORE_READ(regs, regs[3])
+/* read close fstat mmap mprotect munmap brk pread64 uname set_tid_address
+ * readlinkat set_robust_list prlimit64 getrandom rseq */
+#define KG_LINKER_CALLS(X)                                                                         \
+	X(63)                                                                                      \
+	X(57) X(80) X(222) X(226) X(215) X(214) X(67) X(160) X(96) X(78) X(99) X(261) X(278) X(293)
 #else
 #error "no system call table for this architecture"
 #endif
@@ -34,6 +81,7 @@
 /* The same number on every architecture (added after the tables were unified). */
 #define KG_NR_MOVE_MOUNT 429
 #define KG_NR_CLONE3 435
+#define KG_NR_FACCESSAT2 439
 
 /* include/uapi/linux/sched.h */
 #define KG_CLONE_NEWTIME 0x00000080

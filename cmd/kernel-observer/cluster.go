@@ -28,6 +28,7 @@ type cluster struct {
 	client  kubernetes.Interface
 	dynamic dynamic.Interface
 	sink    *kube.Sink
+	asker   *pods.Asker
 	pods    chan observer.PodUpdate
 	open    chan []*v1alpha1.KernelWhisper
 	synced  chan struct{}
@@ -56,8 +57,14 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
+	// A client of its own: certificates need not wait for what is asked.
+	asking, err := kubernetes.NewForConfig(rest.CopyConfig(config))
+	if err != nil {
+		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
+	}
 	return &cluster{
-		host: config.Host, client: client, dynamic: dyn, sink: kube.New(dyn, log),
+		asker: pods.NewAsker(asking, log),
+		host:  config.Host, client: client, dynamic: dyn, sink: kube.New(dyn, log),
 		pods:   make(chan observer.PodUpdate, 1024),
 		open:   make(chan []*v1alpha1.KernelWhisper, 1),
 		synced: make(chan struct{}),
@@ -102,6 +109,10 @@ func (c *cluster) run(ctx context.Context, node string, log *slog.Logger) error 
 	group.Go(func() error { return pods.Watch(ctx, c.client, node, c.pods, c.synced) })
 	group.Go(func() error {
 		c.sink.Run(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		c.asker.Run(ctx, c.pods)
 		return nil
 	})
 	group.Go(func() error {

@@ -55,7 +55,7 @@ func engineConfig(o *options, withoutAPI bool, wall func(uint64) time.Time) (obs
 	}
 	c := observer.Config{
 		Birth: birth.Config{
-			NodeName: o.nodeName, WithoutAPI: withoutAPI,
+			NodeName: o.nodeName, WithoutAPI: withoutAPI, Remarks: !withoutAPI,
 			Settle: 300 * time.Millisecond, Quiet: 2 * time.Second, Timeout: o.birthTimeout,
 			Wall: wall, SyscallName: names,
 		},
@@ -89,7 +89,7 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	in := observer.Inputs{Read: kernel.Read, Now: probe.Now}
 	var heard observer.Kernel = kernel
 	if cluster != nil {
-		in.Pods, in.Open = cluster.pods, cluster.open
+		in.Pods, in.Open, in.Ask = cluster.pods, cluster.open, cluster.asker.Ask
 		if o.cluster != "watch" {
 			sinks = append(sinks, cluster.sink)
 		}
@@ -138,6 +138,7 @@ func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
 	if err != nil {
 		return err
 	}
+	config.Birth.Remarks = r.WithRemarks()
 	engine, err := observer.NewEngine(config, r, log, sinks...)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", o.replay, err)

@@ -94,7 +94,7 @@ func hearThrottling(ctx context.Context, s *stage, e *ears) error {
 	}
 	stop()
 	w.Status = verdict.Whisper(w, nil, time.Now())
-	if err := view.Whisper(os.Stdout, w); err != nil {
+	if err := view.Whisper(os.Stdout, w, view.Terminal{}); err != nil {
 		return err
 	}
 	return checkThrottling(w, <-stat)

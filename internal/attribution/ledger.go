@@ -3,8 +3,6 @@
 package attribution
 
 import (
-	"maps"
-	"path"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
@@ -20,31 +18,6 @@ const (
 	bufferMax = 1024
 )
 
-// Stats are running totals of a ledger.
-type Stats struct {
-	// Attributed events of sessions: the pod is known, or that it is no birth.
-	Attributed uint64
-	// Waiting events of sessions whose pod is not known yet.
-	Waiting uint64
-	// Dropped events, by the role of the session that never got a name.
-	Dropped map[event.Role]uint64
-}
-
-// Clone copies the totals.
-func (s Stats) Clone() Stats {
-	s.Dropped = maps.Clone(s.Dropped)
-	return s
-}
-
-// Total is all events of sessions.
-func (s Stats) Total() uint64 {
-	n := s.Attributed + s.Waiting
-	for _, d := range s.Dropped {
-		n += d
-	}
-	return n
-}
-
 type session struct {
 	id          uint64
 	parent      uint64
@@ -54,7 +27,13 @@ type session struct {
 	containerID string
 	netns       string
 	opened      uint64
-	buffer      []event.Event
+	buffer      []held
+}
+
+// held is an event that waits for a name.
+type held struct {
+	event.Event
+	number uint64 // of the events heard
 }
 
 type container struct {
@@ -73,8 +52,10 @@ type Ledger struct {
 	sessions   map[uint64]*session
 	containers map[string]*container
 	names      map[string]PodName
-	netns      map[string]event.Event
-	stats      Stats
+	// Mounts by daemons whose pod is not known yet, by what their target names: a
+	// network namespace's path, or a container's id.
+	mounts map[string][]held
+	tally
 }
 
 // NewLedger makes a ledger that feeds and reads the given dictionary.
@@ -84,8 +65,8 @@ func NewLedger(d *cgroup.Dictionary) *Ledger {
 		sessions:   map[uint64]*session{},
 		containers: map[string]*container{},
 		names:      map[string]PodName{},
-		netns:      map[string]event.Event{},
-		stats:      Stats{Dropped: map[event.Role]uint64{}},
+		mounts:     map[string][]held{},
+		tally:      tally{dropped: map[event.Role]uint64{}},
 	}
 }
 
@@ -97,9 +78,6 @@ func (l *Ledger) Learn(id, pointer uint64, p string) {
 // Name is what a CNI plugin was told that the pod is called; the zero value if
 // none was heard.
 func (l *Ledger) Name(podUID string) PodName { return l.names[podUID] }
-
-// Stats returns the running totals.
-func (l *Ledger) Stats() Stats { return l.stats }
 
 // IsSandbox tells whether a container id is known to be a pod's sandbox.
 func (l *Ledger) IsSandbox(containerID string) bool {
@@ -125,14 +103,18 @@ func (l *Ledger) Hear(e event.Event) Verdict {
 		l.hearRmdir(e)
 		return Verdict{}
 	case event.NetnsBind:
-		l.netns[e.File] = e
-		return Verdict{}
+		return l.hearMount(e, e.File)
 	case event.SessionOpen:
 		return l.hearOpen(e)
 	}
+	if e.Session == 0 && e.Kind == event.Mount {
+		return l.hearDaemonMount(e)
+	}
 	s := l.sessions[e.Session]
 	if s == nil {
-		return Verdict{} // forgotten; the kernel has not noticed yet
+		l.count() // forgotten; the kernel has not noticed yet
+		l.attributed++
+		return Verdict{}
 	}
 	if e.Kind == event.CgroupJoin {
 		l.hearJoin(s, e)
@@ -161,12 +143,15 @@ func (l *Ledger) container(id string) *container {
 func (l *Ledger) hearMkdir(e event.Event) Verdict {
 	entry := l.addCgroup(e.Cgroup, e.Path, e.Pointer)
 	place := entry.Place
-	if place.PodUID == "" || place.IsContainer() && !cgroup.ParsePath(path.Dir(e.Path)).IsPod() {
+	if place.PodUID == "" || place.IsContainer() && place.Below {
 		return Verdict{}
 	}
 	who := Identity{PodUID: place.PodUID, ContainerID: place.ContainerID, Sandbox: l.IsSandbox(place.ContainerID)}
+	l.count()
+	l.attributed++
 	v := l.resolveWaiting()
 	v.Attributed = append(v.Attributed, Attributed{e, who})
+	v.Attributed = append(v.Attributed, l.takeMounts(place.ContainerID, who)...)
 	return v
 }
 
@@ -190,17 +175,20 @@ func (l *Ledger) hearOpen(e event.Event) Verdict {
 	case event.RoleShim:
 		s.op, s.containerID = shimCommand(e.Open.Args)
 	case event.RoleMonitor:
-		s.containerID = optionValue(e.Open.Args, "-c", "--cid")
+		s.op, s.containerID = monitorCommand(e.Open.Args)
 	}
 	if !ofBirth(s.role, s.op) {
-		l.stats.Attributed++
+		l.count()
+		l.attributed++
 		return Verdict{Forget: []uint64{s.id}}
 	}
 	l.sessions[s.id] = s
 	l.learnFromOpen(s, e)
 	v := l.keep(s, e)
 	if s.role == event.RoleCNI && s.pod != "" {
-		v.Attributed = append(l.takeNetns(s), v.Attributed...)
+		who := l.identity(s)
+		who.Role, who.Op = "", ""
+		v.Attributed = append(l.takeMounts(s.netns, who), v.Attributed...)
 		more := l.resolveWaiting()
 		v.Attributed = append(v.Attributed, more.Attributed...)
 	}
@@ -225,17 +213,6 @@ func (l *Ledger) learnFromOpen(s *session, e event.Event) {
 		c.pod = name.UID
 		l.names[name.UID] = name
 	}
-}
-
-func (l *Ledger) takeNetns(s *session) []Attributed {
-	bind, ok := l.netns[s.netns]
-	if !ok {
-		return nil
-	}
-	delete(l.netns, s.netns)
-	who := l.identity(s)
-	who.Role, who.Op = "", ""
-	return []Attributed{{bind, who}}
 }
 
 func (l *Ledger) hearJoin(s *session, e event.Event) {
@@ -274,28 +251,41 @@ func (l *Ledger) identity(s *session) Identity {
 
 // keep attributes an event of a session or lets it wait.
 func (l *Ledger) keep(s *session, e event.Event) Verdict {
+	h := held{e, l.count()}
 	if !l.resolve(s) {
 		if len(s.buffer) < bufferMax {
-			s.buffer = append(s.buffer, e)
-			l.stats.Waiting++
+			s.buffer = append(s.buffer, h)
+			l.waiting++
 		} else {
-			l.stats.Dropped[s.role]++
+			l.drop(s.role, h)
 		}
 		return Verdict{}
 	}
 	attributed := l.release(s)
-	l.stats.Attributed++
-	return Verdict{Attributed: append(attributed, Attributed{e, l.identity(s)})}
+	l.attributed++
+	return Verdict{Attributed: append(attributed, Attributed{e, l.identityOf(s, e)})}
+}
+
+// identityOf is the session's, but for the shim: it serves all containers of the
+// pod, and a mount of its says for which.
+func (l *Ledger) identityOf(s *session, e event.Event) Identity {
+	who := l.identity(s)
+	if e.Kind == event.Mount {
+		if id := containerOfRoot(e.Path); id != "" {
+			who.ContainerID, who.Sandbox = id, l.IsSandbox(id)
+		}
+	}
+	return who
 }
 
 // release attributes the events that waited for the session's name.
 func (l *Ledger) release(s *session) []Attributed {
 	var out []Attributed
-	for _, e := range s.buffer {
-		out = append(out, Attributed{e, l.identity(s)})
+	for _, h := range s.buffer {
+		out = append(out, Attributed{h.Event, l.identityOf(s, h.Event)})
 	}
-	l.stats.Waiting -= uint64(len(s.buffer))
-	l.stats.Attributed += uint64(len(s.buffer))
+	l.waiting -= uint64(len(s.buffer))
+	l.attributed += uint64(len(s.buffer))
 	s.buffer = nil
 	return out
 }
@@ -316,13 +306,16 @@ func (l *Ledger) Knows(id uint64) bool { return l.sessions[id] != nil }
 // Forget drops a session that is over.
 func (l *Ledger) Forget(id uint64) {
 	if s := l.sessions[id]; s != nil {
-		l.drop(s)
+		l.give(s)
 	}
 }
 
-func (l *Ledger) drop(s *session) {
-	l.stats.Waiting -= uint64(len(s.buffer))
-	l.stats.Dropped[s.role] += uint64(len(s.buffer))
+// give gives up a session, with what waits for its name.
+func (l *Ledger) give(s *session) {
+	l.waiting -= uint64(len(s.buffer))
+	for _, h := range s.buffer {
+		l.drop(s.role, h)
+	}
 	delete(l.sessions, s.id)
 }
 
@@ -332,7 +325,7 @@ func (l *Ledger) Sweep(now uint64) []uint64 {
 	var given []uint64
 	for id, s := range l.sessions {
 		if s.pod == "" && now-s.opened > unresolvedAfter {
-			l.drop(s)
+			l.give(s)
 			given = append(given, id)
 		}
 	}
@@ -342,11 +335,7 @@ func (l *Ledger) Sweep(now uint64) []uint64 {
 			delete(l.names, c.pod)
 		}
 	}
-	for file, e := range l.netns {
-		if now-e.Time > rememberDead {
-			delete(l.netns, file)
-		}
-	}
+	l.sweepMounts(now)
 	if now > rememberDead {
 		l.dictionary.Sweep(now - rememberDead)
 	}

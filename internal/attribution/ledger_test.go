@@ -71,7 +71,7 @@ func TestSessionsWaitForTheirName(t *testing.T) {
 			t.Errorf("event %s: the shim's id is the sandbox's", a.Kind)
 		}
 	}
-	if st := s.Stats(); st.Waiting != 0 || st.Attributed != 3 {
+	if st := s.Stats(); st.Waiting != 0 || st.Attributed != 5 {
 		t.Errorf("stats: %+v", st)
 	}
 }

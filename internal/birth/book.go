@@ -19,6 +19,8 @@ type Config struct {
 	// WithoutAPI is set where no API server tells of pods: a birth then ends
 	// when its workload has been quiet.
 	WithoutAPI bool
+	// Remarks is set where the kubelet's events can be asked for.
+	Remarks bool
 	// Settle is how long a birth stays open after its outcome was seen, so that
 	// what is still in the event ring arrives.
 	Settle time.Duration
@@ -54,11 +56,12 @@ type birth struct {
 	events   []attribution.Attributed
 	cut      int
 	sessions map[uint64]bool
-	heard    attribution.Stats // totals when it began
-	lost     uint64            // total when it began
-	gone     uint64            // when the pod's cgroup was removed
-	syscalls uint64            // of the workload, when last looked at
-	busy     uint64            // when they were last seen to have grown
+	mark     attribution.Mark // where the stream of events was when it began
+	lost     event.Loss       // what had been lost when it began
+	gone     uint64           // when the pod's cgroup was removed
+	syscalls uint64           // of the workload, when last looked at
+	busy     uint64           // when they were last seen to have grown
+	told     told
 }
 
 // seen is what is known of a pod from the API server.
@@ -69,6 +72,35 @@ type seen struct {
 	first, ready, outcome uint64
 	// readyClock is what ready was taken by.
 	readyClock v1alpha1.Clock
+	// names are all containers that the pod has had, by id: a restart has a new one.
+	names map[string]string
+	// started and readyAt are when containers were first told so, by name.
+	started, readyAt map[string]uint64
+	// remarks are what the kubelet said, and asked when it was last asked for.
+	remarks []Remark
+	asked   uint64
+	answers int
+}
+
+func newSeen(p Pod, first uint64) *seen {
+	return &seen{pod: p, first: first, names: map[string]string{}, started: map[string]uint64{}, readyAt: map[string]uint64{}}
+}
+
+// learn takes what the pod's state says of its containers.
+func (s *seen) learn(p Pod, at uint64) {
+	s.pod = p
+	note := func(moments map[string]uint64, name string, holds bool) {
+		if _, known := moments[name]; holds && !known {
+			moments[name] = at
+		}
+	}
+	for _, c := range p.Containers {
+		if c.ID != "" {
+			s.names[c.ID] = c.Name
+		}
+		note(s.started, c.Name, c.Started)
+		note(s.readyAt, c.Name, c.Ready)
+	}
 }
 
 // lateAfter is the delay over which a delivery says less about the time of
@@ -89,23 +121,30 @@ type Book struct {
 	config Config
 	births map[string]*birth
 	pods   map[string]*seen
+	tracks tracks
 }
 
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
-	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}}
+	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: tracks{}}
 }
 
 // Open is how many births are under way.
 func (b *Book) Open() int { return len(b.births) }
 
 // Expecting is true while a birth is under way or a pod is known that has not
-// started yet: system calls should be heard.
+// started yet: system calls should be heard. Not while all that are under way
+// have failed and rest before the next attempt.
 func (b *Book) Expecting(now uint64) bool {
-	if len(b.births) > 0 {
-		return true
+	for _, current := range b.births {
+		if !current.resting(now) {
+			return true
+		}
 	}
-	for _, s := range b.pods {
+	for uid, s := range b.pods {
+		if b.births[uid] != nil {
+			continue
+		}
 		if !s.pod.started() && s.outcome == 0 && now-s.first < uint64(b.config.Timeout) {
 			return true
 		}
@@ -130,15 +169,19 @@ func (p *Pod) started() bool {
 func (b *Book) Tell(p Pod, at uint64) {
 	s := b.pods[p.UID]
 	if s == nil {
-		s = &seen{first: at}
+		s = newSeen(p, at)
 		b.pods[p.UID] = s
 	}
-	s.pod = p
-	if p.Ready && s.ready == 0 {
+	s.learn(p, at)
+	switch {
+	case p.Ready && s.ready == 0:
 		s.setReady(at, b.config.Wall)
+		s.outcome = at // also of a birth that had failed before
+	case !p.Ready && !p.over():
+		s.ready = 0 // it fell: what counts is when it gets up
 	}
 	_, _, failing := p.failing()
-	if s.outcome == 0 && (p.Ready || failing || p.Deleted || p.Phase == "Succeeded") {
+	if s.outcome == 0 && (failing || p.over()) {
 		s.outcome = at
 	}
 	if p.OptedOut {
@@ -178,11 +221,10 @@ func (b *Book) CgroupGone(uid string, at uint64) {
 	}
 }
 
-// Totals are the node's running totals, as they were when a birth began and
-// when it ended.
+// Totals are where the node's stream of events is, and what was lost of it.
 type Totals struct {
-	Heard attribution.Stats
-	Lost  uint64
+	Mark attribution.Mark
+	Lost event.Loss
 }
 
 // Hear takes an event. It is false if the event is of no birth under way: a
@@ -199,7 +241,7 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 			return false
 		}
 		began := totals(a.Time)
-		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, heard: began.Heard, lost: began.Lost}
+		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, mark: began.Mark, lost: began.Lost}
 		b.births[uid] = current
 	}
 	if a.Session != 0 {
@@ -214,6 +256,12 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 	return true
 }
 
+// Stretch takes that a thread of a session has left its CPU.
+func (b *Book) Stretch(e event.Event) { b.tracks.add(e) }
+
+// Forget drops what is kept of a session that is over, or of no birth.
+func (b *Book) Forget(session uint64) { delete(b.tracks, session) }
+
 // Due are the births that have come to their end, by pod UID.
 func (b *Book) Due(now uint64) []string {
 	var due []string
@@ -227,7 +275,9 @@ func (b *Book) Due(now uint64) []string {
 
 func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 	if s != nil && s.outcome != 0 {
-		return now >= s.outcome+uint64(b.config.Settle)
+		if s.pod.over() || s.ready != 0 && !b.fell(current, s) {
+			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForRemarks(current, s, now)
+		}
 	}
 	if now-current.began > uint64(b.config.Timeout) {
 		return true
@@ -243,7 +293,7 @@ func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 // made by now. It is false while a pod that is Ready is still starting up.
 func (b *Book) Resting(uid string, syscalls, now uint64) bool {
 	current, s := b.births[uid], b.pods[uid]
-	if current == nil || s == nil || s.ready == 0 || s.pod.Deleted {
+	if current == nil || s == nil || s.ready == 0 || s.pod.over() {
 		return true
 	}
 	if current.busy == 0 || syscalls != current.syscalls {
@@ -277,11 +327,25 @@ type Closing struct {
 	// Now is when the counters were read.
 	Now    uint64
 	Counts map[uint64]event.SessionCounts
-	Totals Totals
-	// ArmedAt is since when system calls are heard; 0 if they are not.
-	ArmedAt uint64
+	// Window is what was heard since the birth's Mark, Lost what has been lost.
+	Window attribution.Window
+	Lost   event.Loss
+	// Deaf are the times in which system calls were not heard, in order; one that
+	// lasts ends at Now.
+	Deaf []Span
 	// Name is what the CNI plugins were told that the pod is called.
 	Name attribution.PodName
+}
+
+// Span is a stretch of time, in the clock of events.
+type Span struct{ From, To uint64 }
+
+// Mark is where the stream of events was when a birth began.
+func (b *Book) Mark(uid string) attribution.Mark {
+	if current := b.births[uid]; current != nil {
+		return current.mark
+	}
+	return attribution.Mark{}
 }
 
 // Close ends a birth and returns its certificate, without status. A pod that
@@ -292,17 +356,28 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	if current == nil {
 		return nil, false
 	}
+	certificate, ok := b.write(current, c, true)
 	delete(b.births, uid)
-	s := b.pods[uid]
-	if s == nil {
-		s = &seen{pod: Pod{UID: uid, Namespace: c.Name.Namespace, Name: c.Name.Name}}
+	for id := range current.sessions {
+		delete(b.tracks, id)
 	}
-	if s.pod.Deleted {
+	if s := b.pods[uid]; s != nil && s.pod.Deleted {
 		delete(b.pods, uid)
+	}
+	return certificate, ok
+}
+
+func (b *Book) write(current *birth, c Closing, final bool) (*v1alpha1.PodBirthCertificate, bool) {
+	s := b.pods[current.uid]
+	if s == nil {
+		s = newSeen(Pod{UID: current.uid, Namespace: c.Name.Namespace, Name: c.Name.Name}, 0)
 	}
 	if s.pod.Name == "" {
 		return nil, false
 	}
-	w := writer{config: b.config, birth: current, seen: s, closing: c}
+	w := writer{
+		config: b.config, birth: current, seen: s, closing: c, final: final, tracks: b.tracks,
+		waits: waitNames{b.config.SyscallName},
+	}
 	return w.write(), true
 }

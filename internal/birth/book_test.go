@@ -60,7 +60,7 @@ func running(ready bool) Pod {
 }
 
 func closing(now uint64) Closing {
-	return Closing{Now: now, ArmedAt: 1, Counts: map[uint64]event.SessionCounts{7: {
+	return Closing{Now: now, Deaf: []Span{{0, 1}}, Counts: map[uint64]event.SessionCounts{7: {
 		Own:      event.Counts{Processes: 1, Execs: 1, Syscalls: map[int]uint64{39: 10}},
 		Workload: event.Counts{Processes: 1, Execs: 1, Syscalls: map[int]uint64{39: 5}},
 	}}}
@@ -122,7 +122,7 @@ func TestLossesSpoilACertificate(t *testing.T) {
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	c := closing(3 * sec)
-	c.Totals.Lost = 4
+	c.Lost.Events = 4
 	certificate, _ := b.Close(uid, c)
 	if cover := certificate.Spec.Coverage; certificate.Spec.Complete || cover.LostEvents != 4 || len(cover.Missing) != 1 {
 		t.Errorf("complete %v, %+v", certificate.Spec.Complete, cover)
@@ -134,7 +134,7 @@ func TestAttributionIsRoundedDown(t *testing.T) {
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	c := closing(3 * sec)
-	c.Totals.Heard = attribution.Stats{Attributed: 9999, Waiting: 1}
+	c.Window = attribution.Window{Heard: 10000, Unresolved: 1}
 	certificate, _ := b.Close(uid, c)
 	if cover := certificate.Spec.Coverage; certificate.Spec.Complete || cover.AttributedPercent != "99.9" {
 		t.Errorf("complete %v, %+v", certificate.Spec.Complete, cover)
@@ -146,14 +146,14 @@ func TestLateHearingIsNamed(t *testing.T) {
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	c := closing(3 * sec)
-	c.ArmedAt = sec + 2*ms
+	c.Deaf = []Span{{0, sec + 2*ms}}
 	certificate, _ := b.Close(uid, c)
 	s := certificate.Spec
 	if s.Complete || len(s.Coverage.Missing) != 1 || !strings.HasPrefix(s.Coverage.Missing[0], "system calls up to 2.0ms") {
 		t.Errorf("complete %v, %+v", s.Complete, s.Coverage)
 	}
 	c = closing(3 * sec)
-	c.ArmedAt = 0
+	c.Deaf = []Span{{0, c.Now}}
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	certificate, _ = b.Close(uid, c)
@@ -204,8 +204,9 @@ func TestABirthThatNeverGetsReadyEnds(t *testing.T) {
 	if due := b.Due(9 * 60 * sec); len(due) != 0 {
 		t.Errorf("due too soon: %v", due)
 	}
-	if s := mustClose(t, b, 11*60*sec); s.Outcome != v1alpha1.OutcomeRunning || s.Milestones.Ready != nil {
-		t.Errorf("%s, ready %v", s.Outcome, s.Milestones.Ready)
+	s := mustClose(t, b, 11*60*sec)
+	if s.Outcome != v1alpha1.OutcomeFailed || s.Milestones.Ready != nil || s.Failure.Step != "Readiness" || s.Failure.Container != "app" {
+		t.Errorf("%s, ready %v, failure %+v", s.Outcome, s.Milestones.Ready, s.Failure)
 	}
 }
 
@@ -216,8 +217,15 @@ func TestAFailureThatGoesOnIsNotComplete(t *testing.T) {
 	p.Containers[0].Running, p.Containers[0].WaitingReason = false, "CrashLoopBackOff"
 	p.Containers[0].Ended = &Ended{ExitCode: 3}
 	b.Tell(p, 2*sec)
-	s := mustClose(t, b, 3*sec)
-	if s.Complete || s.Failure == nil || s.Failure.Step != "Entrypoint" || s.Failure.ExitCode == nil || *s.Failure.ExitCode != 3 {
+	if due := b.Due(3 * sec); len(due) != 0 {
+		t.Errorf("over although the kubelet tries again: %v", due)
+	}
+	if telling := b.Telling(3 * sec); len(telling) != 1 {
+		t.Fatal("nothing is told of it")
+	}
+	c, _ := b.Interim(uid, closing(3*sec))
+	s := c.Spec
+	if s.Complete || s.FailedAttempts != 1 || s.Failure == nil || s.Failure.Step != "Entrypoint" || s.Failure.ExitCode == nil || *s.Failure.ExitCode != 3 {
 		t.Errorf("complete %v, %+v", s.Complete, s.Failure)
 	}
 }

@@ -3,8 +3,10 @@
 package birth
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -27,8 +29,10 @@ func (w *writer) miss(format string, args ...any) {
 
 func (w *writer) writeCoverage() {
 	c := &w.spec.Coverage
-	c.AttributedPercent = w.attributedPercent()
-	c.LostEvents = int64(w.closing.Totals.Lost - w.birth.lost)
+	c.Events = w.countedEvents()
+	c.AttributedPercent = attributedPercent(c.Events)
+	c.LostEvents = int64(w.closing.Lost.Total() - w.birth.lost.Total())
+	c.Lost = w.losses()
 	w.missSyscalls()
 	w.missEntrypoints()
 	if w.birth.cut > 0 {
@@ -37,9 +41,8 @@ func (w *writer) writeCoverage() {
 	if w.config.WithoutAPI {
 		w.miss("no API server: scheduling, images and readiness were not heard")
 	}
-	if _, _, failing := w.seen.pod.failing(); failing && w.seen.pod.Phase != "Failed" && !w.seen.pod.Deleted {
-		w.miss("the kubelet's later attempts: it keeps trying")
-	}
+	w.missEnd()
+	w.missImages()
 	if c.LostEvents > 0 {
 		w.miss("%d events were lost on the node while this birth lasted", c.LostEvents)
 	}
@@ -48,20 +51,91 @@ func (w *writer) writeCoverage() {
 }
 
 func (w *writer) missSyscalls() {
-	armed := w.closing.ArmedAt
-	if armed == 0 {
+	if !w.heardAtAll() {
 		w.miss("system calls, mounts, namespaces and listening sockets were not heard")
 		return
 	}
-	late := 0
-	for _, s := range w.steps {
-		if s.opened < armed {
-			late++
+	for _, d := range w.closing.Deaf {
+		late := 0
+		for _, s := range w.steps {
+			if s.opened >= d.From && s.opened < d.To {
+				late++
+			}
+		}
+		switch {
+		case late == 0:
+		case d.From <= w.birth.began:
+			w.miss("system calls up to %s: hearing them began after %d processes of the birth", Duration(w.offset(d.To)), late)
+		default:
+			w.miss("system calls from %s to %s, of %d processes: the birth rested between two attempts",
+				Duration(w.offset(d.From)), Duration(w.offset(d.To)), late)
 		}
 	}
-	if late > 0 {
-		w.miss("system calls up to %s: hearing them began after %d processes of the birth", Duration(w.offset(armed)), late)
+}
+
+// heardAtAll is true if system calls were heard at any time of the birth.
+func (w *writer) heardAtAll() bool {
+	for _, d := range w.closing.Deaf {
+		if d.From <= w.birth.began && d.To >= w.closing.Now {
+			return false
+		}
 	}
+	return true
+}
+
+// missEnd says of a birth that goes on that it does.
+func (w *writer) missEnd() {
+	_, _, failing := w.seen.pod.failing()
+	switch {
+	case !w.final && (failing || w.spec.FailedAttempts > 0):
+		w.miss("what comes after %d failed attempts: the kubelet keeps trying", w.spec.FailedAttempts)
+	case !w.final:
+		w.miss("what comes after %s: the birth goes on", Duration(w.offset(w.closing.Now)))
+	case failing && !w.seen.pod.over():
+		w.miss("attempts after %s: the kubelet keeps trying, and the birth is no longer followed", Duration(w.offset(w.closing.Now)))
+	}
+}
+
+// missImages names the containers of which the kubelet has not said where their
+// image came from.
+func (w *writer) missImages() {
+	if !w.config.Remarks || w.seen.pod.Deleted {
+		return
+	}
+	for _, c := range w.seen.pod.Containers {
+		if c.ID != "" && w.seen.image(c.Name) == nil {
+			w.miss("whether the image of container %s was pulled: the kubelet's event was not heard", c.Name)
+		}
+	}
+}
+
+// countedEvents divides what was heard on the node while the birth lasted.
+func (w *writer) countedEvents() *v1alpha1.CoverageEvents {
+	heard := w.closing.Window
+	e := v1alpha1.CoverageEvents{
+		Attributed: int64(len(w.birth.events) + w.birth.cut), Daemons: int64(heard.Daemons), Unresolved: int64(heard.Unresolved),
+	}
+	// An event of this birth may have been heard, without a name, before its first.
+	e.Others = max(0, int64(heard.Heard)-e.Attributed-e.Daemons-e.Unresolved)
+	e.Heard = e.Attributed + e.Others + e.Daemons + e.Unresolved
+	return &e
+}
+
+func (w *writer) losses() []v1alpha1.Loss {
+	now, before := w.closing.Lost, w.birth.lost
+	var all []v1alpha1.Loss
+	for _, l := range []v1alpha1.Loss{
+		{Reason: v1alpha1.LossRingFull, Count: int64(now.Events - before.Events)},
+		{Reason: v1alpha1.LossSessionTableFull, Count: int64(now.Sessions - before.Sessions)},
+		{Reason: v1alpha1.LossThreadTableFull, Count: int64(now.Members - before.Members)},
+		{Reason: v1alpha1.LossProgramSkipped, Count: int64(now.Skipped - before.Skipped)},
+		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut)},
+	} {
+		if l.Count > 0 {
+			all = append(all, l)
+		}
+	}
+	return all
 }
 
 func (w *writer) missEntrypoints() {
@@ -69,15 +143,21 @@ func (w *writer) missEntrypoints() {
 	for _, m := range w.spec.Milestones.Containers {
 		ran[m.Name] = m.EntrypointExec != nil
 	}
-	refused := w.refused()
 	for _, c := range w.seen.pod.Containers {
-		if _, known := refused[c.Name]; (c.Running || c.Ended != nil) && !ran[c.Name] && !known {
+		if (c.Running || c.Ended != nil) && !ran[c.Name] && !w.refused(c.Name) {
 			w.miss("the entrypoint of container %s", c.Name)
 		}
 	}
 	if w.spec.Milestones.SandboxStarted == nil && w.hasSandbox() {
 		w.miss("the start of the sandbox")
 	}
+}
+
+// refused is true for a container whose entrypoint the runtime could not execute,
+// so that there was none to hear.
+func (w *writer) refused(container string) bool {
+	a := attemptsOf(w.birth.events, w.seen)[container]
+	return a != nil && a.last.failed
 }
 
 func (w *writer) hasSandbox() bool {
@@ -89,25 +169,46 @@ func (w *writer) hasSandbox() bool {
 	return false
 }
 
-// attributedPercent is the share of the node's session events since the birth
-// began whose session has been named.
-func (w *writer) attributedPercent() string {
-	total := w.closing.Totals.Heard.Total() - w.birth.heard.Total()
-	named := w.closing.Totals.Heard.Attributed - w.birth.heard.Attributed
-	if total == 0 || named >= total {
+// attributedPercent is the share of what was heard whose pod, or whose having
+// none, is known.
+func attributedPercent(e *v1alpha1.CoverageEvents) string {
+	if e.Heard == 0 || e.Unresolved == 0 {
 		return "100.0"
 	}
 	// Rounded down: 100.0 means all.
-	return fmt.Sprintf("%.1f", float64(named*1000/total)/10)
+	return fmt.Sprintf("%.1f", float64((e.Heard-e.Unresolved)*1000/e.Heard)/10)
 }
 
-// bound keeps the spec within its size by cutting the timeline's end.
-func bound(s *v1alpha1.PodBirthCertificateSpec) {
-	for len(s.Timeline) > 0 {
-		raw, err := json.Marshal(s)
-		if err != nil || len(raw) <= sizeMax {
+// bound keeps the spec within its size: first go the entries of the timeline that
+// say least, then its end, then how the shortest phases waited.
+func (w *writer) bound() {
+	if !w.tooLarge() {
+		return
+	}
+	for _, action := range leastTelling {
+		w.spec.Timeline = slices.DeleteFunc(w.spec.Timeline, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
+		if !w.tooLarge() {
 			return
 		}
-		s.Timeline = s.Timeline[:len(s.Timeline)-1]
 	}
+	entries := len(w.spec.Timeline)
+	for len(w.spec.Timeline) > 0 && w.tooLarge() {
+		w.spec.Timeline = w.spec.Timeline[:len(w.spec.Timeline)-1]
+	}
+	w.spec.Complete = false
+	w.spec.Coverage.Missing = append(w.spec.Coverage.Missing[:min(len(w.spec.Coverage.Missing), missingMax-1)],
+		fmt.Sprintf("%d later entries of the timeline: the certificate would be too large", entries-len(w.spec.Timeline)))
+	order := make([]*v1alpha1.Phase, len(w.spec.Phases))
+	for i := range w.spec.Phases {
+		order[i] = &w.spec.Phases[i]
+	}
+	slices.SortStableFunc(order, func(a, b *v1alpha1.Phase) int { return cmp.Compare(a.DurationMicroseconds, b.DurationMicroseconds) })
+	for i := 0; i < len(order) && w.tooLarge(); i++ {
+		order[i].Waits = nil
+	}
+}
+
+func (w *writer) tooLarge() bool {
+	raw, err := json.Marshal(w.spec)
+	return err == nil && len(raw) > sizeMax
 }

@@ -3,8 +3,8 @@
 package birth
 
 import (
-	"maps"
-	"slices"
+	"regexp"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -14,101 +14,230 @@ import (
 
 const messageMax = 512
 
-// failure says at which step the birth died: as the API server names it, or by
-// the last step that was under way.
+// failure says at which step the birth died: as the API server names it, as the
+// kernel saw a process end, or by the last step that was under way.
 func (w *writer) failure() *v1alpha1.BirthFailure {
-	pod := w.seen.pod
-	c, stepName, ok := pod.failing()
-	if !ok {
-		if f := w.refusal(); f != nil {
-			return f
-		}
-		return w.unfinished()
+	if c, stepName, ok := w.seen.pod.failing(); ok && c.Name != "" {
+		return w.failureOf(c, stepName)
 	}
-	f := &v1alpha1.BirthFailure{Step: stepName, Actor: v1alpha1.ActorKubelet, Container: c.Name, Message: cut(c.Message, messageMax)}
-	switch stepName {
-	case "Entrypoint":
-		f.Actor = v1alpha1.ActorWorkload
-	case "ContainerStart", "ContainerCreate", "ImagePull":
-		f.Actor = v1alpha1.ActorRuntime
+	for _, c := range w.seen.pod.Containers {
+		if a := attemptsOf(w.birth.events, w.seen)[c.Name]; a != nil && a.last.failed && !w.seen.pod.Deleted {
+			return w.failureOf(c, w.stepOf(c))
+		}
+	}
+	return w.unfinished()
+}
+
+// failureOf is the failure of one container.
+func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure {
+	f := &v1alpha1.BirthFailure{
+		Step: stepName, Actor: actorOfStep(stepName), Container: c.Name,
+		Reason: word(c.WaitingReason), Message: cut(printable(c.Message), messageMax),
 	}
 	if c.Ended != nil {
-		if f.Message == "" {
-			f.Message = cut(c.Ended.Message, messageMax)
-		}
-		if c.Ended.Signal == 0 {
-			f.ExitCode = &c.Ended.ExitCode
-		}
+		w.addTermination(f, c.Ended)
 	}
-	w.addErrno(f, c.ID)
-	w.addSignal(f, c.ID)
+	w.addEnd(f)
+	w.addErrno(f)
+	w.addOutOfMemory(f)
+	if f.Reason == "OOMKilled" {
+		f.Actor = v1alpha1.ActorKernel
+	}
 	return f
 }
 
-// refusal is the failure of a container whose entrypoint the kernel refused to
-// execute. The kubelet may have called such a pod Ready: for the runtime the
-// container was started, and only then it ended.
-func (w *writer) refusal() *v1alpha1.BirthFailure {
-	refused := w.refused()
-	if len(refused) == 0 {
-		return nil
+// addTermination adds what the runtime says of how the container ended: that it
+// waits to be started again says less.
+func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
+	if ended.Message != "" && (f.Message == "" || f.Reason == "CrashLoopBackOff") {
+		f.Message = cut(printable(ended.Message), messageMax)
 	}
-	name := slices.Min(slices.Collect(maps.Keys(refused)))
-	return &v1alpha1.BirthFailure{
-		Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: name, Errno: refused[name],
-		Message: "the kernel refused to execute the entrypoint",
+	if f.Reason == "" || f.Reason == "CrashLoopBackOff" && ended.Reason != "Error" {
+		f.Reason = word(ended.Reason)
 	}
-}
-
-// refused are the containers whose entrypoint the kernel refused, with the
-// errno. A runtime may try several files: one that it could execute counts.
-func (w *writer) refused() map[string]string {
-	errnos := map[string]string{}
-	for _, e := range w.birth.events {
-		name := w.container(e.Who)
-		switch {
-		case name == "":
-		case e.Kind == event.ExecFailed && !e.Workload:
-			errnos[name] = unix.ErrnoName(unix.Errno(e.Value))
-		case e.Kind == event.Exec && e.Workload:
-			delete(errnos, name)
-		}
+	if neverStarted[ended.Reason] {
+		f.Step, f.Actor = "ContainerStart", v1alpha1.ActorRuntime
 	}
-	return errnos
-}
-
-// addErrno adds the errno with which the kernel refused the entrypoint.
-func (w *writer) addErrno(f *v1alpha1.BirthFailure, id string) {
-	for _, e := range w.birth.events {
-		if e.Kind == event.ExecFailed && !e.Workload && e.Who.ContainerID == id && id != "" {
-			f.Errno = unix.ErrnoName(unix.Errno(e.Value))
-			f.Step, f.Actor = "Entrypoint", v1alpha1.ActorRuntime
-		}
+	if ended.Signal == 0 {
+		code := ended.ExitCode
+		f.ExitCode = &code
 	}
 }
 
-// addSignal adds the signal that killed the entrypoint's process.
-func (w *writer) addSignal(f *v1alpha1.BirthFailure, id string) {
+// neverStarted are the runtimes' reasons for a container whose entrypoint was
+// not executed.
+var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRun": true}
+
+// stepOf is how far a container got whose failure only the kernel has told.
+func (w *writer) stepOf(c Container) string {
 	for _, s := range w.steps {
-		if s.who.ContainerID != id || id == "" || s.entrypointPID == 0 {
+		if w.container(s.who) == c.Name && s.entrypoint != 0 {
+			return "Entrypoint"
+		}
+	}
+	return "ContainerCreate"
+}
+
+func actorOfStep(name string) v1alpha1.Actor {
+	switch name {
+	case "Entrypoint":
+		return v1alpha1.ActorWorkload
+	case "ContainerStart", "ContainerCreate", "ImagePull":
+		return v1alpha1.ActorRuntime
+	}
+	return v1alpha1.ActorKubelet
+}
+
+// word is a reason of the API where it is one word, and nothing otherwise.
+func word(reason string) string {
+	if !reasonWord.MatchString(reason) {
+		return ""
+	}
+	return reason
+}
+
+var reasonWord = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
+
+// addErrno adds the errno with which the kernel refused the entrypoint: in the
+// exec itself, or before, when the runtime looked the file up. Where a runtime
+// judged the file without a call that failed, its message names the errno.
+func (w *writer) addErrno(f *v1alpha1.BirthFailure) {
+	if w.executed(f.Container) {
+		return
+	}
+	for _, e := range w.birth.events {
+		if w.container(e.Who) != f.Container || e.Workload {
 			continue
 		}
-		for _, e := range w.birth.events {
-			if e.Kind == event.Exit && e.PID == s.entrypointPID && unix.WaitStatus(e.Value).Signaled() {
-				f.Signal = unix.SignalName(unix.WaitStatus(e.Value).Signal())
-				f.ExitCode = nil
+		switch {
+		case e.Kind == event.ExecFailed:
+			f.Errno, f.Step, f.Actor = unix.ErrnoName(unix.Errno(e.Value)), "Entrypoint", v1alpha1.ActorRuntime
+			if f.Message == "" {
+				f.Message = "the kernel refused to execute the entrypoint"
 			}
+		case e.Kind == event.LookupFailed && e.File != "" && strings.Contains(f.Message, e.File):
+			f.Errno, f.File, f.Step = unix.ErrnoName(unix.Errno(e.Value)), cut(printable(e.File), detailMax), "Entrypoint"
+		}
+	}
+	if f.Errno != "" {
+		return
+	}
+	for _, errno := range []unix.Errno{unix.ENOENT, unix.EACCES, unix.ENOEXEC, unix.ENOMEM} {
+		if strings.Contains(f.Message, errno.Error()) {
+			f.Errno = unix.ErrnoName(errno)
 		}
 	}
 }
 
-// unfinished is the failure of a birth that was broken off: the pod was
-// deleted, or the time was up.
+// executed is true if the kernel executed an entrypoint of the container.
+func (w *writer) executed(container string) bool {
+	for _, s := range w.steps {
+		if s.entrypoint != 0 && w.container(s.who) == container {
+			return true
+		}
+	}
+	return false
+}
+
+// addEnd adds how the process of the container's latest entrypoint ended.
+func (w *writer) addEnd(f *v1alpha1.BirthFailure) {
+	for _, s := range w.steps {
+		if s.entrypointExit == 0 || w.container(s.who) != f.Container || f.Container == "" {
+			continue
+		}
+		status := unix.WaitStatus(s.entrypointStatus)
+		if status.Signaled() {
+			f.Signal, f.ExitCode = unix.SignalName(status.Signal()), nil
+			continue
+		}
+		code := int32(status.ExitStatus())
+		f.Signal, f.ExitCode = "", &code
+	}
+}
+
+// addOutOfMemory says that the kernel killed a process of the container, or of
+// the runtime inside the container's limit, for want of memory.
+func (w *writer) addOutOfMemory(f *v1alpha1.BirthFailure) {
+	for _, e := range w.birth.events {
+		if e.Kind == event.OutOfMemory && w.container(e.Who) == f.Container {
+			f.Reason, f.Actor = "OOMKilled", v1alpha1.ActorKernel
+		}
+	}
+}
+
+// unfinished is the failure of a birth that was broken off, or that stands
+// still: the pod was deleted, or the time is up.
 func (w *writer) unfinished() *v1alpha1.BirthFailure {
-	f := w.lastStep()
-	f.Message = "the pod was not Ready in time"
-	if w.seen.pod.Deleted {
-		f.Message = "the pod was deleted before it was Ready"
+	f := w.failedStep()
+	if f == nil {
+		f = w.lastStep()
+	}
+	if f.Message == "" {
+		w.addWarning(f)
+	}
+	switch {
+	case w.seen.pod.Deleted:
+		f.Message = join("the pod was deleted before it was Ready", f.Message)
+	case f.Message == "":
+		f.Message = "the pod was not Ready in time"
+	}
+	f.Message = cut(f.Message, messageMax)
+	return f
+}
+
+func join(a, b string) string {
+	if b == "" {
+		return a
+	}
+	return a + "; " + b
+}
+
+// addWarning takes what the kubelet said last about the step, or about a step
+// before the first that the kernel could hear of.
+func (w *writer) addWarning(f *v1alpha1.BirthFailure) {
+	steps := []string{f.Step}
+	if len(w.steps) == 0 {
+		steps = []string{"VolumeMount", "PodCgroup", "Sandbox", "Network"}
+	}
+	if f.Step == "Network" {
+		steps = append(steps, "Sandbox") // the kubelet knows the sandbox only
+	}
+	if r, step, ok := w.seen.warning(steps...); ok {
+		if len(w.steps) == 0 {
+			f.Step = step
+		}
+		f.Reason, f.Message = word(r.Reason), printable(r.Message)
+	}
+}
+
+// failedStep is the sandbox's or its network's step whose process failed last;
+// nil if what was done last succeeded.
+func (w *writer) failedStep() *v1alpha1.BirthFailure {
+	var failed *step
+	for _, s := range w.steps {
+		sandbox := s.role == event.RoleCNI || s.role == event.RoleRuntime && s.who.Sandbox
+		if !sandbox || s.exited == 0 {
+			continue
+		}
+		if s.status != 0 && (failed == nil || s.parent != failed.id) {
+			failed = s
+		}
+		if s.role == event.RoleRuntime && s.status == 0 {
+			failed = nil
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	f := &v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, File: failed.file}
+	if failed.role == event.RoleRuntime {
+		f.Step, f.Actor = "Sandbox", v1alpha1.ActorRuntime
+	}
+	if status := unix.WaitStatus(failed.status); status.Signaled() {
+		f.Signal = unix.SignalName(status.Signal())
+	} else {
+		code := int32(status.ExitStatus())
+		f.ExitCode = &code
 	}
 	return f
 }
@@ -129,10 +258,8 @@ func (w *writer) lastStep() *v1alpha1.BirthFailure {
 	if !w.runsWorkload(last.who.ContainerID) {
 		return &v1alpha1.BirthFailure{Step: "ContainerCreate", Actor: v1alpha1.ActorRuntime, Container: name}
 	}
-	for _, c := range w.seen.pod.Containers {
-		if c.Init && c.Name == name {
-			return &v1alpha1.BirthFailure{Step: "InitContainer", Actor: v1alpha1.ActorWorkload, Container: name}
-		}
+	if c, ok := w.seen.pod.container(name); ok && c.Init {
+		return &v1alpha1.BirthFailure{Step: "InitContainer", Actor: v1alpha1.ActorWorkload, Container: name}
 	}
 	return &v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: name}
 }

@@ -3,6 +3,8 @@
 package birth
 
 import (
+	"strings"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -23,6 +25,9 @@ func (w *writer) writeMilestones() {
 	var order []string
 	for _, e := range w.birth.events {
 		name := w.container(e.Who)
+		if e.Kind == event.Mount {
+			name = w.seen.names[e.Who.ContainerID] // the shim mounts for all containers
+		}
 		if name == "" {
 			continue
 		}
@@ -45,7 +50,26 @@ func (w *writer) writeMilestones() {
 			w.miss("more than %d containers: the milestones of the others are left out", containersMax)
 			return
 		}
+		w.noteFromAPI(byName[name])
 		m.Containers = append(m.Containers, *byName[name])
+	}
+}
+
+// noteFromAPI adds what only the API server knows of a container.
+func (w *writer) noteFromAPI(c *v1alpha1.ContainerMilestones) {
+	if spec, ok := w.seen.pod.container(c.Name); ok {
+		c.Type = spec.kind()
+	}
+	if t := w.seen.started[c.Name]; t != 0 {
+		c.Started = w.at(t, v1alpha1.ClockWatch)
+	}
+	if t := w.seen.readyAt[c.Name]; t != 0 && c.Type != v1alpha1.ContainerInit {
+		c.Ready = w.at(t, v1alpha1.ClockWatch)
+	}
+	c.Image = w.seen.image(c.Name)
+	if t := w.seen.imageTime(c.Name); !t.IsZero() {
+		since := t.Sub(w.config.Wall(w.origin)).Microseconds()
+		c.ImageReady = &v1alpha1.Milestone{OffsetMicroseconds: max(0, since), Clock: v1alpha1.ClockAPI}
 	}
 }
 
@@ -58,6 +82,15 @@ func (w *writer) noteMilestone(c *v1alpha1.ContainerMilestones, e event.Event) {
 	switch {
 	case e.Kind == event.CgroupMkdir:
 		note(&c.Created)
+	case e.Kind == event.Mount && strings.HasSuffix(e.Path, "/rootfs"):
+		note(&c.RootMounted)
+	case e.Kind == event.Seccomp:
+		note(&c.SeccompApplied)
+	case e.Kind == event.Linked && c.Linked == nil:
+		note(&c.Linked)
+		c.FilesOpenedBeforeMain = &e.Value
+	case e.Kind == event.Exit && e.Workload && w.isEntrypoint(e):
+		note(&c.Ended)
 	case e.Kind == event.Exec && e.Workload:
 		note(&c.EntrypointExec)
 	case e.Kind == event.Listen && e.Workload:
@@ -65,6 +98,11 @@ func (w *writer) noteMilestone(c *v1alpha1.ContainerMilestones, e event.Event) {
 	case e.Kind == event.Accept && e.Workload:
 		note(&c.FirstAccept)
 	}
+}
+
+func (w *writer) isEntrypoint(e event.Event) bool {
+	s := w.step(e.Session)
+	return s != nil && s.entrypointPID == e.PID
 }
 
 func (w *writer) networkReady() *v1alpha1.Milestone {

@@ -10,62 +10,117 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
-const phasesMax = 32
+const phasesMax = 48
 
-// phase adds a stretch of time; cpu is the CPU time that its processes used,
-// nil where it is not known.
-func (w *writer) phase(name, container string, from, to uint64, cpu *uint64) {
-	if from == 0 || to < from || len(w.spec.Phases) == phasesMax {
+// part is one side of a step: its own threads, or those of the workload that it
+// became.
+type part struct {
+	step     *step
+	workload bool
+}
+
+// phase adds a stretch of time and what its parts did meanwhile; without parts
+// that is not known: daemons work for all pods.
+func (w *writer) phase(name, container, detail string, from, to uint64, parts ...part) {
+	if from == 0 || to < from {
+		return
+	}
+	if len(w.spec.Phases) == phasesMax {
+		w.miss("more than %d phases: the others are left out", phasesMax)
 		return
 	}
 	p := v1alpha1.Phase{
-		Name: name, Container: container,
-		StartMicroseconds:    w.offset(from),
-		DurationMicroseconds: int64((to - from) / 1000),
+		Name: name, Container: container, Detail: cut(printable(detail), 63),
+		StartMicroseconds: w.offset(from),
 	}
-	if cpu != nil {
-		wait := max(0, p.DurationMicroseconds-int64(*cpu/1000))
-		p.WaitMicroseconds = &wait
-	}
+	p.DurationMicroseconds = w.offset(to) - p.StartMicroseconds
+	w.addWaits(&p, from, to, parts)
 	w.spec.Phases = append(w.spec.Phases, p)
+}
+
+// addWaits divides a phase into work and waiting, where all of it was heard.
+func (w *writer) addWaits(p *v1alpha1.Phase, from, to uint64, parts []part) {
+	var all []stretch
+	for _, x := range parts {
+		if !w.heardAll(x, from, to) {
+			return
+		}
+		began := x.step.opened
+		if x.workload {
+			began = x.step.entrypoint
+		}
+		all = append(all, w.waits.stretches(w.tracks[x.step.id], x.workload, began, to)...)
+	}
+	if len(all) == 0 {
+		return
+	}
+	_, waits := spent(all, from, to)
+	wait := sumOfWaits(&waits)
+	if excess := wait - p.DurationMicroseconds; excess > 0 { // of rounding
+		waits.OtherMicroseconds = max(0, waits.OtherMicroseconds-excess)
+		wait = sumOfWaits(&waits)
+	}
+	p.WaitMicroseconds, p.Waits = &wait, &waits
+}
+
+// heardAll is true if the scheduler was heard all the time, and the session's
+// threads did not exceed what is told of them.
+func (w *writer) heardAll(x part, from, to uint64) bool {
+	for _, d := range w.closing.Deaf {
+		if d.From < to && d.To > from {
+			return false
+		}
+	}
+	if x.workload {
+		return x.step.counts.Workload.Stretches < event.StretchesMaxWorkload
+	}
+	return x.step.counts.Own.Stretches < event.StretchesMaxOwn
 }
 
 func (w *writer) writePhases() {
 	if w.seen.first != 0 {
-		w.phase("KubeletSync", "", w.seen.first, w.birth.began, nil)
+		w.phase("KubeletSync", "", "", w.seen.first, w.birth.began)
 	}
 	w.preparePhase()
-	w.networkPhase()
+	w.networkPhases()
 	w.shimPhase()
-	w.sandboxToContainer()
+	w.kubeletPhases()
 	for _, s := range w.steps {
 		w.stepPhases(s)
 	}
-	w.startupPhases()
+	w.workloadPhases()
 	slices.SortStableFunc(w.spec.Phases, func(a, b v1alpha1.Phase) int {
-		return cmp.Compare(a.StartMicroseconds, b.StartMicroseconds)
+		return cmp.Or(cmp.Compare(a.StartMicroseconds, b.StartMicroseconds), cmp.Compare(b.DurationMicroseconds, a.DurationMicroseconds))
 	})
+	markCriticalPath(w.spec.Phases, w.spec.KernelStats.DurationMicroseconds)
 }
 
-// networkPhase spans from the network namespace (or the first plugin) to the
-// end of the last plugin.
-func (w *writer) networkPhase() {
-	var from, to, cpu uint64
+// networkPhases span from the network namespace (or the first plugin) to the end
+// of the last plugin; each plugin has one of its own within.
+func (w *writer) networkPhases() {
+	var from, to uint64
+	var parts []part
 	for _, e := range w.birth.events {
-		if e.Kind == event.NetnsBind {
+		if e.Kind == event.NetnsBind && from == 0 {
 			from = e.Time
 		}
 	}
 	for _, s := range w.steps {
-		if s.role == event.RoleCNI {
-			if from == 0 || s.opened < from {
-				from = s.opened
-			}
-			to = max(to, s.exited)
-			cpu += s.cpu()
+		if s.role != event.RoleCNI {
+			continue
+		}
+		if from == 0 || s.opened < from {
+			from = s.opened
+		}
+		to = max(to, s.exited)
+		parts = append(parts, part{step: s})
+	}
+	w.phase("Network", "", "", from, to, parts...)
+	for _, s := range w.steps {
+		if s.role == event.RoleCNI && s.exited != 0 {
+			w.phase("CNIPlugin", "", s.file, s.opened, s.exited, part{step: s})
 		}
 	}
-	w.phase("Network", "", from, to, &cpu)
 }
 
 // preparePhase is the kubelet's work between the pod's cgroup and the first
@@ -78,37 +133,71 @@ func (w *writer) preparePhase() {
 			break
 		}
 	}
-	w.phase("KubeletPrepare", "", w.birth.began, first, nil)
+	w.phase("KubeletPrepare", "", "", w.birth.began, first)
 }
 
 // shimPhase spans from the shim's exec to its first call of the runtime.
 func (w *writer) shimPhase() {
 	var from uint64
+	var parts []part
 	for _, s := range w.steps {
-		switch {
-		case s.role == event.RoleShim && from == 0:
-			from = s.opened
-		case s.role == event.RoleRuntime:
-			w.phase("ShimStart", "", from, s.opened, nil)
+		switch s.role {
+		case event.RoleShim:
+			if from == 0 {
+				from = s.opened
+			}
+			parts = append(parts, part{step: s})
+		case event.RoleRuntime:
+			w.phase("ShimStart", "", "", from, s.opened, parts...)
 			return
 		}
 	}
 }
 
-// sandboxToContainer is the kubelet's and the runtime's time between the
-// sandbox's start and the first container's creation: images, configuration,
-// the container's snapshot.
-func (w *writer) sandboxToContainer() {
-	var sandbox uint64
+// kubeletPhases are the kubelet's and the runtime's time before each container's
+// creation: since the sandbox's start, since the container before it was
+// started, or, after an init container, since that one ended. Images, configuration
+// and the container's snapshot are in it.
+func (w *writer) kubeletPhases() {
+	var before uint64
 	for _, s := range w.steps {
-		switch {
-		case s.who.Sandbox && s.entrypoint != 0:
-			sandbox = s.entrypoint
-		case s.role == event.RoleRuntime && !s.who.Sandbox && sandbox != 0:
-			w.phase("KubeletContainer", w.container(s.who), sandbox, s.opened, nil)
-			return
+		if s.role != event.RoleRuntime {
+			continue
 		}
+		if creates(s) && !s.who.Sandbox && before != 0 {
+			container := w.container(s.who)
+			w.phase("KubeletContainer", container, "", before, s.opened)
+			w.pullPhase(container, before, s.opened)
+		}
+		before = max(before, w.settled(s))
 	}
+}
+
+// pullPhase has the length that the kubelet tells, and begins where the kubelet
+// began with the container: the pull is the first thing that it does. A pull
+// that does not fit was of another attempt.
+func (w *writer) pullPhase(container string, from, to uint64) {
+	image := w.seen.image(container)
+	if image == nil || image.PullMicroseconds == nil {
+		return
+	}
+	if took := uint64(*image.PullMicroseconds) * 1000; from+took <= to {
+		w.phase("ImagePull", container, "", from, from+took)
+	}
+}
+
+// creates is true for a step that makes a container.
+func creates(s *step) bool { return s.who.Op == "create" || s.who.Op == "run" }
+
+// settled is when the kubelet could go on after a step.
+func (w *writer) settled(s *step) uint64 {
+	if c, ok := w.seen.pod.container(w.container(s.who)); ok && c.Init && s.entrypointExit != 0 {
+		return s.entrypointExit
+	}
+	if s.who.Sandbox && s.entrypoint != 0 && s.who.Op != "start" {
+		return s.entrypoint
+	}
+	return s.exited
 }
 
 // stepPhases are the lives of a runtime's processes.
@@ -116,36 +205,42 @@ func (w *writer) stepPhases(s *step) {
 	if s.role != event.RoleRuntime {
 		return
 	}
-	cpu, name := s.cpu(), w.container(s.who)
+	name := w.container(s.who)
 	switch s.who.Op {
 	case "create", "run":
 		end := s.exited
 		if end == 0 { // a runtime that stays with its container
 			end = s.entrypoint
 		}
-		w.phase("ContainerCreate", name, s.opened, end, &cpu)
+		w.phase("ContainerCreate", name, "", s.opened, end, part{step: s})
 	case "start":
-		w.phase("ContainerStart", name, s.opened, s.exited, &cpu)
+		w.phase("ContainerStart", name, "", s.opened, s.exited, part{step: s})
 	}
 }
 
-// startupPhases are those that begin with an entrypoint.
-func (w *writer) startupPhases() {
-	var lastExec uint64
-	listens := map[string]uint64{}
-	for _, e := range w.birth.events {
-		if e.Kind == event.Listen && e.Workload && listens[e.Who.ContainerID] == 0 {
-			listens[e.Who.ContainerID] = e.Time
-		}
-	}
+// workloadPhases are those that begin with an entrypoint.
+func (w *writer) workloadPhases() {
+	var lastSign uint64
 	for _, s := range w.steps {
 		if s.entrypoint == 0 || s.who.Sandbox {
 			continue
 		}
-		lastExec = max(lastExec, s.entrypoint, listens[s.who.ContainerID])
-		if t := listens[s.who.ContainerID]; t != 0 {
-			w.phase("Startup", w.container(s.who), s.entrypoint, t, nil)
+		name := w.container(s.who)
+		if s.linked != 0 && s.filesOpened > 0 {
+			w.phase("Linking", name, "", s.entrypoint, s.linked, part{s, true})
+		}
+		if c, ok := w.seen.pod.container(name); ok && c.Init {
+			w.phase("InitRun", name, "", s.entrypoint, s.entrypointExit, part{s, true})
+			continue
+		}
+		if s.listened != 0 {
+			w.phase("Startup", name, "", s.entrypoint, s.listened, part{s, true})
+		}
+		for _, t := range []uint64{s.entrypoint, s.listened} {
+			if t <= w.seen.ready {
+				lastSign = max(lastSign, t)
+			}
 		}
 	}
-	w.phase("Readiness", "", lastExec, w.seen.ready, nil)
+	w.phase("Readiness", "", "", lastSign, w.seen.ready)
 }

@@ -24,8 +24,22 @@ type Pod struct {
 	Deleted bool
 	// OptedOut is true where an annotation forbids observation.
 	OptedOut bool
+	// Created is when the pod object was made, Scheduled when it was bound to its
+	// node, both in whole seconds; zero if unknown.
+	Created, Scheduled time.Time
 	// Containers of the pod, init containers first; ephemeral ones are left out.
 	Containers []Container
+}
+
+// Remark is what the kubelet said of a pod in an event.
+type Remark struct {
+	// Reason in one word, such as Pulled or FailedMount.
+	Reason, Message string
+	// Container concerned, empty for the pod.
+	Container string
+	// Time of the latest, in whole seconds; Count is how often.
+	Time  time.Time
+	Count int32
 }
 
 // Container is what the API server says of a container.
@@ -34,6 +48,11 @@ type Container struct {
 	// Init is true for an init container that must end before the next starts;
 	// a sidecar is none.
 	Init bool
+	// Sidecar is true for an init container that goes on.
+	Sidecar bool
+	// Started and Ready are what the kubelet says of its probes; both are true
+	// without probes.
+	Started, Ready bool
 	// ID as the runtime has it, without the scheme; empty until it is made.
 	ID string
 	// Runtime is the scheme of the id, such as containerd.
@@ -86,6 +105,29 @@ func (p *Pod) failing() (c Container, step string, ok bool) {
 	}
 	return Container{}, "", false
 }
+
+// kind is the container's part in the pod.
+func (c *Container) kind() v1alpha1.ContainerType {
+	switch {
+	case c.Init:
+		return v1alpha1.ContainerInit
+	case c.Sidecar:
+		return v1alpha1.ContainerSidecar
+	}
+	return v1alpha1.ContainerApp
+}
+
+// restarts of all containers.
+func (p *Pod) restarts() int32 {
+	var n int32
+	for _, c := range p.Containers {
+		n += c.Restarts
+	}
+	return n
+}
+
+// over is true once nothing more will come of the pod.
+func (p *Pod) over() bool { return p.Deleted || p.Phase == "Succeeded" || p.Phase == "Failed" }
 
 // ContainerName is the name of the container with that id, or empty.
 func (p *Pod) ContainerName(id string) string {

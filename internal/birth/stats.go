@@ -27,12 +27,15 @@ func (w *writer) writeStats() {
 	k.WindowMicroseconds = w.offset(w.closing.Now)
 	names := map[string]int64{}
 	var actors []v1alpha1.ActorStats
-	var mounts int64
+	var mounts, cgroupWrites, devices, rules int64
 	for _, s := range w.steps {
 		container := w.container(s.who)
 		actors = w.addActor(actors, w.stepActor(s), container, s.counts.Own, names)
 		actors = w.addActor(actors, v1alpha1.ActorWorkload, container, s.counts.Workload, names)
 		mounts += int64(s.counts.Own.Mounts)
+		cgroupWrites += int64(s.counts.Own.CgroupWrites)
+		devices += int64(s.counts.Own.NetDevices)
+		rules += int64(s.counts.Own.NetfilterRules)
 	}
 	for _, a := range actors {
 		k.TotalSyscalls += a.Syscalls
@@ -44,9 +47,9 @@ func (w *writer) writeStats() {
 			k.CgroupsCreated++
 		}
 	}
-	if w.closing.ArmedAt != 0 {
-		k.Mounts = &mounts
-		k.NamespacesCreated = w.namespaces()
+	if w.heardAtAll() {
+		k.Mounts, k.CgroupWrites, k.NetDevicesCreated, k.NetfilterRules = &mounts, &cgroupWrites, &devices, &rules
+		k.NamespacesCreated, k.NamespacesJoined = w.namespaces(event.Namespaces), w.namespaces(event.Setns)
 	}
 }
 
@@ -65,6 +68,7 @@ func (w *writer) addActor(all []v1alpha1.ActorStats, actor v1alpha1.Actor, conta
 	}
 	all[i].Processes += int64(c.Processes)
 	all[i].Execs += int64(c.Execs)
+	all[i].CPUMicroseconds += int64(c.CPU / 1000)
 	return all
 }
 
@@ -79,13 +83,15 @@ func topSyscalls(names map[string]int64) []v1alpha1.SyscallCount {
 	return top[:min(len(top), topSyscallsMax)]
 }
 
-func (w *writer) namespaces() *v1alpha1.NamespacesCreated {
+// namespaces counts those that were made, or those that were joined. A network
+// namespace that a daemon made is known by its mount.
+func (w *writer) namespaces(kind event.Kind) *v1alpha1.NamespacesCreated {
 	n := &v1alpha1.NamespacesCreated{}
 	for _, e := range w.birth.events {
-		switch e.Kind {
-		case event.NetnsBind:
+		switch {
+		case e.Kind == event.NetnsBind && kind == event.Namespaces:
 			n.Network++
-		case event.Namespaces:
+		case e.Kind == kind && !e.Workload:
 			for _, f := range namespaceFlags {
 				if e.Value&f.flag != 0 {
 					*f.at(n)++

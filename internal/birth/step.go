@@ -12,6 +12,7 @@ import (
 // step is one session of the birth: a process that was started to do one thing.
 type step struct {
 	id     uint64
+	parent uint64
 	role   event.Role
 	who    attribution.Identity
 	file   string
@@ -24,10 +25,14 @@ type step struct {
 	// entrypoint is when the workload's first file was executed, and in which process.
 	entrypoint    uint64
 	entrypointPID uint32
+	// entrypointExit is when that process ended, 0 if it did not.
+	entrypointExit   uint64
+	entrypointStatus int64
+	// linked is when the entrypoint's main had begun, filesOpened how many shared
+	// objects it had opened by then; listened is when it first listened.
+	linked, listened uint64
+	filesOpened      int64
 }
-
-// cpu is the CPU time of the step's own role, in nanoseconds.
-func (s *step) cpu() uint64 { return s.counts.Own.CPU }
 
 func (w *writer) takeSteps() []*step {
 	byID := map[uint64]*step{}
@@ -35,7 +40,7 @@ func (w *writer) takeSteps() []*step {
 	for _, e := range w.birth.events {
 		if e.Kind == event.SessionOpen {
 			s := &step{
-				id: e.Session, role: e.Who.Role, who: e.Who, file: path.Base(e.File),
+				id: e.Session, parent: e.Open.Parent, role: e.Who.Role, who: e.Who, file: path.Base(e.File),
 				pid: e.PID, opened: e.Time, counts: w.closing.Counts[e.Session],
 			}
 			byID[s.id] = s
@@ -54,6 +59,12 @@ func (w *writer) takeSteps() []*step {
 			s.exited, s.status = e.Time, e.Value
 		case e.Kind == event.Exec && e.Workload && s.entrypoint == 0:
 			s.entrypoint, s.entrypointPID = e.Time, e.PID
+		case e.Kind == event.Exit && e.Workload && e.PID == s.entrypointPID:
+			s.entrypointExit, s.entrypointStatus = e.Time, e.Value
+		case e.Kind == event.Linked && s.linked == 0:
+			s.linked, s.filesOpened = e.Time, e.Value
+		case e.Kind == event.Listen && e.Workload && s.listened == 0:
+			s.listened = e.Time
 		}
 	}
 	return all

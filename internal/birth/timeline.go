@@ -36,6 +36,7 @@ func (w *writer) writeTimeline() {
 		w.tellEvent(e)
 	}
 	w.tellMounts()
+	w.tellLimits()
 	if w.seen.ready != 0 {
 		w.tell(w.seen.ready, v1alpha1.ActorKubelet, "", "Ready", "")
 	}
@@ -73,6 +74,73 @@ func (w *writer) tellEvent(e attribution.Attributed) {
 		w.tellAccept(e, container)
 	case event.Exit:
 		w.tellExit(e, container)
+	default:
+		w.tellMore(e, container)
+	}
+}
+
+// tellMore tells the deeds that only some births have.
+func (w *writer) tellMore(e attribution.Attributed, container string) {
+	switch e.Kind {
+	case event.Mount:
+		w.tellMount(e)
+	case event.Setns:
+		w.tell(e.Time, w.actor(e), container, "NamespaceJoined", strings.Join(namespaceNames(e.Value), " "))
+	case event.Seccomp:
+		w.tell(e.Time, w.actor(e), container, "SeccompApplied", "")
+	case event.Linked:
+		w.tell(e.Time, v1alpha1.ActorWorkload, container, "MainBegan", fmt.Sprintf("%d shared objects opened before", e.Value))
+	case event.OutOfMemory:
+		w.tell(e.Time, v1alpha1.ActorKernel, container, "OutOfMemory", "")
+	case event.NetDevice:
+		w.tell(e.Time, v1alpha1.ActorCNI, "", "NetDeviceRequested", w.file(e.Session))
+	case event.Netfilter:
+		w.tell(e.Time, v1alpha1.ActorCNI, "", "NetfilterChanged", fmt.Sprintf("%s: %d rules", w.file(e.Session), e.Value))
+	}
+}
+
+// file is the base name of the file that a session began with.
+func (w *writer) file(session uint64) string {
+	if s := w.step(session); s != nil {
+		return s.file
+	}
+	return ""
+}
+
+// tellMount tells what was mounted, without the path: ids and the node's own
+// folders say nothing to a reader.
+func (w *writer) tellMount(e attribution.Attributed) {
+	if e.Who.ContainerID == "" {
+		_, volume, _ := strings.Cut(e.Path, "/volumes/")
+		w.tell(e.Time, v1alpha1.ActorKubelet, "", "VolumeMounted", volume)
+		return
+	}
+	if strings.HasSuffix(e.Path, "/rootfs") {
+		name := w.seen.names[e.Who.ContainerID]
+		if e.Who.Sandbox {
+			name = v1alpha1.SandboxContainer
+		}
+		w.tell(e.Time, v1alpha1.ActorRuntime, name, "RootMounted", "")
+	}
+}
+
+// tellLimits tells the writes to control files of a step as one entry, at the
+// last of them.
+func (w *writer) tellLimits() {
+	for _, s := range w.steps {
+		var files []string
+		var last uint64
+		for _, e := range w.birth.events {
+			if e.Kind == event.CgroupWrite && e.Session == s.id && e.File != "cgroup.procs" && e.File != "tasks" {
+				last = max(last, e.Time)
+				if !slices.Contains(files, e.File) {
+					files = append(files, e.File)
+				}
+			}
+		}
+		if len(files) > 0 {
+			w.tell(last, w.stepActor(s), w.container(s.who), "LimitsWritten", strings.Join(files, " "))
+		}
 	}
 }
 
@@ -184,7 +252,7 @@ func (w *writer) tellMounts() {
 
 // trimTimeline keeps to the bound by leaving out what matters least.
 func (w *writer) trimTimeline() {
-	for _, action := range []string{"Exec", "CgroupJoined", "NamespacesCreated", "EntrypointExited"} {
+	for _, action := range leastTelling {
 		if len(w.timeline) <= timelineMax {
 			return
 		}
@@ -194,6 +262,12 @@ func (w *writer) trimTimeline() {
 		w.timeline = w.timeline[:timelineMax]
 		w.miss("the timeline is cut: %d later entries are left out", extra)
 	}
+}
+
+// leastTelling are the actions that a full timeline leaves out first.
+var leastTelling = []string{
+	"Exec", "NamespaceJoined", "CgroupJoined", "NetDeviceRequested", "SeccompApplied", "MainBegan", "RootMounted",
+	"NamespacesCreated", "LimitsWritten", "VolumeMounted", "Mounts",
 }
 
 func exitText(status int64) string {

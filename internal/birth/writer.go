@@ -22,6 +22,9 @@ type writer struct {
 	birth   *birth
 	seen    *seen
 	closing Closing
+	tracks  tracks
+	waits   waitNames
+	final   bool // the birth is over, and not told while it goes on
 
 	origin   uint64
 	spec     *v1alpha1.PodBirthCertificateSpec
@@ -39,13 +42,14 @@ func (w *writer) write() *v1alpha1.PodBirthCertificate {
 	w.spec.NodeName = w.config.NodeName
 	w.steps = w.takeSteps()
 	w.spec.Runtime = w.runtime()
+	w.writeScheduling()
 	w.writeMilestones()
 	w.writeOutcome()
 	w.writeTimeline()
 	w.writePhases()
 	w.writeStats()
 	w.writeCoverage()
-	bound(w.spec)
+	w.bound()
 	return &v1alpha1.PodBirthCertificate{
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "PodBirthCertificate"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -89,6 +93,18 @@ func (w *writer) setOrigin() {
 	}
 }
 
+func (w *writer) writeScheduling() {
+	pod := w.seen.pod
+	if pod.Created.IsZero() {
+		return
+	}
+	w.spec.Scheduling = &v1alpha1.Scheduling{CreatedTime: metav1.NewTime(pod.Created)}
+	if !pod.Scheduled.IsZero() {
+		scheduled := metav1.NewTime(pod.Scheduled)
+		w.spec.Scheduling.ScheduledTime = &scheduled
+	}
+}
+
 // offset of a time since the origin, in microseconds.
 func (w *writer) offset(t uint64) int64 {
 	if t < w.origin {
@@ -111,7 +127,7 @@ func (w *writer) container(who attribution.Identity) string {
 	if who.Sandbox {
 		return v1alpha1.SandboxContainer
 	}
-	if name := w.seen.pod.ContainerName(who.ContainerID); name != "" {
+	if name := w.seen.names[who.ContainerID]; name != "" {
 		return name
 	}
 	if !w.config.WithoutAPI && !w.runsWorkload(who.ContainerID) {
@@ -151,19 +167,36 @@ func (w *writer) writeOutcome() {
 	end := w.lastMilestone()
 	pod := w.seen.pod
 	_, _, failing := pod.failing()
-	refused := len(w.refused()) > 0
 	switch {
-	case w.seen.ready != 0 && !refused:
+	case w.seen.ready != 0 && !w.crashed():
 		w.spec.Outcome = v1alpha1.OutcomeReady
 		end = w.seen.ready
-	case failing || refused || !w.workloadsRan():
+	case failing || w.crashed() || !w.workloadsRan() || w.neverReady():
 		w.spec.Outcome = v1alpha1.OutcomeFailed
 		w.spec.Failure = w.failure()
 	default:
 		w.spec.Outcome = v1alpha1.OutcomeRunning
 	}
+	w.spec.FailedAttempts = failedAttempts(w.birth, w.seen)
 	w.spec.KernelStats.DurationMicroseconds = w.offset(end)
 	w.spec.Duration = Duration(w.spec.KernelStats.DurationMicroseconds)
+}
+
+// crashed is true if a container that should go on has ended, and badly: the API
+// may have called its pod Ready, for the runtime had started it.
+func (w *writer) crashed() bool {
+	for name, a := range attemptsOf(w.birth.events, w.seen) {
+		if c, ok := w.seen.pod.container(name); ok && !c.Init && a.last.failed && !w.seen.pod.Deleted {
+			return true
+		}
+	}
+	return false
+}
+
+// neverReady is true for a pod that ran until its birth's time was up, or until
+// it was deleted, and was not Ready.
+func (w *writer) neverReady() bool {
+	return w.final && !w.config.WithoutAPI && w.seen.pod.Phase != "Succeeded"
 }
 
 // workloadsRan is true if every container that the API server names, or at

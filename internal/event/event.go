@@ -21,6 +21,17 @@ const (
 	Listen      Kind = "Listen"      // a member's TCP socket listens: Value is the port
 	Accept      Kind = "Accept"      // a session's first accept
 	ExecFailed  Kind = "ExecFailed"  // a member's execve failed: Value is the errno
+	Mount       Kind = "Mount"       // a daemon or a shim mounts something on Path
+	Setns       Kind = "Setns"       // a member joined a namespace: Value has its clone flag, 0 if it did not say
+	Seccomp     Kind = "Seccomp"     // a runtime put a seccomp filter in force
+	Linked      Kind = "Linked"      // an entrypoint's main has begun: Value is the shared objects opened before
+	// LookupFailed: a runtime looked in vain for File, within the container's root: Value is the errno.
+	LookupFailed Kind = "LookupFailed"
+	OutOfMemory  Kind = "OutOfMemory" // the kernel kills a member for want of memory: Value is its thread id
+	OffCPU       Kind = "OffCPU"      // a member's thread leaves its CPU: Stretch
+	CgroupWrite  Kind = "CgroupWrite" // a runtime wrote the control file File
+	NetDevice    Kind = "NetDevice"   // a CNI plugin asked for network devices: Value is how many
+	Netfilter    Kind = "Netfilter"   // a CNI plugin handed netfilter rules to the kernel: Value is how many
 )
 
 // Role of a session's first process.
@@ -58,6 +69,26 @@ type Event struct {
 	// CPU of the session's exited threads, in nanoseconds.
 	CPU  uint64 `json:"cpu,omitempty"`
 	Open *Open  `json:"open,omitempty"`
+	// Stretch of an OffCPU event.
+	Stretch *Stretch `json:"stretch,omitempty"`
+}
+
+// Stretch is one time of a thread on its CPU, from On to the event's time, and
+// why it ended there.
+type Stretch struct {
+	// Woken is when it was ready to run the last time, 0 if nobody was heard to
+	// wake it. On is when it came to its CPU, 0 if it has been there since it
+	// became a member. Both in the clock of events.
+	Woken uint64 `json:"woken,omitempty"`
+	On    uint64 `json:"on,omitempty"`
+	// Syscall that it is in, -1 for none.
+	Syscall int32 `json:"nr"`
+	// Runnable: it could go on. IOWait: it waits for block I/O. Uninterruptible:
+	// it sleeps so, and not for I/O. Last: it ends.
+	Runnable        bool `json:"runnable,omitempty"`
+	IOWait          bool `json:"iowait,omitempty"`
+	Uninterruptible bool `json:"uninterruptible,omitempty"`
+	Last            bool `json:"last,omitempty"`
 }
 
 // Open is how a session began.
@@ -90,7 +121,21 @@ type Counts struct {
 	Mounts     uint64         `json:"mounts,omitempty"`
 	FirstMount uint64         `json:"firstMount,omitempty"`
 	LastMount  uint64         `json:"lastMount,omitempty"`
+	// CgroupWrites are writes to control files of cgroups by a runtime.
+	CgroupWrites uint64 `json:"cgroupWrites,omitempty"`
+	// NetDevices and NetfilterRules are what a CNI plugin asked the kernel for.
+	NetDevices     uint64 `json:"netDevices,omitempty"`
+	NetfilterRules uint64 `json:"netfilterRules,omitempty"`
+	// Stretches are the OffCPU events that were told; the kernel's side stops at a bound.
+	Stretches uint64 `json:"stretches,omitempty"`
 }
+
+// OffCPU events that are told of one session, of its own threads and of its
+// workload's (bpf/gossip.h). At that number more may have followed.
+const (
+	StretchesMaxOwn      = 16384
+	StretchesMaxWorkload = 4096
+)
 
 // SessionCounts are the counters of a session: of its own role and of the
 // workload that it became.

@@ -8,6 +8,7 @@ package observer
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -78,6 +79,9 @@ type Engine struct {
 
 	armedAt  uint64 // 0: not armed
 	idleFrom uint64 // since when no birth is expected
+	deaf     []birth.Span
+	// ask asks for what the kubelet has said of a pod; nil where nobody can.
+	ask func(birth.Pod)
 	// lastError is what the last failed request to the kernel was for.
 	lastError string
 	loss      event.Loss
@@ -94,6 +98,7 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		ledger:   attribution.NewLedger(d),
 		book:     birth.NewBook(c.Birth),
 		detector: cpu.NewDetector(c.CPU),
+		deaf:     []birth.Span{{}},
 		stats:    Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
 	if err := k.Walk(e.ledger.Learn); err != nil {
@@ -115,7 +120,11 @@ func (e *Engine) Abandon() {
 // Event takes one event of the kernel at the given time (its clock, ns).
 func (e *Engine) Event(ev event.Event, now uint64) {
 	e.stats.Events[ev.Kind]++
-	if ev.Kind == event.CgroupRmdir {
+	switch ev.Kind {
+	case event.OffCPU:
+		e.book.Stretch(ev)
+		return
+	case event.CgroupRmdir:
 		e.removed(ev)
 	}
 	verdict := e.ledger.Hear(ev)
@@ -127,7 +136,8 @@ func (e *Engine) Event(ev event.Event, now uint64) {
 	for _, session := range verdict.Forget {
 		e.forget(session)
 	}
-	if ev.Kind == event.CgroupMkdir {
+	// A runtime may be an attempt of a birth that had come to rest.
+	if ev.Kind == event.CgroupMkdir || ev.Kind == event.SessionOpen && e.armedAt == 0 {
 		e.armForBirths(now)
 	}
 }
@@ -143,6 +153,9 @@ func (e *Engine) Pod(p birth.Pod, now uint64) {
 	e.armForBirths(now)
 }
 
+// Said takes what the kubelet has said of a pod.
+func (e *Engine) Said(uid string, remarks []birth.Remark) { e.book.Said(uid, remarks) }
+
 // PodGone takes that a pod no longer exists.
 func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
 
@@ -154,6 +167,16 @@ func (e *Engine) Births(now uint64) {
 			e.closeBirth(uid, now, counts)
 		}
 	}
+	for _, uid := range e.book.Telling(now) {
+		if certificate, ok := e.book.Interim(uid, e.closing(uid, now, e.counts(uid))); ok {
+			e.tell(certificate)
+		}
+	}
+	if e.ask != nil {
+		for _, pod := range e.book.Asking(now) {
+			e.ask(pod)
+		}
+	}
 	e.armForBirths(now)
 }
 
@@ -161,6 +184,11 @@ func (e *Engine) Births(now uint64) {
 func (e *Engine) Sweep(now uint64) {
 	for _, session := range e.ledger.Sweep(now) {
 		e.forget(session)
+	}
+	for _, session := range e.book.Tracked() {
+		if !e.ledger.Knows(session) {
+			e.book.Forget(session)
+		}
 	}
 	e.sweepKernel(now)
 }
@@ -198,18 +226,21 @@ func (e *Engine) Stats() Stats {
 // totals at a time. What was lost is read ten times a second, events can come
 // later than they happened: the loss is that of the last reading before.
 func (e *Engine) totals(at uint64) birth.Totals {
-	t := birth.Totals{Heard: e.ledger.Stats().Clone()}
+	t := birth.Totals{Mark: e.ledger.Mark()}
 	for _, r := range e.losses {
 		if r.at > at {
 			break
 		}
-		t.Lost = r.total
+		t.Lost = r.loss
 	}
 	return t
 }
 
 // lossReading is what had been lost at a time.
-type lossReading struct{ at, total uint64 }
+type lossReading struct {
+	at   uint64
+	loss event.Loss
+}
 
 // lossesMax bounds the readings that are kept: one for each change.
 const lossesMax = 256
@@ -221,8 +252,8 @@ func (e *Engine) readLosses(now uint64) {
 		return
 	}
 	e.loss = loss
-	if n := len(e.losses); n == 0 || e.losses[n-1].total != loss.Total() {
-		e.losses = append(e.losses, lossReading{now, loss.Total()})
+	if n := len(e.losses); n == 0 || e.losses[n-1].loss != loss {
+		e.losses = append(e.losses, lossReading{now, loss})
 		e.losses = e.losses[max(0, len(e.losses)-lossesMax):]
 	}
 }
@@ -251,23 +282,34 @@ func workloadSyscalls(all map[uint64]event.SessionCounts) uint64 {
 }
 
 func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.SessionCounts) {
-	c := birth.Closing{
-		Now: now, Counts: counts, Totals: e.totals(now),
-		ArmedAt: e.armedAt, Name: e.ledger.Name(uid),
-	}
+	certificate, ok := e.book.Close(uid, e.closing(uid, now, counts))
 	for id := range counts {
 		e.forget(id)
 	}
-	certificate, ok := e.book.Close(uid, c)
 	if !ok {
 		e.stats.BirthsNameless++
 		e.log.Warn("a birth has no certificate: neither the API server nor a CNI plugin named its pod", "podUID", uid)
 		return
 	}
 	e.stats.Births[certificate.Spec.Outcome]++
+	e.tell(certificate)
+}
+
+func (e *Engine) tell(c *v1alpha1.PodBirthCertificate) {
 	for _, s := range e.sinks {
-		s.Certificate(certificate)
+		s.Certificate(c)
 	}
+}
+
+func (e *Engine) closing(uid string, now uint64, counts map[uint64]event.SessionCounts) birth.Closing {
+	c := birth.Closing{
+		Now: now, Counts: counts, Window: e.ledger.Since(e.book.Mark(uid)), Lost: e.totals(now).Lost,
+		Deaf: slices.Clone(e.deaf), Name: e.ledger.Name(uid),
+	}
+	if n := len(c.Deaf); n > 0 && c.Deaf[n-1].To == 0 {
+		c.Deaf[n-1].To = now
+	}
+	return c
 }
 
 // armForBirths hears system calls while a birth is under way or expected.
@@ -290,8 +332,14 @@ func (e *Engine) armForBirths(now uint64) {
 			e.kernelError("stop hearing system calls", err)
 		}
 		e.armedAt = 0
+		e.deaf = append(e.deaf, birth.Span{From: now})
+		e.deaf = e.deaf[max(0, len(e.deaf)-deafMax):]
 	}
 }
+
+// deafMax bounds the times in which system calls were not heard that are kept:
+// births that are under way ask for the latest few.
+const deafMax = 64
 
 func (e *Engine) arm() {
 	at, err := e.kernel.Arm()
@@ -300,10 +348,12 @@ func (e *Engine) arm() {
 		return
 	}
 	e.armedAt = at
+	e.deaf[len(e.deaf)-1].To = at
 }
 
 func (e *Engine) forget(session uint64) {
 	e.ledger.Forget(session)
+	e.book.Forget(session)
 	if err := e.kernel.Forget(session); err != nil {
 		e.kernelError("forget a session", err)
 	}

@@ -50,7 +50,7 @@ func play(t *testing.T, file string) *found {
 	}
 	config := observer.Config{
 		Birth: birth.Config{
-			NodeName: "node1", Wall: r.Wall, SyscallName: names,
+			NodeName: "node1", Remarks: r.WithRemarks(), Wall: r.Wall, SyscallName: names,
 			Settle: 300 * time.Millisecond, Timeout: 10 * time.Minute,
 		},
 		CPU: cpu.DefaultConfig(), DisarmAfter: 5 * time.Second,

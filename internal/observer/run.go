@@ -24,10 +24,13 @@ const (
 	backlog = 8192
 )
 
-// PodUpdate is a pod's state, or that it is gone.
+// PodUpdate is a pod's state, that it is gone, or what the kubelet said of it.
 type PodUpdate struct {
 	Pod  birth.Pod
 	Gone bool
+	// Said is true where Remarks are what is told; of Pod only the UID counts.
+	Said    bool
+	Remarks []birth.Remark
 }
 
 // Inputs of Run.
@@ -36,6 +39,9 @@ type Inputs struct {
 	Read func(context.Context, func(event.Event)) error
 	// Pods may be nil where there is no API server.
 	Pods <-chan PodUpdate
+	// Ask asks for the kubelet's remarks on a pod, which come as a PodUpdate. It
+	// must not block. May be nil.
+	Ask func(birth.Pod)
 	// Open are the whispers that an earlier run left open; may be nil.
 	Open <-chan []*v1alpha1.KernelWhisper
 	// Now is the clock of events.
@@ -63,6 +69,17 @@ func Run(ctx context.Context, e *Engine, in Inputs) error {
 	return group.Wait()
 }
 
+func (e *Engine) update(p PodUpdate, now uint64) {
+	switch {
+	case p.Gone:
+		e.PodGone(p.Pod.UID, now)
+	case p.Said:
+		e.Said(p.Pod.UID, p.Remarks)
+	default:
+		e.Pod(p.Pod, now)
+	}
+}
+
 func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) {
 	births := time.NewTicker(birthInterval)
 	defer births.Stop()
@@ -71,6 +88,7 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	abandon := make(<-chan time.Time)
+	e.ask = in.Ask
 	for {
 		select {
 		case <-ctx.Done():
@@ -78,11 +96,7 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 		case ev := <-events:
 			e.Event(ev, in.Now())
 		case p := <-in.Pods:
-			if p.Gone {
-				e.PodGone(p.Pod.UID, in.Now())
-			} else {
-				e.Pod(p.Pod, in.Now())
-			}
+			e.update(p, in.Now())
 		case open := <-in.Open:
 			for _, w := range open {
 				e.Resume(w)

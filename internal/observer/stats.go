@@ -7,6 +7,5 @@ import "maps"
 func (s Stats) clone() Stats {
 	s.Births = maps.Clone(s.Births)
 	s.Events = maps.Clone(s.Events)
-	s.Attribution = s.Attribution.Clone()
 	return s
 }

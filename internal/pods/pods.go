@@ -117,7 +117,11 @@ func Convert(pod *corev1.Pod) birth.Pod {
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		p.Workload = &v1alpha1.WorkloadReference{Kind: owner.Kind, Name: owner.Name}
 	}
+	p.Created = pod.CreationTimestamp.Time
 	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionTrue {
+			p.Scheduled = c.LastTransitionTime.Time
+		}
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
 			p.Ready, p.ReadySince = true, c.LastTransitionTime.Time
 		}
@@ -144,13 +148,17 @@ func containers(specs []corev1.Container, statuses []corev1.ContainerStatus) []b
 func initContainers(pod *corev1.Pod) []birth.Container {
 	all := containers(pod.Spec.InitContainers, pod.Status.InitContainerStatuses)
 	for i, spec := range pod.Spec.InitContainers {
-		all[i].Init = spec.RestartPolicy == nil || *spec.RestartPolicy != corev1.ContainerRestartPolicyAlways
+		all[i].Sidecar = spec.RestartPolicy != nil && *spec.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		all[i].Init = !all[i].Sidecar
 	}
 	return all
 }
 
 func container(name string, s corev1.ContainerStatus) birth.Container {
-	c := birth.Container{Name: name, Restarts: s.RestartCount, Running: s.State.Running != nil}
+	c := birth.Container{
+		Name: name, Restarts: s.RestartCount, Running: s.State.Running != nil,
+		Started: s.Started != nil && *s.Started, Ready: s.Ready,
+	}
 	if scheme, id, ok := strings.Cut(s.ContainerID, "://"); ok {
 		c.Runtime, c.ID = scheme, id
 	}

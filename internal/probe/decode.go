@@ -25,6 +25,16 @@ var kinds = [...]event.Kind{
 	10: event.Listen,
 	11: event.Accept,
 	12: event.ExecFailed,
+	13: event.Mount,
+	14: event.Setns,
+	15: event.Seccomp,
+	16: event.Linked,
+	17: event.LookupFailed,
+	18: event.OutOfMemory,
+	19: event.OffCPU,
+	20: event.CgroupWrite,
+	21: event.NetDevice,
+	22: event.Netfilter,
 }
 
 // Roles by number, as enum kg_role in bpf/gossip.h.
@@ -67,8 +77,12 @@ func decode(raw []byte) (event.Event, error) {
 		err = decodeCgroup(&e, raw)
 	case event.SessionOpen:
 		err = decodeOpen(&e, raw)
-	case event.Exec, event.NetnsBind:
+	case event.Exec, event.LookupFailed, event.CgroupWrite:
 		err = decodeFile(&e, raw)
+	case event.Mount:
+		err = decodePath(&e, raw)
+	case event.OffCPU:
+		err = decodeStretch(&e, raw)
 	default:
 		err = decodeValue(&e, raw)
 	}
@@ -91,6 +105,44 @@ func decodeFile(e *event.Event, raw []byte) error {
 		return err
 	}
 	e.File = text(f.Filename[:])
+	e.Value = f.Value
+	return nil
+}
+
+// decodePath takes the target of a mount. A network namespace's name is a kind
+// of its own: by it the namespace finds its pod.
+func decodePath(e *event.Event, raw []byte) error {
+	p, err := as[observerKgPathEvent](raw)
+	if err != nil {
+		return err
+	}
+	e.Path = text(p.Path[:])
+	if strings.HasPrefix(e.Path, "/var/run/netns/") || strings.HasPrefix(e.Path, "/run/netns/") {
+		e.Kind, e.File, e.Path = event.NetnsBind, e.Path, ""
+	}
+	return nil
+}
+
+// Bits of enum kg_stretch_state in bpf/gossip.h.
+const (
+	stretchRunnable = 1 << iota
+	stretchIOWait
+	stretchUninterruptible
+	stretchLast
+)
+
+func decodeStretch(e *event.Event, raw []byte) error {
+	s, err := as[observerKgStretchEvent](raw)
+	if err != nil {
+		return err
+	}
+	e.Stretch = &event.Stretch{
+		Woken: s.WokenNs, On: s.OnNs, Syscall: s.Nr,
+		Runnable:        s.State&stretchRunnable != 0,
+		IOWait:          s.State&stretchIOWait != 0,
+		Uninterruptible: s.State&stretchUninterruptible != 0,
+		Last:            s.State&stretchLast != 0,
+	}
 	return nil
 }
 

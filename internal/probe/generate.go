@@ -2,4 +2,4 @@
 
 package probe
 
-//go:generate go tool bpf2go -go-package probe -target amd64,arm64 -cc clang -cflags "-O2 -g -mcpu=v3 -Wall -Werror" -type kg_cgroup_event -type kg_open_event -type kg_file_event -type kg_value_event -type kg_header observer ../../bpf/observer.bpf.c -- -I../../bpf
+//go:generate go tool bpf2go -go-package probe -target amd64,arm64 -cc clang -cflags "-O2 -g -mcpu=v3 -Wall -Werror" -type kg_cgroup_event -type kg_open_event -type kg_file_event -type kg_path_event -type kg_stretch_event -type kg_value_event -type kg_header observer ../../bpf/observer.bpf.c -- -I../../bpf

@@ -50,6 +50,7 @@ type observerKgDesk struct {
 type observerKgFileEvent struct {
 	_        structs.HostLayout
 	H        observerKgHeader
+	Value    int64
 	Filename [128]int8
 }
 
@@ -73,6 +74,13 @@ type observerKgMember struct {
 	MntNs           uint32
 	Pending         uint32
 	Ended           uint32
+	Role            uint32
+	Nr              int32
+	Linking         uint32
+	Opened          uint32
+	OffNs           uint64
+	WokenNs         uint64
+	OnNs            uint64
 }
 
 type observerKgOpenEvent struct {
@@ -88,19 +96,32 @@ type observerKgOpenEvent struct {
 	CniNetns   [128]int8
 }
 
+type observerKgPathEvent struct {
+	_    structs.HostLayout
+	H    observerKgHeader
+	Path [512]int8
+}
+
 type observerKgSession struct {
-	_            structs.HostLayout
-	Syscalls     [512]uint64
-	Processes    uint64
-	Threads      uint64
-	Execs        uint64
-	Exits        uint64
-	CpuNs        uint64
-	Mounts       uint64
-	FirstMountNs uint64
-	LastMountNs  uint64
-	Accepts      uint64
-	Listens      uint64
+	_              structs.HostLayout
+	Syscalls       [512]uint64
+	Processes      uint64
+	Threads        uint64
+	Execs          uint64
+	Exits          uint64
+	CpuNs          uint64
+	Mounts         uint64
+	FirstMountNs   uint64
+	LastMountNs    uint64
+	Accepts        uint64
+	Listens        uint64
+	CgroupWrites   uint64
+	Netdevs        uint64
+	NetfilterRules uint64
+	Setns          uint64
+	Pivots         uint64
+	Lookups        uint64
+	Stretches      uint64
 }
 
 type observerKgSessionKey struct {
@@ -108,6 +129,15 @@ type observerKgSessionKey struct {
 	Session uint64
 	Actor   uint32
 	Pad     uint32
+}
+
+type observerKgStretchEvent struct {
+	_       structs.HostLayout
+	H       observerKgHeader
+	WokenNs uint64
+	OnNs    uint64
+	Nr      int32
+	State   uint32
 }
 
 type observerKgValueEvent struct {
@@ -121,30 +151,35 @@ type observerKgValueEvent struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	observerMapBlankSession        = "blank_session"
-	observerMapCgroupRecord        = "cgroup_record"
-	observerMapDesk                = "desk"
-	observerMapEvents              = "events"
-	observerMapLost                = "lost"
-	observerMapMembers             = "members"
-	observerMapRoles               = "roles"
-	observerMapSessions            = "sessions"
-	observerProgCgroupAttachTask   = "cgroup_attach_task"
-	observerProgCgroupMkdir        = "cgroup_mkdir"
-	observerProgCgroupRmdir        = "cgroup_rmdir"
-	observerProgProcessExec        = "process_exec"
-	observerProgProcessExit        = "process_exit"
-	observerProgProcessFork        = "process_fork"
-	observerProgReadCgroup         = "read_cgroup"
-	observerProgSocketState        = "socket_state"
-	observerProgSysEnter           = "sys_enter"
-	observerProgSysExit            = "sys_exit"
-	observerVarKgCpus              = "kg_cpus"
-	observerVarKgHierarchy         = "kg_hierarchy"
-	observerVarKgLayoutCgroupEvent = "kg_layout_cgroup_event"
-	observerVarKgLayoutFileEvent   = "kg_layout_file_event"
-	observerVarKgLayoutOpenEvent   = "kg_layout_open_event"
-	observerVarKgLayoutValueEvent  = "kg_layout_value_event"
+	observerMapBlankSession         = "blank_session"
+	observerMapCgroupRecord         = "cgroup_record"
+	observerMapDesk                 = "desk"
+	observerMapEvents               = "events"
+	observerMapLost                 = "lost"
+	observerMapMembers              = "members"
+	observerMapRoles                = "roles"
+	observerMapSessions             = "sessions"
+	observerProgCgroupAttachTask    = "cgroup_attach_task"
+	observerProgCgroupMkdir         = "cgroup_mkdir"
+	observerProgCgroupRmdir         = "cgroup_rmdir"
+	observerProgMarkVictim          = "mark_victim"
+	observerProgProcessExec         = "process_exec"
+	observerProgProcessExit         = "process_exit"
+	observerProgProcessFork         = "process_fork"
+	observerProgReadCgroup          = "read_cgroup"
+	observerProgSchedSwitch         = "sched_switch"
+	observerProgSchedWakeup         = "sched_wakeup"
+	observerProgSocketState         = "socket_state"
+	observerProgSysEnter            = "sys_enter"
+	observerProgSysExit             = "sys_exit"
+	observerVarKgCpus               = "kg_cpus"
+	observerVarKgHierarchy          = "kg_hierarchy"
+	observerVarKgLayoutCgroupEvent  = "kg_layout_cgroup_event"
+	observerVarKgLayoutFileEvent    = "kg_layout_file_event"
+	observerVarKgLayoutOpenEvent    = "kg_layout_open_event"
+	observerVarKgLayoutPathEvent    = "kg_layout_path_event"
+	observerVarKgLayoutStretchEvent = "kg_layout_stretch_event"
+	observerVarKgLayoutValueEvent   = "kg_layout_value_event"
 )
 
 // loadObserver returns the embedded CollectionSpec for observer.
@@ -192,10 +227,13 @@ type observerProgramSpecs struct {
 	CgroupAttachTask *ebpf.ProgramSpec `ebpf:"cgroup_attach_task"`
 	CgroupMkdir      *ebpf.ProgramSpec `ebpf:"cgroup_mkdir"`
 	CgroupRmdir      *ebpf.ProgramSpec `ebpf:"cgroup_rmdir"`
+	MarkVictim       *ebpf.ProgramSpec `ebpf:"mark_victim"`
 	ProcessExec      *ebpf.ProgramSpec `ebpf:"process_exec"`
 	ProcessExit      *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork      *ebpf.ProgramSpec `ebpf:"process_fork"`
 	ReadCgroup       *ebpf.ProgramSpec `ebpf:"read_cgroup"`
+	SchedSwitch      *ebpf.ProgramSpec `ebpf:"sched_switch"`
+	SchedWakeup      *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.ProgramSpec `ebpf:"socket_state"`
 	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
@@ -219,12 +257,14 @@ type observerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type observerVariableSpecs struct {
-	KgCpus              *ebpf.VariableSpec `ebpf:"kg_cpus"`
-	KgHierarchy         *ebpf.VariableSpec `ebpf:"kg_hierarchy"`
-	KgLayoutCgroupEvent *ebpf.VariableSpec `ebpf:"kg_layout_cgroup_event"`
-	KgLayoutFileEvent   *ebpf.VariableSpec `ebpf:"kg_layout_file_event"`
-	KgLayoutOpenEvent   *ebpf.VariableSpec `ebpf:"kg_layout_open_event"`
-	KgLayoutValueEvent  *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
+	KgCpus               *ebpf.VariableSpec `ebpf:"kg_cpus"`
+	KgHierarchy          *ebpf.VariableSpec `ebpf:"kg_hierarchy"`
+	KgLayoutCgroupEvent  *ebpf.VariableSpec `ebpf:"kg_layout_cgroup_event"`
+	KgLayoutFileEvent    *ebpf.VariableSpec `ebpf:"kg_layout_file_event"`
+	KgLayoutOpenEvent    *ebpf.VariableSpec `ebpf:"kg_layout_open_event"`
+	KgLayoutPathEvent    *ebpf.VariableSpec `ebpf:"kg_layout_path_event"`
+	KgLayoutStretchEvent *ebpf.VariableSpec `ebpf:"kg_layout_stretch_event"`
+	KgLayoutValueEvent   *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
 }
 
 // observerObjects contains all objects after they have been loaded into the kernel.
@@ -274,12 +314,14 @@ func (m *observerMaps) Close() error {
 //
 // It can be passed to loadObserverObjects or ebpf.CollectionSpec.LoadAndAssign.
 type observerVariables struct {
-	KgCpus              *ebpf.Variable `ebpf:"kg_cpus"`
-	KgHierarchy         *ebpf.Variable `ebpf:"kg_hierarchy"`
-	KgLayoutCgroupEvent *ebpf.Variable `ebpf:"kg_layout_cgroup_event"`
-	KgLayoutFileEvent   *ebpf.Variable `ebpf:"kg_layout_file_event"`
-	KgLayoutOpenEvent   *ebpf.Variable `ebpf:"kg_layout_open_event"`
-	KgLayoutValueEvent  *ebpf.Variable `ebpf:"kg_layout_value_event"`
+	KgCpus               *ebpf.Variable `ebpf:"kg_cpus"`
+	KgHierarchy          *ebpf.Variable `ebpf:"kg_hierarchy"`
+	KgLayoutCgroupEvent  *ebpf.Variable `ebpf:"kg_layout_cgroup_event"`
+	KgLayoutFileEvent    *ebpf.Variable `ebpf:"kg_layout_file_event"`
+	KgLayoutOpenEvent    *ebpf.Variable `ebpf:"kg_layout_open_event"`
+	KgLayoutPathEvent    *ebpf.Variable `ebpf:"kg_layout_path_event"`
+	KgLayoutStretchEvent *ebpf.Variable `ebpf:"kg_layout_stretch_event"`
+	KgLayoutValueEvent   *ebpf.Variable `ebpf:"kg_layout_value_event"`
 }
 
 // observerPrograms contains all programs after they have been loaded into the kernel.
@@ -289,10 +331,13 @@ type observerPrograms struct {
 	CgroupAttachTask *ebpf.Program `ebpf:"cgroup_attach_task"`
 	CgroupMkdir      *ebpf.Program `ebpf:"cgroup_mkdir"`
 	CgroupRmdir      *ebpf.Program `ebpf:"cgroup_rmdir"`
+	MarkVictim       *ebpf.Program `ebpf:"mark_victim"`
 	ProcessExec      *ebpf.Program `ebpf:"process_exec"`
 	ProcessExit      *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork      *ebpf.Program `ebpf:"process_fork"`
 	ReadCgroup       *ebpf.Program `ebpf:"read_cgroup"`
+	SchedSwitch      *ebpf.Program `ebpf:"sched_switch"`
+	SchedWakeup      *ebpf.Program `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.Program `ebpf:"socket_state"`
 	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
 	SysExit          *ebpf.Program `ebpf:"sys_exit"`
@@ -303,10 +348,13 @@ func (p *observerPrograms) Close() error {
 		p.CgroupAttachTask,
 		p.CgroupMkdir,
 		p.CgroupRmdir,
+		p.MarkVictim,
 		p.ProcessExec,
 		p.ProcessExit,
 		p.ProcessFork,
 		p.ReadCgroup,
+		p.SchedSwitch,
+		p.SchedWakeup,
 		p.SocketState,
 		p.SysEnter,
 		p.SysExit,

@@ -89,7 +89,24 @@ func (p *Probe) start(opts Options) error {
 }
 
 func attach(prog *ebpf.Program) (io.Closer, error) {
+	if prog.Type() == ebpf.RawTracepoint {
+		return attachRaw(prog)
+	}
 	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+	if err != nil {
+		return nil, explain("attach "+prog.String(), err)
+	}
+	return l, nil
+}
+
+// attachRaw attaches a program whose arguments differ between kernels too much
+// for typed ones; its tracepoint has the program's name.
+func attachRaw(prog *ebpf.Program) (io.Closer, error) {
+	info, err := prog.Info()
+	if err != nil {
+		return nil, fmt.Errorf("read the name of %s: %w", prog, err)
+	}
+	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: info.Name, Program: prog})
 	if err != nil {
 		return nil, explain("attach "+prog.String(), err)
 	}
@@ -232,10 +249,14 @@ func (p *Probe) alwaysOn() []*ebpf.Program {
 		p.objects.ProcessFork,
 		p.objects.ProcessExec,
 		p.objects.ProcessExit,
+		p.objects.MarkVictim,
 	}
 }
 
 // duringBirths are the programs that Arm attaches.
 func (p *Probe) duringBirths() []*ebpf.Program {
-	return []*ebpf.Program{p.objects.SysEnter, p.objects.SysExit, p.objects.SocketState}
+	return []*ebpf.Program{
+		p.objects.SysEnter, p.objects.SysExit, p.objects.SocketState,
+		p.objects.SchedSwitch, p.objects.SchedWakeup,
+	}
 }

@@ -45,6 +45,9 @@ func (p *Probe) counts(session uint64, actor uint32) (event.Counts, error) {
 		Mounts:     s.Mounts,
 		FirstMount: s.FirstMountNs,
 		LastMount:  s.LastMountNs,
+
+		CgroupWrites: s.CgroupWrites, NetDevices: s.Netdevs, NetfilterRules: s.NetfilterRules,
+		Stretches: s.Stretches,
 	}
 	for nr, n := range s.Syscalls {
 		if n > 0 {

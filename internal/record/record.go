@@ -30,6 +30,7 @@ type entry struct {
 	Event    *event.Event `json:"event,omitempty"`
 	Pod      *birth.Pod   `json:"pod,omitempty"`
 	Gone     string       `json:"gone,omitempty"`
+	Said     *said        `json:"said,omitempty"`
 	Counts   *counted     `json:"counts,omitempty"`
 	Group    *event.Group `json:"group,omitempty"`
 	Missing  uint64       `json:"missing,omitempty"` // a cgroup that could not be read
@@ -42,6 +43,12 @@ type entry struct {
 type known struct {
 	ID   uint64 `json:"id"`
 	Path string `json:"path"`
+}
+
+// said is what the kubelet had said of a pod.
+type said struct {
+	UID     string         `json:"uid"`
+	Remarks []birth.Remark `json:"remarks,omitempty"`
 }
 
 // counted are the counters of a session when they were read.
@@ -110,9 +117,12 @@ func (r *Recorder) Inputs(in observer.Inputs) observer.Inputs {
 		out.Pods = pods
 		go func() {
 			for u := range in.Pods {
-				if u.Gone {
+				switch {
+				case u.Gone:
 					r.write(entry{Gone: u.Pod.UID})
-				} else {
+				case u.Said:
+					r.write(entry{Said: &said{u.Pod.UID, u.Remarks}})
+				default:
 					r.write(entry{Pod: &u.Pod})
 				}
 				pods <- u
@@ -164,6 +174,11 @@ func (k *recordingKernel) Arm() (uint64, error) {
 		k.recorder.write(entry{Armed: at})
 	}
 	return at, err
+}
+
+func (k *recordingKernel) Disarm() error {
+	k.recorder.write(entry{Disarmed: true})
+	return k.Kernel.Disarm()
 }
 
 func (k *recordingKernel) Lost() (event.Loss, error) {

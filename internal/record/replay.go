@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -67,6 +68,11 @@ func Read(in io.Reader) (*Replay, error) {
 // WithAPI tells whether an API server told of pods.
 func (r *Replay) WithAPI() bool { return r.entries[0].WithAPI }
 
+// WithRemarks tells whether the kubelet's remarks on pods are in it.
+func (r *Replay) WithRemarks() bool {
+	return slices.ContainsFunc(r.entries, func(e entry) bool { return e.Said != nil })
+}
+
 // Wall turns the recording's clock of events into wall time.
 func (r *Replay) Wall(monotonic uint64) time.Time {
 	return r.wall.Add(time.Duration(int64(monotonic) - int64(r.began)))
@@ -89,6 +95,8 @@ func (r *Replay) Run(e *observer.Engine) error {
 			e.Pod(*told.Pod, told.At)
 		case told.Gone != "":
 			e.PodGone(told.Gone, told.At)
+		case told.Said != nil:
+			e.Said(told.Said.UID, told.Said.Remarks)
 		case r.beginsRound(i):
 			e.Throttling()
 		}

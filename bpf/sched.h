@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * Work and waiting of a birth's threads. Attached only while a birth is under
+ * way. One event each time that one leaves its CPU; user space puts the
+ * stretches on and off the CPU together.
+ */
+#ifndef KG_SCHED_H
+#define KG_SCHED_H
+
+#include "maps.h"
+
+#define KG_TASK_UNINTERRUPTIBLE 2 /* include/linux/sched.h */
+
+static __always_inline long kg_task_state(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return BPF_CORE_READ((struct task_struct___state *)task, state);
+}
+
+static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, u64 off, u32 state)
+{
+	struct kg_session *s = kg_session_of(m);
+	struct kg_stretch_event *e;
+	u64 most = m->actor == KG_ACTOR_WORKLOAD ? KG_STRETCHES_WORKLOAD : KG_STRETCHES_OWN;
+
+	if (!s || s->stretches >= most)
+		return;
+	__sync_fetch_and_add(&s->stretches, 1);
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return;
+	}
+	/* Not kg_fill: whose the thread is, its session says; this runs in the scheduler. */
+	e->h.time_ns = off;
+	e->h.session = m->session;
+	e->h.cgroup = 0;
+	e->h.pid = 0;
+	e->h.tid = tid;
+	e->h.kind = KG_STRETCH;
+	e->h.actor = m->actor;
+	e->h.mnt_ns = 0;
+	e->woken_ns = m->woken_ns;
+	e->on_ns = m->on_ns;
+	e->nr = m->nr;
+	e->state = state;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
+static __always_inline void kg_switch_out(struct task_struct *task, bool preempted, u64 now)
+{
+	u32 tid = BPF_CORE_READ(task, pid), why = 0;
+	struct kg_member *m = tid ? bpf_map_lookup_elem(&members, &tid) : NULL;
+	long state;
+
+	if (!m)
+		return;
+	state = kg_task_state(task);
+	if (preempted || !state)
+		why = KG_STRETCH_RUNNABLE;
+	else if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
+		why = KG_STRETCH_IOWAIT;
+	else if (state & KG_TASK_UNINTERRUPTIBLE)
+		why = KG_STRETCH_UNINTERRUPTIBLE;
+	kg_send_stretch(m, tid, now, why);
+	m->off_ns = now;
+	m->woken_ns = why == KG_STRETCH_RUNNABLE ? now : 0;
+}
+
+static __always_inline void kg_switch_in(struct task_struct *task, u64 now)
+{
+	u32 tid = BPF_CORE_READ(task, pid);
+	struct kg_member *m = tid ? bpf_map_lookup_elem(&members, &tid) : NULL;
+
+	if (!m)
+		return;
+	m->off_ns = 0;
+	m->on_ns = now;
+}
+
+/*
+ * kernel/sched/core.c __schedule(). Since 5.18 prev_state is a further argument;
+ * the task's own field says the same here and on older kernels.
+ */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	u64 now = bpf_ktime_get_ns();
+
+	kg_switch_out(prev, preempt, now);
+	kg_switch_in(next, now);
+	return 0;
+}
+
+/* kernel/sched/core.c ttwu_do_wakeup(), ttwu_do_activate() in later kernels. */
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	u32 tid = BPF_CORE_READ(task, pid);
+	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+
+	if (m && m->off_ns && !m->woken_ns)
+		m->woken_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+#endif

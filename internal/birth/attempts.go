@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// A birth that fails is told while it goes on failing: the kubelet tries again,
+// and may succeed.
+const (
+	// retellAfter bounds how often a failing birth is told: a crash loop has one
+	// attempt after the other at first.
+	retellAfter = uint64(5 * time.Second)
+	// slowAfter is when a birth without an outcome is told as it stands.
+	slowAfter = uint64(30 * time.Second)
+	// restAfter is the quiet after which a failing birth is taken to wait for its
+	// next attempt.
+	restAfter = uint64(3 * time.Second)
+)
+
+// told is what has been told of a birth that goes on.
+type told struct {
+	at       uint64
+	attempts int32
+	slow     bool
+}
+
+// resting is true while a birth that has failed waits for its next attempt.
+func (c *birth) resting(now uint64) bool {
+	return c.told.at != 0 && now-c.last > restAfter
+}
+
+// Telling are the births that go on and have something new to tell: an attempt
+// that failed, or that they take long.
+func (b *Book) Telling(now uint64) []string {
+	var all []string
+	for uid, current := range b.births {
+		if s := b.pods[uid]; s != nil && b.tells(current, s, now) {
+			all = append(all, uid)
+		}
+	}
+	return all
+}
+
+func (b *Book) tells(current *birth, s *seen, now uint64) bool {
+	if b.isDue(current, s, now) || s.pod.over() || now < current.last+uint64(b.config.Settle) {
+		return false
+	}
+	if n := failedAttempts(current, s); n > current.told.attempts {
+		return current.told.at == 0 || now-current.told.at >= retellAfter
+	}
+	if _, _, failing := s.pod.failing(); failing && current.told.at == 0 {
+		return now >= s.outcome+uint64(b.config.Settle)
+	}
+	return !current.told.slow && now-current.began > slowAfter
+}
+
+// Interim writes the certificate of a birth that goes on: not complete, and to be
+// written again.
+func (b *Book) Interim(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool) {
+	current, s := b.births[uid], b.pods[uid]
+	if current == nil || s == nil {
+		return nil, false
+	}
+	current.told = told{at: c.Now, attempts: failedAttempts(current, s), slow: c.Now-current.began > slowAfter}
+	return b.write(current, c, false)
+}
+
+// fell is true for a pod that was called Ready and whose container had ended by
+// then, or ends before the birth has come to rest: for the runtime a program
+// that crashes at once was started.
+func (b *Book) fell(current *birth, s *seen) bool {
+	if _, _, failing := s.pod.failing(); failing {
+		return true
+	}
+	for name, a := range attemptsOf(current.events, s) {
+		if c, ok := s.pod.container(name); ok && !c.Init && a.last.failed {
+			return true
+		}
+	}
+	return false
+}
+
+// container finds a container by its name.
+func (p *Pod) container(name string) (Container, bool) {
+	for _, c := range p.Containers {
+		if c.Name == name {
+			return c, true
+		}
+	}
+	return Container{}, false
+}
+
+// attempt is one try to start a container, or a sandbox.
+type attempt struct {
+	failed bool
+	// at is the attempt's latest event.
+	at uint64
+}
+
+// attempts are the tries of one container.
+type attempts struct {
+	failed int32
+	last   attempt
+}
+
+// attemptsOf tells the tries of each container by its name, those of sandboxes
+// under the sandbox's.
+func attemptsOf(events []attribution.Attributed, s *seen) map[string]*attempts {
+	byID := map[string]*attempt{}
+	names := map[string]string{}
+	var order []string
+	entrypoints := map[uint64]uint32{}
+	first := map[uint64]uint32{}
+	for _, e := range events {
+		id := e.Who.ContainerID
+		if id == "" || e.Session == 0 {
+			continue
+		}
+		if byID[id] == nil {
+			byID[id] = &attempt{}
+			order = append(order, id)
+		}
+		names[id] = s.names[id]
+		if e.Who.Sandbox {
+			names[id] = v1alpha1.SandboxContainer
+		}
+		byID[id].at = max(byID[id].at, e.Time)
+		switch e.Kind {
+		case event.SessionOpen:
+			first[e.Session] = e.PID
+		case event.Exec:
+			if e.Workload && entrypoints[e.Session] == 0 {
+				entrypoints[e.Session] = e.PID
+			}
+		case event.Exit:
+			if endsAttempt(e, first, entrypoints) {
+				byID[id].failed = true
+			}
+		case event.ExecFailed:
+			byID[id].failed = byID[id].failed || !e.Workload && entrypoints[e.Session] == 0
+		}
+	}
+	all := map[string]*attempts{}
+	for _, id := range order {
+		a := all[names[id]]
+		if a == nil {
+			a = &attempts{}
+			all[names[id]] = a
+		}
+		if byID[id].failed {
+			a.failed++
+		}
+		if byID[id].at >= a.last.at {
+			a.last = *byID[id]
+		}
+	}
+	return all
+}
+
+// endsAttempt is true for the exit of a process without which the attempt has
+// failed: the entrypoint's, the runtime's or a CNI plugin's, if it failed.
+func endsAttempt(e attribution.Attributed, first, entrypoints map[uint64]uint32) bool {
+	status := unix.WaitStatus(e.Value)
+	if status.Exited() && status.ExitStatus() == 0 {
+		return false
+	}
+	if e.Workload {
+		return e.PID == entrypoints[e.Session]
+	}
+	switch e.Who.Role {
+	case event.RoleCNI, event.RoleRuntime:
+		return e.PID == first[e.Session]
+	}
+	return false
+}
+
+// failedAttempts is how many attempts have failed so far: as the kernel saw them
+// end, or as the kubelet counts restarts, whichever saw more.
+func failedAttempts(current *birth, s *seen) int32 {
+	var heard int32
+	for _, a := range attemptsOf(current.events, s) {
+		heard += a.failed
+	}
+	said := s.pod.restarts()
+	for _, c := range s.pod.Containers {
+		if c.WaitingReason == "CrashLoopBackOff" {
+			said++ // the one that waits to be started again has failed as well
+		}
+	}
+	return max(heard, said)
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// The kubelet says in events what it shows nowhere else: whether an image was
+// pulled, and why a pod stands still. They are asked for once a birth has its
+// outcome, again for a moment as they may come later than the pod's state, and
+// now and then while nothing is heard of a birth.
+const (
+	askAgainAfter = uint64(200 * time.Millisecond)
+	askStuckAfter = uint64(3 * time.Second)
+	askStuckEvery = uint64(10 * time.Second)
+	// answersMax is how often a birth with an outcome is asked for.
+	answersMax = 5
+	remarksMax = 64
+)
+
+// Asking are the pods whose events are wanted now. Each is taken to be asked for.
+func (b *Book) Asking(now uint64) []Pod {
+	var all []Pod
+	for uid, current := range b.births {
+		s := b.pods[uid]
+		if s == nil || s.pod.Name == "" || !asks(current, s, now) {
+			continue
+		}
+		s.asked = now
+		all = append(all, s.pod)
+	}
+	return all
+}
+
+func asks(current *birth, s *seen, now uint64) bool {
+	if s.outcome != 0 && !s.pod.Deleted && !current.resting(now) {
+		return s.answers < answersMax && !s.imagesTold() && now-s.asked >= askAgainAfter
+	}
+	return now-current.last >= askStuckAfter && now-s.asked >= askStuckEvery
+}
+
+// Said takes what the kubelet has said of a pod so far.
+func (b *Book) Said(uid string, remarks []Remark) {
+	if s := b.pods[uid]; s != nil {
+		s.remarks = remarks[:min(len(remarks), remarksMax)]
+		s.answers++
+	}
+}
+
+// imagesTold is true once the kubelet has said of every container that was made
+// where its image came from.
+func (s *seen) imagesTold() bool {
+	for _, c := range s.pod.Containers {
+		if c.ID != "" && s.image(c.Name) == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// waitsForRemarks is true while a birth that is due should stay open for events
+// that are on their way.
+func (b *Book) waitsForRemarks(current *birth, s *seen, now uint64) bool {
+	return !b.config.WithoutAPI && b.config.Remarks && !s.pod.Deleted && s.answers < answersMax && !s.imagesTold() &&
+		now < s.outcome+uint64(b.config.Settle)+restMax && !current.resting(now)
+}
+
+// "Successfully pulled image "…" in 1.5s (2.1s including waiting). Image size:
+// 123 bytes." (pkg/kubelet/images/image_manager.go)
+var pulledMessage = regexp.MustCompile(`^Successfully pulled image ".*" in ([0-9a-zµ.]+) \([0-9a-zµ.]+ including waiting\)(?:\. Image size: ([0-9]+) bytes)?`)
+
+// image is what the kubelet said of a container's image, nil if nothing yet.
+func (s *seen) image(container string) *v1alpha1.ContainerImage {
+	for _, r := range s.remarks {
+		if r.Reason != "Pulled" || r.Container != container {
+			continue
+		}
+		m := pulledMessage.FindStringSubmatch(r.Message)
+		if m == nil {
+			return &v1alpha1.ContainerImage{Source: v1alpha1.ImagePresent}
+		}
+		image := &v1alpha1.ContainerImage{Source: v1alpha1.ImagePulled}
+		if took, err := time.ParseDuration(m[1]); err == nil {
+			us := took.Microseconds()
+			image.PullMicroseconds = &us
+		}
+		if size, err := strconv.ParseInt(m[2], 10, 64); err == nil {
+			image.SizeBytes = &size
+		}
+		return image
+	}
+	return nil
+}
+
+// imageTime is when the kubelet said so, in whole seconds.
+func (s *seen) imageTime(container string) time.Time {
+	for _, r := range s.remarks {
+		if r.Reason == "Pulled" && r.Container == container {
+			return r.Time
+		}
+	}
+	return time.Time{}
+}
+
+// Steps that the kubelet's warnings are about, by their reason.
+var warningSteps = map[string]string{
+	"FailedMount":              "VolumeMount",
+	"FailedAttachVolume":       "VolumeMount",
+	"FailedMapVolume":          "VolumeMount",
+	"FailedCreatePodSandBox":   "Sandbox",
+	"FailedCreatePodContainer": "PodCgroup",
+	"NetworkNotReady":          "Network",
+	"Unhealthy":                "Readiness",
+}
+
+// warning is the latest warning of the kubelet about one of these steps.
+func (s *seen) warning(steps ...string) (Remark, string, bool) {
+	var latest Remark
+	found := ""
+	for _, r := range s.remarks {
+		step := warningSteps[r.Reason]
+		for _, wanted := range steps {
+			if step == wanted && (found == "" || !r.Time.Before(latest.Time)) {
+				latest, found = r, step
+			}
+		}
+	}
+	return latest, found, found != ""
+}
+
+// ContainerOfField is the container that an event's field path names, such as
+// spec.containers{app}, or empty.
+func ContainerOfField(path string) string {
+	_, name, ok := strings.Cut(path, "{")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(name, "}")
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// tracks are the times at which the threads of sessions left their CPUs, by
+// session: a session gets its name later than its first event.
+type tracks map[uint64][]departure
+
+// departure is an event.OffCPU in the form that is kept: there are thousands in
+// a birth.
+type departure struct {
+	at, woken, on uint64
+	tid           uint32
+	syscall       int16
+	why           reason
+	workload      bool
+}
+
+// reason is what a thread was seen in when it left its CPU.
+type reason uint8
+
+const (
+	reasonAsleep reason = iota
+	reasonRunnable
+	reasonIOWait
+	reasonUninterruptible
+	reasonLast
+)
+
+func reasonOf(s *event.Stretch) reason {
+	switch {
+	case s.Last:
+		return reasonLast
+	case s.Runnable:
+		return reasonRunnable
+	case s.IOWait:
+		return reasonIOWait
+	case s.Uninterruptible:
+		return reasonUninterruptible
+	}
+	return reasonAsleep
+}
+
+func (t tracks) add(e event.Event) {
+	t[e.Session] = append(t[e.Session], departure{
+		at: e.Time, woken: e.Stretch.Woken, on: e.Stretch.On, tid: e.TID,
+		syscall: int16(e.Stretch.Syscall), why: reasonOf(e.Stretch), workload: e.Workload,
+	})
+}
+
+// Tracked are the sessions of which the book keeps what their threads did.
+func (b *Book) Tracked() []uint64 { return slices.Collect(maps.Keys(b.tracks)) }
+
+// stretch is a time in which a thread was in one state.
+type stretch struct {
+	from, to uint64
+	state    state
+	// what the thread waited for, where it was blocked.
+	what wait
+}
+
+type state uint8
+
+const (
+	onCPU state = iota
+	runnable
+	blocked
+)
+
+// stretches turns the departures of one session's own threads, or of its
+// workload's, into what each thread did: began is when the first of them was on
+// its CPU, end how far it is to be told.
+func (n *waitNames) stretches(all []departure, workload bool, began, end uint64) []stretch {
+	byThread := map[uint32][]departure{}
+	for _, d := range all {
+		if d.workload == workload {
+			byThread[d.tid] = append(byThread[d.tid], d)
+		}
+	}
+	var out []stretch
+	for _, ds := range byThread {
+		slices.SortFunc(ds, func(a, b departure) int { return cmp.Compare(a.at, b.at) })
+		out = append(out, n.thread(ds, began, end)...)
+	}
+	return out
+}
+
+// thread tells the stretches of one thread.
+func (n *waitNames) thread(ds []departure, began, end uint64) []stretch {
+	var out []stretch
+	add := func(from, to uint64, s state, what wait) {
+		if from < to {
+			out = append(out, stretch{from, to, s, what})
+		}
+	}
+	left, what := uint64(0), waitOther // when and why it left its CPU the last time
+	for i, d := range ds {
+		woken, on := d.woken, d.on
+		switch {
+		case i == 0 && on == 0:
+			on = began // there since it became a member
+		case i == 0 && woken == 0:
+			left = began // it was heard from here on only
+		}
+		if woken == 0 || woken > on {
+			woken = on
+		}
+		if left != 0 {
+			add(left, woken, blocked, what)
+		}
+		add(woken, on, runnable, waitOther)
+		add(on, d.at, onCPU, waitOther)
+		left, what = d.at, n.of(d)
+		if d.why == reasonLast {
+			return out
+		}
+	}
+	last := ds[len(ds)-1]
+	if last.why == reasonRunnable {
+		add(left, end, runnable, waitOther)
+	} else {
+		add(left, end, blocked, what)
+	}
+	return out
+}
