@@ -19,7 +19,7 @@ func Certificate(c *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirthCert
 	comparison := compare(c, earlier)
 	return v1alpha1.PodBirthCertificateStatus{
 		ObservedGeneration: c.Generation,
-		Insight:            clip(certificateInsight(&c.Spec, earlier, comparison)),
+		Insight:            clip(certificateInsight(&c.Spec, comparison)),
 		Comparison:         comparison,
 		Conditions:         certificateConditions(c, comparison, now),
 	}
@@ -32,8 +32,8 @@ func CertificateJudged(c *v1alpha1.PodBirthCertificate) bool {
 	return c.Status.ObservedGeneration == c.Generation && c.Status.Insight != ""
 }
 
-func certificateInsight(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
-	text := outcomeInWords(spec) + longestPhaseInWords(spec) + comparisonInWords(spec, earlier, comparison)
+func certificateInsight(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alpha1.BirthComparison) string {
+	text := outcomeInWords(spec) + longestPhaseInWords(spec) + comparisonInWords(spec, comparison)
 	if !spec.Complete {
 		text += "; not all of it was heard"
 	}
@@ -67,35 +67,76 @@ func syscallsInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 
 // longestPhaseInWords is silent about a birth that failed: where it died says more.
 func longestPhaseInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
-	phase := longestPhase(spec.Phases)
+	phase, took, what := longestPhase(spec.Phases)
 	if phase == nil || spec.Outcome == v1alpha1.OutcomeFailed {
 		return ""
 	}
-	text := fmt.Sprintf("; longest phase: %s, %s", phaseInWords(phase.Name, phase.Container), duration(phase.DurationMicroseconds))
-	if total := spec.KernelStats.DurationMicroseconds; phase.DurationMicroseconds <= total {
-		text += fmt.Sprintf(" (%s %%)", fractionOfHundred(phase.DurationMicroseconds, total))
+	text := fmt.Sprintf("; %s: %s, %s", what, phaseInWords(phase.Name, phase.Container, phase.Detail), duration(took))
+	if total := spec.KernelStats.DurationMicroseconds; took <= total {
+		text += fmt.Sprintf(" (%s %%)", fractionOfHundred(took, total))
 	}
 	if wait := phase.WaitMicroseconds; wait != nil && *wait > 0 {
-		text += ", of which " + duration(*wait) + " waiting"
+		text += ", of which " + duration(*wait) + " waiting" + waitInWords(phase.Waits)
 	}
 	return text
 }
 
-func longestPhase(phases []v1alpha1.Phase) *v1alpha1.Phase {
-	var longest *v1alpha1.Phase
-	for i := range phases {
-		if p := &phases[i]; p.DurationMicroseconds > 0 && (longest == nil || p.DurationMicroseconds > longest.DurationMicroseconds) {
-			longest = p
+// longestPhase is the phase with the greatest part of the critical path, and
+// that part; without a critical path the one that took longest.
+func longestPhase(phases []v1alpha1.Phase) (longest *v1alpha1.Phase, took int64, what string) {
+	pick := func(length func(*v1alpha1.Phase) int64) {
+		for i := range phases {
+			if n := length(&phases[i]); n > took {
+				longest, took = &phases[i], n
+			}
 		}
 	}
-	return longest
+	pick(func(p *v1alpha1.Phase) int64 { return min(p.CriticalMicroseconds, p.DurationMicroseconds) })
+	if longest != nil {
+		return longest, took, "longest on the critical path"
+	}
+	pick(func(p *v1alpha1.Phase) int64 { return p.DurationMicroseconds })
+	return longest, took, "longest phase"
 }
 
-func phaseInWords(phase, container string) string {
-	if container == "" {
-		return plain(phase)
+// waitInWords says what most of a phase's waiting was for, if one kind is most.
+func waitInWords(w *v1alpha1.PhaseWaits) string {
+	if w == nil {
+		return ""
 	}
-	return plain(phase) + " of " + plain(container)
+	kinds := []struct {
+		took  int64
+		words string
+	}{
+		{w.RunnableMicroseconds, "for a CPU"}, {w.DiskMicroseconds, "for the disk"}, {w.LockMicroseconds, "for a lock"},
+		{w.NetworkMicroseconds, "for the network"}, {w.MessageMicroseconds, "for a message of another process"},
+		{w.ProcessMicroseconds, "for a child process"}, {w.TimerMicroseconds, "asleep for a set time"}, {w.OtherMicroseconds, ""},
+	}
+	most, sum := kinds[0], int64(0)
+	for _, k := range kinds {
+		sum = addSaturated(sum, k.took)
+		if k.took > most.took {
+			most = k
+		}
+	}
+	if most.words == "" || share(most.took, sum) < mostOfWait {
+		return ""
+	}
+	return ", most of it " + most.words
+}
+
+// mostOfWait is the share from which one kind of waiting is named.
+const mostOfWait = 0.5
+
+func phaseInWords(phase, container, detail string) string {
+	words := plain(phase)
+	if detail != "" {
+		words += " " + plain(detail)
+	}
+	if container != "" {
+		words += " of " + plain(container)
+	}
+	return words
 }
 
 func certificateConditions(c *v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison, now time.Time) []metav1.Condition {

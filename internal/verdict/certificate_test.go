@@ -5,6 +5,7 @@ package verdict_test
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -81,12 +82,26 @@ func TestCertificateInsight(t *testing.T) {
 		{
 			name: "slower than its siblings, by one phase", certificate: certificate(), others: siblings(12, 1_000_000, 80_000),
 			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %); 1.3 times the median of 12 earlier " +
-				"births of ReplicaSet web-5d9; what differs most is Network: 402ms, usually 80ms.",
+				"births of ReplicaSet web-5d9 (the middle half of them 1.00s to 1.00s); what differs most is Network: 402ms, usually 80ms.",
 		},
 		{
 			name: "slower than its siblings, by no phase in particular", certificate: certificate(), others: siblings(12, 430_000, 400_000),
 			want: "Born in 1.34s with 4,812 system calls; longest phase: Network, 402ms (30 %); 3.1 times the median of 12 earlier " +
-				"births of ReplicaSet web-5d9.",
+				"births of ReplicaSet web-5d9 (the middle half of them 430ms to 430ms).",
+		},
+		{
+			name: "the critical path, and what its longest phase waited for",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Phases = []v1alpha1.Phase{
+					{Name: "Startup", Container: "app", DurationMicroseconds: 1_300_000, CriticalMicroseconds: 40_000},
+					{
+						Name: "CNIPlugin", Detail: "bridge", DurationMicroseconds: 402_000, CriticalMicroseconds: 401_000,
+						WaitMicroseconds: ptr[int64](390_000), Waits: &v1alpha1.PhaseWaits{LockMicroseconds: 380_000, RunnableMicroseconds: 10_000},
+					},
+				}
+			}),
+			want: "Born in 1.34s with 4,812 system calls; longest on the critical path: CNIPlugin bridge, 401ms (30 %), " +
+				"of which 390ms waiting, most of it for a lock.",
 		},
 		{
 			name: "as fast as the one before it", certificate: certificate(), others: siblings(1, 1_200_000, 80_000),
@@ -227,8 +242,14 @@ func TestNoComparisonSaysWhy(t *testing.T) {
 func TestComparisonFigures(t *testing.T) {
 	others := []v1alpha1.PodBirthCertificate{sibling(1, 400_000, 1), sibling(2, 900_001, 1), sibling(3, 500_000, 1), sibling(4, 100_000, 1)}
 	got := verdict.Certificate(certificate(), others, clock).Comparison
-	if want := (v1alpha1.BirthComparison{Births: 4, MedianMicroseconds: 450_000, Ratio: "2.98"}); *got != want {
+	if want := (v1alpha1.BirthComparison{
+		Births: 4, MedianMicroseconds: 450_000, Ratio: "2.98",
+		LowerQuartileMicroseconds: ptr[int64](250_000), UpperQuartileMicroseconds: ptr[int64](700_000),
+	}); !reflect.DeepEqual(*got, want) {
 		t.Errorf("comparison = %+v, want %+v", *got, want)
+	}
+	if three := verdict.Certificate(certificate(), others[:3], clock).Comparison; three.LowerQuartileMicroseconds != nil {
+		t.Errorf("three births have a middle half: %+v", three)
 	}
 	// 100 siblings of one second are nearer than the hundred slow ones before them.
 	many := siblings(100, 1_000_000, 1)
@@ -236,7 +257,11 @@ func TestComparisonFigures(t *testing.T) {
 		many = append(many, sibling(1_000+i, 90_000_000, 1))
 	}
 	got = verdict.Certificate(certificate(), many, clock).Comparison
-	if want := (v1alpha1.BirthComparison{Births: 100, MedianMicroseconds: 1_000_000, Ratio: "1.34"}); *got != want {
+	if want := (v1alpha1.BirthComparison{
+		Births: 100, MedianMicroseconds: 1_000_000, Ratio: "1.34",
+		LowerQuartileMicroseconds: ptr[int64](1_000_000), UpperQuartileMicroseconds: ptr[int64](1_000_000),
+		Phase: &v1alpha1.PhaseComparison{Name: "Network", Microseconds: 402_000, MedianMicroseconds: 1},
+	}); !reflect.DeepEqual(*got, want) {
 		t.Errorf("comparison = %+v, want %+v", *got, want)
 	}
 }

@@ -69,7 +69,24 @@ func compare(c *v1alpha1.PodBirthCertificate, earlier []*v1alpha1.PodBirthCertif
 	if !ratioPattern.MatchString(times) {
 		return nil
 	}
-	return &v1alpha1.BirthComparison{Births: int32(len(earlier)), MedianMicroseconds: middle, Ratio: times}
+	comparison := &v1alpha1.BirthComparison{Births: int32(len(earlier)), MedianMicroseconds: middle, Ratio: times}
+	if len(earlier) >= fewestForSpread {
+		lower, upper := quartiles(durations(earlier))
+		comparison.LowerQuartileMicroseconds, comparison.UpperQuartileMicroseconds = &lower, &upper
+	}
+	comparison.Phase = differingPhase(&c.Spec, earlier, middle)
+	return comparison
+}
+
+// fewestForSpread is how many births it takes to speak of a middle half.
+const fewestForSpread = 4
+
+// quartiles are the medians of the lower and of the upper half, without the
+// middle one of an odd number.
+func quartiles(values []int64) (lower, upper int64) {
+	sorted := slices.Sorted(slices.Values(values))
+	half := len(sorted) / 2
+	return median(sorted[:half]), median(sorted[len(sorted)-half:])
 }
 
 func durations(births []*v1alpha1.PodBirthCertificate) []int64 {
@@ -92,14 +109,21 @@ func median(values []int64) int64 {
 	return lower + (upper-lower)/2
 }
 
-func comparisonInWords(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
+func comparisonInWords(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alpha1.BirthComparison) string {
 	if comparison == nil {
 		return ""
 	}
 	text := fmt.Sprintf("; %s times the median of %s of %s %s",
 		ratio(spec.KernelStats.DurationMicroseconds, comparison.MedianMicroseconds, 1),
 		births(comparison.Births), plain(spec.WorkloadRef.Kind), plain(spec.WorkloadRef.Name))
-	return text + differenceInWords(spec, earlier, comparison)
+	if lower, upper := comparison.LowerQuartileMicroseconds, comparison.UpperQuartileMicroseconds; lower != nil && upper != nil {
+		text += fmt.Sprintf(" (the middle half of them %s to %s)", duration(*lower), duration(*upper))
+	}
+	if p := comparison.Phase; p != nil {
+		text += fmt.Sprintf("; what differs most is %s: %s, usually %s",
+			phaseInWords(p.Name, p.Container, p.Detail), duration(p.Microseconds), duration(p.MedianMicroseconds))
+	}
+	return text
 }
 
 func births(n int32) string {
@@ -110,28 +134,30 @@ func births(n int32) string {
 }
 
 // phaseKey tells phases apart within one birth.
-type phaseKey struct{ name, container string }
+type phaseKey struct{ name, container, detail string }
 
 func phaseTotals(phases []v1alpha1.Phase) map[phaseKey]int64 {
 	totals := make(map[phaseKey]int64, len(phases))
 	for _, p := range phases {
-		key := phaseKey{p.Name, p.Container}
+		key := phaseKey{p.Name, p.Container, p.Detail}
 		totals[key] = addSaturated(totals[key], p.DurationMicroseconds)
 	}
 	return totals
 }
 
-// differenceInWords names the phase that made a slow birth slow, if one did.
-func differenceInWords(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, comparison *v1alpha1.BirthComparison) string {
-	took, usual := spec.KernelStats.DurationMicroseconds, comparison.MedianMicroseconds
+// differingPhase is the phase that accounts for most of what a birth took longer
+// than usual; nil where it did not, or where no single phase does. Of nested
+// phases with the same excess the outer one comes first in the list and has it.
+func differingPhase(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, usual int64) *v1alpha1.PhaseComparison {
+	took := spec.KernelStats.DurationMicroseconds
 	if share(took, usual) < notablySlower {
-		return ""
+		return nil
 	}
 	key, this, middle := greatestExcess(spec, earlier)
 	if share(this-middle, took-usual) < mostOfExcess {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("; what differs most is %s: %s, usually %s", phaseInWords(key.name, key.container), duration(this), duration(middle))
+	return &v1alpha1.PhaseComparison{Name: key.name, Container: key.container, Detail: key.detail, Microseconds: this, MedianMicroseconds: middle}
 }
 
 // greatestExcess finds the phase that exceeds its median over the earlier
@@ -141,7 +167,7 @@ func greatestExcess(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.
 	usual := phaseMedians(earlier)
 	totals := phaseTotals(spec.Phases)
 	for _, p := range spec.Phases {
-		key := phaseKey{p.Name, p.Container}
+		key := phaseKey{p.Name, p.Container, p.Detail}
 		m, known := usual[key]
 		if known && totals[key]-m > this-middle {
 			greatest, this, middle = key, totals[key], m
