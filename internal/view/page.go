@@ -4,7 +4,6 @@ package view
 
 import (
 	"bufio"
-	"fmt"
 	"io"
 	"strings"
 )
@@ -13,19 +12,12 @@ import (
 type page struct {
 	w *bufio.Writer
 	Terminal
-	// indent of everything that is written.
-	indent int
 }
 
 func newPage(out io.Writer, t Terminal) *page { return &page{w: bufio.NewWriter(out), Terminal: t} }
 
-// limit of a line's columns within the indent; 0 is none.
-func (p *page) limit() int {
-	if p.Width <= 0 {
-		return 0
-	}
-	return max(1, p.Width-p.indent)
-}
+// limit of a line's columns; 0 is none.
+func (p *page) limit() int { return max(0, p.Width) }
 
 func (p *page) flush() error { return p.w.Flush() }
 
@@ -34,9 +26,6 @@ func (p *page) draw(c canvas) {
 }
 
 func (p *page) raw(line string) {
-	if line != "" {
-		_, _ = fmt.Fprintf(p.w, "%*s", p.indent, "")
-	}
 	_, _ = p.w.WriteString(line + "\n") // the writer keeps its error for flush
 }
 

@@ -122,13 +122,10 @@ func (t *table) write(p *page) {
 	}
 }
 
-// drop takes a column out, if that is so.
-func (t *table) drop(so bool, i int) {
-	if !so {
-		return
-	}
-	t.columns = slices.Delete(t.columns, i, i+1)
-	for r := range t.rows {
-		t.rows[r] = slices.Delete(t.rows[r], i, i+1)
+// dropFirst takes the first column out.
+func (t *table) dropFirst() {
+	t.columns = t.columns[1:]
+	for i := range t.rows {
+		t.rows[i] = t.rows[i][1:]
 	}
 }

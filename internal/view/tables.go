@@ -65,7 +65,9 @@ func Births(out io.Writer, all []v1alpha1.PodBirthCertificate, t Terminal, withN
 			text{s: Number(workloadSyscalls(s.KernelStats.Actors))}, text{s: s.Coverage.AttributedPercent + "%"},
 			text{s: age(c.CreationTimestamp, now)}, last)
 	}
-	tab.drop(!withNamespace, 0)
+	if !withNamespace {
+		tab.dropFirst()
+	}
 	tab.write(p)
 	return p.flush()
 }
@@ -125,7 +127,9 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 			text{orDash(string(w.Status.Severity)), severityTone(w.Status.Severity)}, text{s: k.ThrottledPercent + "%"}, text{s: claim},
 			text{s: Millicores(k.UsageMillicores)}, text{s: Millicores(heldBack(k))}, text{s: lasted(w, now)}, text{s: age(w.CreationTimestamp, now)})
 	}
-	tab.drop(!withNamespace, 0)
+	if !withNamespace {
+		tab.dropFirst()
+	}
 	tab.write(p)
 	return p.flush()
 }

@@ -124,7 +124,7 @@ func legend(p *page, l Layout) {
 	p.blank()
 	sideBySide(p, items)
 	if measured {
-		for _, line := range wrap("The two parts of a bar are shares of its time, not moments.", p.picture()-p.indent) {
+		for _, line := range wrap("The two parts of a bar are shares of its time, not moments.", p.picture()) {
 			p.say(line, dim)
 		}
 	}
@@ -132,7 +132,7 @@ func legend(p *page, l Layout) {
 
 // sideBySide writes short texts side by side in as few lines as they need.
 func sideBySide(p *page, items []text) {
-	width := p.picture() - p.indent
+	width := p.picture()
 	c, at := newCanvas(width), 0
 	for _, it := range items {
 		if at > 0 && at+cells(it.s) > width {
