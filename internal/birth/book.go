@@ -121,12 +121,12 @@ type Book struct {
 	config Config
 	births map[string]*birth
 	pods   map[string]*seen
-	tracks tracks
+	tracks *tracks
 }
 
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
-	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: tracks{}}
+	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: newTracks()}
 }
 
 // Open is how many births are under way.
@@ -260,7 +260,7 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 func (b *Book) Stretch(e event.Event) { b.tracks.add(e) }
 
 // Forget drops what is kept of a session that is over, or of no birth.
-func (b *Book) Forget(session uint64) { delete(b.tracks, session) }
+func (b *Book) Forget(session uint64) { b.tracks.forget(session) }
 
 // Due are the births that have come to their end, by pod UID.
 func (b *Book) Due(now uint64) []string {
@@ -359,7 +359,7 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	certificate, ok := b.write(current, c, true)
 	delete(b.births, uid)
 	for id := range current.sessions {
-		delete(b.tracks, id)
+		b.tracks.forget(id)
 	}
 	if s := b.pods[uid]; s != nil && s.pod.Deleted {
 		delete(b.pods, uid)

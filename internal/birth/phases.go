@@ -49,7 +49,7 @@ func (w *writer) addWaits(p *v1alpha1.Phase, from, to uint64, parts []part) {
 		if x.workload {
 			began = x.step.entrypoint
 		}
-		all = append(all, w.waits.stretches(w.tracks[x.step.id], x.workload, began, to)...)
+		all = append(all, w.waits.stretches(w.tracks.bySession[x.step.id], x.workload, began, to)...)
 	}
 	if len(all) == 0 {
 		return
@@ -70,6 +70,9 @@ func (w *writer) heardAll(x part, from, to uint64) bool {
 		if d.From < to && d.To > from {
 			return false
 		}
+	}
+	if w.tracks.cut[x.step.id] {
+		return false
 	}
 	if x.workload {
 		return x.step.counts.Workload.Stretches < event.StretchesMaxWorkload

@@ -37,6 +37,7 @@ func (w *writer) writeTimeline() {
 	}
 	w.tellMounts()
 	w.tellLimits()
+	w.tellJoined()
 	if w.seen.ready != 0 {
 		w.tell(w.seen.ready, v1alpha1.ActorKubelet, "", "Ready", "")
 	}
@@ -84,8 +85,6 @@ func (w *writer) tellMore(e attribution.Attributed, container string) {
 	switch e.Kind {
 	case event.Mount:
 		w.tellMount(e)
-	case event.Setns:
-		w.tell(e.Time, w.actor(e), container, "NamespaceJoined", strings.Join(namespaceNames(e.Value), " "))
 	case event.Seccomp:
 		w.tell(e.Time, w.actor(e), container, "SeccompApplied", "")
 	case event.Linked:
@@ -121,6 +120,26 @@ func (w *writer) tellMount(e attribution.Attributed) {
 			name = v1alpha1.SandboxContainer
 		}
 		w.tell(e.Time, v1alpha1.ActorRuntime, name, "RootMounted", "")
+	}
+}
+
+// tellJoined tells the namespaces that a step joined as one entry, at the first:
+// a CNI plugin goes into its pod's network many times.
+func (w *writer) tellJoined() {
+	for _, s := range w.steps {
+		var flags int64
+		var first attribution.Attributed
+		for _, e := range w.birth.events {
+			if e.Kind == event.Setns && e.Session == s.id && !e.Workload {
+				if flags == 0 {
+					first = e
+				}
+				flags |= e.Value
+			}
+		}
+		if flags != 0 {
+			w.tell(first.Time, w.stepActor(s), w.container(s.who), "NamespacesJoined", strings.Join(namespaceNames(flags), " "))
+		}
 	}
 }
 
@@ -266,7 +285,7 @@ func (w *writer) trimTimeline() {
 
 // leastTelling are the actions that a full timeline leaves out first.
 var leastTelling = []string{
-	"Exec", "NamespaceJoined", "CgroupJoined", "NetDeviceRequested", "SeccompApplied", "MainBegan", "RootMounted",
+	"Exec", "NamespacesJoined", "CgroupJoined", "NetDeviceRequested", "SeccompApplied", "MainBegan", "RootMounted",
 	"NamespacesCreated", "LimitsWritten", "VolumeMounted", "Mounts",
 }
 

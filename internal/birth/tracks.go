@@ -10,9 +10,22 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
+// departuresMax bounds what is kept for all sessions together: 16 MiB. A birth has
+// some thousands of them.
+const departuresMax = 512 * 1024
+
 // tracks are the times at which the threads of sessions left their CPUs, by
 // session: a session gets its name later than its first event.
-type tracks map[uint64][]departure
+type tracks struct {
+	bySession map[uint64][]departure
+	// cut are the sessions of which not all could be kept.
+	cut   map[uint64]bool
+	total int
+}
+
+func newTracks() *tracks {
+	return &tracks{bySession: map[uint64][]departure{}, cut: map[uint64]bool{}}
+}
 
 // departure is an event.OffCPU in the form that is kept: there are thousands in
 // a birth.
@@ -49,15 +62,26 @@ func reasonOf(s *event.Stretch) reason {
 	return reasonAsleep
 }
 
-func (t tracks) add(e event.Event) {
-	t[e.Session] = append(t[e.Session], departure{
+func (t *tracks) add(e event.Event) {
+	if t.total >= departuresMax {
+		t.cut[e.Session] = true
+		return
+	}
+	t.total++
+	t.bySession[e.Session] = append(t.bySession[e.Session], departure{
 		at: e.Time, woken: e.Stretch.Woken, on: e.Stretch.On, tid: e.TID,
 		syscall: int16(e.Stretch.Syscall), why: reasonOf(e.Stretch), workload: e.Workload,
 	})
 }
 
+func (t *tracks) forget(session uint64) {
+	t.total -= len(t.bySession[session])
+	delete(t.bySession, session)
+	delete(t.cut, session)
+}
+
 // Tracked are the sessions of which the book keeps what their threads did.
-func (b *Book) Tracked() []uint64 { return slices.Collect(maps.Keys(b.tracks)) }
+func (b *Book) Tracked() []uint64 { return slices.Collect(maps.Keys(b.tracks.bySession)) }
 
 // stretch is a time in which a thread was in one state.
 type stretch struct {

@@ -22,7 +22,7 @@ type writer struct {
 	birth   *birth
 	seen    *seen
 	closing Closing
-	tracks  tracks
+	tracks  *tracks
 	waits   waitNames
 	final   bool // the birth is over, and not told while it goes on
 
