@@ -51,16 +51,14 @@ func (p *page) say(s string, t tone) {
 // fact writes a name and a text, which goes on in further lines beneath itself.
 func (p *page) fact(name, s string, t tone) { p.facts(name, strings.Fields(s), " ", t) }
 
-// facts does so with texts that are not broken themselves.
+// facts does so with texts that are not broken themselves. In a pipe too they
+// are no wider than a picture.
 func (p *page) facts(name string, all []string, separator string, t tone) {
 	if len(all) == 0 {
 		return
 	}
 	const column = 15
-	width := p.limit()
-	if width > 0 {
-		width = max(width-column, 8)
-	}
+	width := max(p.picture()-column, 8)
 	for i, line := range wrapWords(all, separator, width) {
 		c := newCanvas(column + cells(line))
 		if i == 0 {
