@@ -41,12 +41,14 @@ const (
 const SandboxContainer = "(sandbox)"
 
 // Outcome is how a birth ended, as far as it was heard.
-// +kubebuilder:validation:Enum=Ready;Running;Failed
+// +kubebuilder:validation:Enum=Pending;Ready;Running;Failed
 type Outcome string
 
-// The outcomes. Running is a birth whose containers run but whose pod was not
-// seen Ready.
+// The outcomes. Pending is a birth that goes on and has not failed: its
+// certificate is not complete and will be written again. Running is one whose
+// containers run but whose pod was not seen Ready.
 const (
+	OutcomePending Outcome = "Pending"
 	OutcomeReady   Outcome = "Ready"
 	OutcomeRunning Outcome = "Running"
 	OutcomeFailed  Outcome = "Failed"

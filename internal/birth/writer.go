@@ -171,6 +171,8 @@ func (w *writer) writeOutcome() {
 	case w.seen.ready != 0 && !w.crashed():
 		w.spec.Outcome = v1alpha1.OutcomeReady
 		end = w.seen.ready
+	case w.goesOn(failing):
+		w.spec.Outcome = v1alpha1.OutcomePending
 	case failing || w.crashed() || !w.workloadsRan() || w.neverReady():
 		w.spec.Outcome = v1alpha1.OutcomeFailed
 		w.spec.Failure = w.failure()
@@ -180,6 +182,12 @@ func (w *writer) writeOutcome() {
 	w.spec.FailedAttempts = failedAttempts(w.birth, w.seen)
 	w.spec.KernelStats.DurationMicroseconds = w.offset(end)
 	w.spec.Duration = Duration(w.spec.KernelStats.DurationMicroseconds)
+}
+
+// goesOn is true for a birth that is told while nothing has failed.
+func (w *writer) goesOn(failing bool) bool {
+	_, _, warned := w.seen.warning("VolumeMount", "Sandbox", "Network", "PodCgroup")
+	return !w.final && !failing && !w.crashed() && !warned && failedAttempts(w.birth, w.seen) == 0
 }
 
 // crashed is true if a container that should go on has ended, and badly: the API

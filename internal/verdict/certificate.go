@@ -45,6 +45,8 @@ func outcomeInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 	switch spec.Outcome {
 	case v1alpha1.OutcomeFailed:
 		return failureInWords(spec.Failure, took)
+	case v1alpha1.OutcomePending:
+		return "Not born after " + took + syscallsInWords(spec) + ", and under way"
 	case v1alpha1.OutcomeRunning:
 		return "Running after " + took + syscallsInWords(spec) + ", Ready was not seen"
 	default:
@@ -153,6 +155,8 @@ func comparisonBasis(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alpha
 		return "Not compared: the pod has no controller."
 	case spec.Outcome == v1alpha1.OutcomeFailed:
 		return "Not compared: a birth that failed has no duration to compare."
+	case spec.Outcome == v1alpha1.OutcomePending:
+		return "Not compared: the birth goes on."
 	case !durationHeard(spec):
 		return "Not compared: the beginning of the birth was not heard."
 	default:

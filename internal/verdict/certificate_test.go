@@ -123,6 +123,13 @@ func TestCertificateInsight(t *testing.T) {
 			want: "Running after 1.34s with 4,812 system calls, Ready was not seen; not all of it was heard.",
 		},
 		{
+			name: "under way",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Outcome, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomePending, false, nil
+			}),
+			want: "Not born after 1.34s with 4,812 system calls, and under way; not all of it was heard.",
+		},
+		{
 			name: "system calls were not heard",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
 				c.Spec.KernelStats.TotalSyscalls, c.Spec.Complete = 0, false

@@ -28,7 +28,7 @@ var ratioPattern = regexp.MustCompile(`^[0-9]{1,7}\.[0-9]{2}$`)
 // comparableBirths picks the earlier births that the certificate can be held against,
 // latest first.
 func comparableBirths(c *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirthCertificate) []*v1alpha1.PodBirthCertificate {
-	if c.Spec.WorkloadRef == nil || c.Spec.Outcome == v1alpha1.OutcomeFailed || !durationHeard(&c.Spec) {
+	if c.Spec.WorkloadRef == nil || c.Spec.Outcome == v1alpha1.OutcomeFailed || c.Spec.Outcome == v1alpha1.OutcomePending || !durationHeard(&c.Spec) {
 		return nil
 	}
 	var earlier []*v1alpha1.PodBirthCertificate
