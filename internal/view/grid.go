@@ -73,7 +73,7 @@ func (r Row) Split(columns int) (cpu, wait, unmeasured int) {
 	return cpu, columns - cpu, 0
 }
 
-// Tick is one labelled moment of the axis.
+// Tick is one moment of the axis, with its label.
 type Tick struct {
 	At    int64
 	Label string

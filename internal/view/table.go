@@ -2,7 +2,10 @@
 
 package view
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // gap is between two columns of a table.
 const gap = 2
@@ -33,43 +36,43 @@ func (t *table) add(row ...text) { t.rows = append(t.rows, row) }
 // widths of the columns, -1 for one that is left out.
 func (t *table) widths(limit int) []int {
 	natural := make([]int, len(t.columns))
+	last := 0 // the rank that gives way last
 	for i, c := range t.columns {
+		last = max(last, c.rank)
 		natural[i] = cells(c.title)
 		for _, row := range t.rows {
 			natural[i] = max(natural[i], cells(row[i].s))
 		}
 	}
-	widths := append([]int(nil), natural...)
+	widths := slices.Clone(natural)
 	if limit <= 0 {
 		return widths
 	}
-	for rank := 1; over(widths, limit) > 0 && rank <= len(t.columns); rank++ {
-		for i, c := range t.columns {
-			if c.rank != rank {
-				continue
-			}
-			widths[i] = -1
-			if c.least > 0 {
-				widths[i] = min(natural[i], c.least)
-			}
-		}
-	}
-	// Where even that is too wide, cut columns are left out, but for the last to give way.
-	for rank := 1; over(widths, limit) > 0 && rank <= len(t.columns); rank++ {
-		for i, c := range t.columns {
-			if c.rank == rank && slices.ContainsFunc(t.columns, func(o column) bool { return o.rank > rank }) {
-				widths[i] = -1
-			}
-		}
-	}
+	t.giveWay(widths, limit, last, func(i int) int { return cmp.Or(min(natural[i], t.columns[i].least), leftOut) })
+	// Where even that is too wide, cut columns are left out too, but for the last.
+	t.giveWay(widths, limit, last-1, func(int) int { return leftOut })
 	t.restore(widths, natural, limit)
-	// What the last one left over goes to those that were cut before.
+	// What is left over goes to those that were cut.
 	for i := range widths {
 		if widths[i] >= 0 {
 			widths[i] = min(natural[i], widths[i]+max(0, -over(widths, limit)))
 		}
 	}
 	return widths
+}
+
+// leftOut is the width of a column that has given way altogether.
+const leftOut = -1
+
+// giveWay narrows columns up to a rank, until the table fits.
+func (t *table) giveWay(widths []int, limit, last int, to func(column int) int) {
+	for rank := 1; rank <= last && over(widths, limit) > 0; rank++ {
+		for i, c := range t.columns {
+			if c.rank == rank {
+				widths[i] = to(i)
+			}
+		}
+	}
 }
 
 // restore brings back columns that have room after all, the last one first.
