@@ -32,12 +32,23 @@ type traced struct {
 	tid   int
 	time  time.Duration // CLOCK_MONOTONIC
 	event string
-	nr    int
+	text  string // what the event tells
+	nr    int    // of a system call
 }
 
 // startTrace records the system calls of processes with that name, and the
 // mounts of all, from now on until the test ends.
 func startTrace(t *testing.T, comm string) *trace {
+	t.Helper()
+	tr := newTrace(t, 4)
+	tr.set(t, "events/raw_syscalls/sys_enter/filter", fmt.Sprintf("comm == %q", comm))
+	tr.set(t, "events/raw_syscalls/sys_exit/filter", fmt.Sprintf("(id == %d || id == %d) && ret == 0", unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT))
+	tr.enable(t, "raw_syscalls/sys_enter", "raw_syscalls/sys_exit")
+	return tr
+}
+
+// newTrace makes an instance that records nothing yet, with as many MiB for each CPU.
+func newTrace(t *testing.T, megabytes int) *trace {
 	t.Helper()
 	root := mountTracefs(t)
 	dropStaleInstances(root)
@@ -51,13 +62,17 @@ func startTrace(t *testing.T, comm string) *trace {
 		}
 	})
 	tr.set(t, "trace_clock", "mono")
-	tr.set(t, "buffer_size_kb", "4096") // of each CPU
-	tr.set(t, "events/raw_syscalls/sys_enter/filter", fmt.Sprintf("comm == %q", comm))
-	tr.set(t, "events/raw_syscalls/sys_exit/filter", fmt.Sprintf("(id == %d || id == %d) && ret == 0", unix.SYS_MOUNT, unix.SYS_MOVE_MOUNT))
-	tr.set(t, "events/raw_syscalls/sys_enter/enable", "1")
-	tr.set(t, "events/raw_syscalls/sys_exit/enable", "1")
-	t.Cleanup(func() { tr.set(t, "events/raw_syscalls/enable", "0") })
+	tr.set(t, "buffer_size_kb", strconv.Itoa(megabytes<<10))
 	return tr
+}
+
+// enable records events until the test ends.
+func (tr *trace) enable(t *testing.T, events ...string) {
+	t.Helper()
+	t.Cleanup(func() { tr.set(t, "events/enable", "0") })
+	for _, e := range events {
+		tr.set(t, filepath.Join("events", e, "enable"), "1")
+	}
 }
 
 // mountTracefs makes a mount that is attached nowhere and vanishes with this
@@ -99,8 +114,12 @@ func (tr *trace) set(t *testing.T, file, value string) {
 	}
 }
 
-// "     nginx-4711    [001] ..... 12345.678901: sys_enter: NR 257 (…)"
-var tracedLine = regexp.MustCompile(`-(\d+)\s+\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): (sys_enter|sys_exit): NR (\d+)`)
+// "     nginx-4711    [001] ..... 12345.678901: sys_enter: NR 257 (…)"; a task's
+// name may have blanks.
+var (
+	tracedLine = regexp.MustCompile(`-(\d+)\s+\[\d+\]\s+\S+\s+(\d+)\.(\d{6}): (\w+): (.*)$`)
+	tracedCall = regexp.MustCompile(`^NR (\d+)`)
+)
 
 // read returns all that was recorded; the test fails if anything was lost.
 func (tr *trace) read(t *testing.T) []traced {
@@ -112,26 +131,34 @@ func (tr *trace) read(t *testing.T) []traced {
 	tr.checkLosses(t)
 	var all []traced
 	for line := range strings.Lines(string(raw)) {
-		m := tracedLine.FindStringSubmatch(line)
-		if m == nil {
-			if !strings.HasPrefix(line, "#") {
-				t.Fatalf("cannot read the trace's line %q", line)
-			}
-			continue
+		if !strings.HasPrefix(line, "#") {
+			all = append(all, parseTraced(t, strings.TrimRight(line, "\n")))
 		}
-		number := func(i int) int {
-			n, err := strconv.Atoi(m[i])
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n
-		}
-		all = append(all, traced{
-			tid:  number(1),
-			time: time.Duration(number(2))*time.Second + time.Duration(number(3))*time.Microsecond, event: m[4], nr: number(5),
-		})
 	}
 	return all
+}
+
+func parseTraced(t *testing.T, line string) traced {
+	t.Helper()
+	m := tracedLine.FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("cannot read the trace's line %q", line)
+	}
+	at := time.Duration(decimal(t, m[2]))*time.Second + time.Duration(decimal(t, m[3]))*time.Microsecond
+	one := traced{tid: decimal(t, m[1]), time: at, event: m[4], text: m[5], nr: -1}
+	if call := tracedCall.FindStringSubmatch(one.text); call != nil {
+		one.nr = decimal(t, call[1])
+	}
+	return one
+}
+
+func decimal(t *testing.T, digits string) int {
+	t.Helper()
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func (tr *trace) checkLosses(t *testing.T) {

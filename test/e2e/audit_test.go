@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// TestAuditOfABirth holds every process, every exec and every system call of a
+// certificate against the kernel's own trace of the whole machine.
+func TestAuditOfABirth(t *testing.T) {
+	f := cluster(t)
+	f.local(t)
+	s := newScene(t, f)
+	tr := startAudit(t)
+	pod := s.create("web", cpuRequest("100m"))
+	s.born(pod)
+	auditBirths(t, s, tr.tree(t), pod)
+}
+
+// TestAuditOfBirthsAtOnce does the same for pods that are born at the same time:
+// each certificate has all of its own tree, and nothing of its neighbors'.
+func TestAuditOfBirthsAtOnce(t *testing.T) {
+	f := cluster(t)
+	f.local(t)
+	s := newScene(t, f)
+	tr := startAudit(t)
+	pods := []*corev1.Pod{
+		s.create("one", cpuRequest("100m")), s.create("two", cpuRequest("100m")),
+		s.create("three", cpuRequest("100m"), func(p *corev1.Pod) {
+			p.Spec.InitContainers = []corev1.Container{{
+				Name: "first", Image: busyboxImage, ImagePullPolicy: corev1.PullIfNotPresent,
+				Command: []string{"sh", "-c", "for i in 1 2 3; do cat /proc/self/stat >/dev/null; done"},
+			}}
+		}),
+	}
+	for _, p := range pods {
+		s.born(p)
+	}
+	auditBirths(t, s, tr.tree(t), pods...)
+}
+
+// born waits for the certificate of a birth that is over, and fails unless all of
+// it was heard. One that takes long is told before.
+func (s *scene) born(p *corev1.Pod) *v1alpha1.PodBirthCertificate {
+	s.t.Helper()
+	ready := s.ready(p)
+	c := s.certificates.await(s.t, "about "+p.Name+", Ready", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+		return seen.object.Spec.PodRef.UID == string(p.UID) && seen.object.Spec.Outcome == v1alpha1.OutcomeReady
+	}).object
+	if missing := c.Spec.Coverage.Missing; len(missing) > 0 {
+		s.t.Errorf("certificate %s of pod %s, Ready at %s: missing %q; want all of it", c.Name, p.Name, ready.at, missing)
+	}
+	return c
+}
+
+// auditBirths compares the certificates of pods that were born during a trace.
+func auditBirths(t *testing.T, s *scene, tree *auditTree, pods ...*corev1.Pod) {
+	t.Helper()
+	claimed := map[*auditRun]string{}
+	for _, p := range pods {
+		c, ready := s.born(p), s.ready(p).object
+		birth := auditBirth{t: t, tree: tree, certificate: c, pod: ready, node: s.f.node}
+		actors := birth.actors()
+		for _, run := range birth.runs {
+			if other := claimed[run]; other != "" {
+				t.Errorf("the run of %s at %s is of pod %s and of pod %s", run.file, run.opened, other, p.Name)
+			}
+			claimed[run] = p.Name
+		}
+		birth.compare(actors)
+	}
+}
+
+// auditBirth is one pod's part of a tree.
+type auditBirth struct {
+	t           *testing.T
+	tree        *auditTree
+	certificate *v1alpha1.PodBirthCertificate
+	pod         *corev1.Pod
+	node        *localNode
+	runs        []*auditRun
+}
+
+// actors are the sides of all of the pod's runs, by the names that they have in
+// the certificate.
+func (b *auditBirth) actors() map[string][]*auditSide {
+	b.t.Helper()
+	shim := b.shim()
+	all := map[string][]*auditSide{}
+	add := func(run *auditRun, own, entered string) {
+		b.runs = append(b.runs, run)
+		all[own] = append(all[own], &run.own)
+		if len(run.entered.processes) > 0 {
+			all[entered] = append(all[entered], &run.entered)
+		}
+	}
+	for _, run := range b.plugins() {
+		add(run, "CNI", "")
+	}
+	containers := b.containers(shim)
+	for _, run := range b.tree.runs {
+		if run.root() != shim {
+			continue
+		}
+		if run.file != "runc" {
+			add(run, "Runtime", "")
+			continue
+		}
+		name := containers[run]
+		add(run, "Runtime "+name, "Workload "+name)
+	}
+	return all
+}
+
+// shim finds the root of the pod's runs by the process that is in the container's
+// cgroup now.
+func (b *auditBirth) shim() *auditRun {
+	b.t.Helper()
+	pids := b.node.processes(b.t, b.node.container(b.t, string(b.pod.UID), containerID(b.pod)))
+	for _, run := range b.tree.runs {
+		for _, pid := range pids {
+			if run.entered.pids[pid] {
+				return run.root()
+			}
+		}
+	}
+	b.t.Fatalf("pod %s: none of the %d runs in the trace has become one of the processes %v", b.pod.Name, len(b.tree.runs), pids)
+	return nil
+}
+
+// containers names the runs of runc. The sandbox and the containers are made one
+// after the other, each by a run that becomes it ("create"), followed by one that
+// lets it go on ("start") and ends before anything else is done. Whatever else is
+// run after the entrypoint of the latest one is of the earliest container that
+// ends: an init container's removal.
+func (b *auditBirth) containers(shim *auditRun) map[*auditRun]string {
+	b.t.Helper()
+	order := []string{v1alpha1.SandboxContainer}
+	for _, c := range append(slices.Clone(b.pod.Spec.InitContainers), b.pod.Spec.Containers...) {
+		order = append(order, c.Name)
+	}
+	names := map[*auditRun]string{}
+	made, removed, started := 0, 1, true
+	for _, run := range b.tree.runs {
+		switch {
+		case run.root() != shim || run.file != "runc":
+		case len(run.entered.processes) > 0 && made < len(order):
+			names[run] = order[made]
+			made++
+			started = false
+		case !started:
+			names[run] = order[made-1]
+			started = true
+		case removed < made-1 || removed < len(order):
+			names[run] = order[removed]
+			removed++
+		}
+	}
+	if made != len(order) {
+		b.t.Fatalf("pod %s: %d containers in the trace, want %q", b.pod.Name, made, order)
+	}
+	return names
+}
+
+// plugins finds the pod's CNI plugins by their environment.
+func (b *auditBirth) plugins() []*auditRun {
+	b.t.Helper()
+	var found []*auditRun
+	for _, run := range b.tree.runs {
+		if isAuditRuntime(run.file) || run.opened > b.tree.at(b.end()) {
+			continue
+		}
+		environment, read := b.tree.environments[run.began]
+		if !read {
+			b.t.Errorf("the plugin %s in process %d was gone before its environment could be read: whose it was is not known", run.file, run.began)
+		}
+		if strings.Contains(environment, string(b.pod.UID)) {
+			found = append(found, run)
+		}
+	}
+	return found
+}
+
+// end of the certificate's window.
+func (b *auditBirth) end() time.Time {
+	spec := b.certificate.Spec
+	return spec.Origin.Time.Add(time.Duration(spec.KernelStats.WindowMicroseconds) * time.Microsecond)
+}
+
+// auditReading is how long after a certificate's window its counters may be read:
+// the window ends with the observer's decision to read them.
+const auditReading = 50 * time.Millisecond
+
+// compare holds all that is counted against the tree. A shim goes on working when
+// the window ends; what it does while the counters are read may be in them or not.
+func (b *auditBirth) compare(actors map[string][]*auditSide) {
+	b.t.Helper()
+	end := b.tree.at(b.end())
+	told := map[string]v1alpha1.ActorStats{}
+	for _, a := range b.certificate.Spec.KernelStats.Actors {
+		told[strings.TrimSpace(string(a.Actor)+" "+a.Container)] = a
+	}
+	if got, want := slices.Sorted(maps.Keys(told)), slices.Sorted(maps.Keys(actors)); !slices.Equal(got, want) {
+		b.t.Errorf("certificate %s: actors %q, the trace has %q", b.certificate.Name, got, want)
+	}
+	var rows []string
+	exact := true
+	for _, name := range slices.Sorted(maps.Keys(actors)) {
+		a := told[name]
+		for what, pair := range map[string]struct {
+			got  int64
+			want func(*auditSide) []time.Duration
+		}{
+			"processes":    {a.Processes, func(s *auditSide) []time.Duration { return s.processes }},
+			"execs":        {a.Execs, func(s *auditSide) []time.Duration { return s.execs }},
+			"system calls": {a.Syscalls, func(s *auditSide) []time.Duration { return s.calls }},
+		} {
+			least, most := auditCount(actors[name], end, pair.want)
+			exact = exact && least == most
+			if pair.got < least || pair.got > most {
+				b.t.Errorf("certificate %s: %s: %d %s, the trace has %d at the end of the window and %d when the counters had been read",
+					b.certificate.Name, name, pair.got, what, least, most)
+			}
+		}
+		rows = append(rows, fmt.Sprintf("%s: %d in %d processes, %d execs", name, a.Syscalls, a.Processes, a.Execs))
+	}
+	b.t.Logf("pod %s, as in %d lines of the trace (all of it at rest while the counters were read: %t):\n%s",
+		b.pod.Name, b.tree.lines, exact, strings.Join(rows, "\n"))
+}
+
+// auditCount counts what the sides did by the end of the window, and by the time
+// that the counters had been read.
+func auditCount(sides []*auditSide, end time.Duration, pick func(*auditSide) []time.Duration) (least, most int64) {
+	for _, s := range sides {
+		for _, at := range pick(s) {
+			switch {
+			case at <= end:
+				least, most = least+1, most+1
+			case at <= end+auditReading:
+				most++
+			}
+		}
+	}
+	return least, most
+}
