@@ -116,8 +116,9 @@ func (b *auditBirth) actors() map[string][]*auditSide {
 			add(run, "Runtime", "")
 			continue
 		}
-		name := containers[run]
-		add(run, "Runtime "+name, "Workload "+name)
+		if name := containers[run]; name != "" {
+			add(run, "Runtime "+name, "Workload "+name)
+		}
 	}
 	return all
 }
@@ -140,9 +141,8 @@ func (b *auditBirth) shim() *auditRun {
 
 // containers names the runs of runc. The sandbox and the containers are made one
 // after the other, each by a run that becomes it ("create"), followed by one that
-// lets it go on ("start") and ends before anything else is done. Whatever else is
-// run after the entrypoint of the latest one is of the earliest container that
-// ends: an init container's removal.
+// lets it go on ("start") and ends before anything else is done. What runc is run
+// for besides is the removal of an init container, which is no part of a birth.
 func (b *auditBirth) containers(shim *auditRun) map[*auditRun]string {
 	b.t.Helper()
 	order := []string{v1alpha1.SandboxContainer}
@@ -150,7 +150,7 @@ func (b *auditBirth) containers(shim *auditRun) map[*auditRun]string {
 		order = append(order, c.Name)
 	}
 	names := map[*auditRun]string{}
-	made, removed, started := 0, 1, true
+	made, started := 0, true
 	for _, run := range b.tree.runs {
 		switch {
 		case run.root() != shim || run.file != "runc":
@@ -161,9 +161,6 @@ func (b *auditBirth) containers(shim *auditRun) map[*auditRun]string {
 		case !started:
 			names[run] = order[made-1]
 			started = true
-		case removed < made-1 || removed < len(order):
-			names[run] = order[removed]
-			removed++
 		}
 	}
 	if made != len(order) {
@@ -184,7 +181,7 @@ func (b *auditBirth) plugins() []*auditRun {
 		if !read {
 			b.t.Errorf("the plugin %s in process %d was gone before its environment could be read: whose it was is not known", run.file, run.began)
 		}
-		if strings.Contains(environment, string(b.pod.UID)) {
+		if strings.Contains(environment, "K8S_POD_UID="+string(b.pod.UID)) && strings.Contains(environment, "CNI_COMMAND=ADD") {
 			found = append(found, run)
 		}
 	}
