@@ -22,6 +22,8 @@
 /* Times that a thread leaves its CPU that are told: of a session's own threads, of its workload's. */
 #define KG_STRETCHES_OWN 16384
 #define KG_STRETCHES_WORKLOAD 4096
+/* A shim goes on after its start, which is all that is asked of it. */
+#define KG_STRETCHES_SHIM 1024
 
 enum kg_kind {
 	KG_CGROUP_MKDIR = 1,

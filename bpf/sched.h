@@ -22,8 +22,12 @@ static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, 
 {
 	struct kg_session *s = kg_session_of(m);
 	struct kg_stretch_event *e;
-	u64 most = m->actor == KG_ACTOR_WORKLOAD ? KG_STRETCHES_WORKLOAD : KG_STRETCHES_OWN;
+	u64 most = KG_STRETCHES_OWN;
 
+	if (m->actor == KG_ACTOR_WORKLOAD)
+		most = KG_STRETCHES_WORKLOAD;
+	else if (m->role == KG_ROLE_SHIM)
+		most = KG_STRETCHES_SHIM;
 	if (!s || s->stretches >= most)
 		return;
 	__sync_fetch_and_add(&s->stretches, 1);

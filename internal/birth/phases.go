@@ -74,10 +74,14 @@ func (w *writer) heardAll(x part, from, to uint64) bool {
 	if w.tracks.cut[x.step.id] {
 		return false
 	}
-	if x.workload {
-		return x.step.counts.Workload.Stretches < event.StretchesMaxWorkload
+	told, most := x.step.counts.Own.Stretches, uint64(event.StretchesMaxOwn)
+	switch {
+	case x.workload:
+		told, most = x.step.counts.Workload.Stretches, event.StretchesMaxWorkload
+	case x.step.role == event.RoleShim:
+		most = event.StretchesMaxShim
 	}
-	return x.step.counts.Own.Stretches < event.StretchesMaxOwn
+	return told < most || w.tracks.last(x.step.id) >= to
 }
 
 func (w *writer) writePhases() {

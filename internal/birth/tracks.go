@@ -74,6 +74,15 @@ func (t *tracks) add(e event.Event) {
 	})
 }
 
+// last is when a thread of the session last left its CPU, as far as it was told.
+func (t *tracks) last(session uint64) uint64 {
+	var latest uint64
+	for _, d := range t.bySession[session] {
+		latest = max(latest, d.at)
+	}
+	return latest
+}
+
 func (t *tracks) forget(session uint64) {
 	t.total -= len(t.bySession[session])
 	delete(t.bySession, session)

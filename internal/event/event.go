@@ -130,11 +130,12 @@ type Counts struct {
 	Stretches uint64 `json:"stretches,omitempty"`
 }
 
-// OffCPU events that are told of one session, of its own threads and of its
-// workload's (bpf/gossip.h). At that number more may have followed.
+// OffCPU events that are told of one session, of its own threads, of its
+// workload's and of a shim's (bpf/gossip.h). At that number more may have followed.
 const (
 	StretchesMaxOwn      = 16384
 	StretchesMaxWorkload = 4096
+	StretchesMaxShim     = 1024
 )
 
 // SessionCounts are the counters of a session: of its own role and of the

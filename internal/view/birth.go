@@ -55,6 +55,8 @@ func outcomeOf(s *v1alpha1.PodBirthCertificateSpec) (string, tone) {
 	switch s.Outcome {
 	case v1alpha1.OutcomeFailed:
 		return "Failed after " + s.Duration, bad
+	case v1alpha1.OutcomePending:
+		return "under way for " + s.Duration, inWait
 	case v1alpha1.OutcomeRunning:
 		return "Running after " + s.Duration + ", not seen Ready", inWait
 	}
