@@ -3,10 +3,11 @@
 # A second node for the one-node cluster of this machine: cgroup v2, containerd with
 # runc and crun, on a kernel of Debian, in a virtual machine that QEMU emulates.
 #
-#   node-vm.sh up               start it (the cluster has to be up); no-op when it runs
+#   node-vm.sh up [FILE...]     start it (the cluster has to be up), with these image archives
+#                               beside pause, busybox and nginx; no-op when it runs
 #   node-vm.sh down             end it and remove all that it made
 #   node-vm.sh status           say whether it runs, and what it takes
-#   node-vm.sh import FILE...   load image archives
+#   node-vm.sh import FILE...   load image archives into the running one (slowly)
 #   node-vm.sh run COMMAND...   run a command there as root
 #   node-vm.sh prepare          fetch and build what up needs, without starting it
 #
@@ -18,7 +19,7 @@ HERE=$(dirname "$VM_HERE")
 TOP=$(cd "$HERE/../.." && pwd)
 # shellcheck disable=SC2034  # of lib/
 GUEST=$VM_HERE/guest
-for part in hack/tools/{say,debian} hack/kernels/archive hack/cluster/lib/{config,build,cgroups,namespaces,pki,components,state} hack/cluster/vmnode/lib/{config,root,start,machine}; do
+for part in hack/tools/{say,debian} hack/kernels/archive hack/cluster/lib/{config,build,cgroups,namespaces,pki,components,state} hack/cluster/vmnode/lib/{config,root,seed,start,machine}; do
   # shellcheck source=/dev/null
   . "$TOP/$part.sh"
 done
@@ -27,6 +28,7 @@ BIN=$(bin_dir)
 IMAGES=("$TOP"/build/images/{pause,busybox,nginx}.tar)
 
 up() {
+  IMAGES+=("$@")
   check_vm_config
   lock
   refuse_other_owner
@@ -45,7 +47,7 @@ up() {
 }
 
 prepare() {
-  local image
+  local file
   need modprobe=kmod depmod=kmod mke2fs=e2fsprogs xz=xz-utils zstd=zstd ssh=openssh-client dropbearkey=dropbear-bin
   build_programs
   "$TOP/hack/images/build.sh" pause busybox nginx >/dev/null
@@ -53,8 +55,11 @@ prepare() {
   KERNEL=$(readlink -f "$(dirname "$KERNEL")")
   mkdir -p "$VM_CACHE"
   [[ -d $(packages_directory) ]] || timed "fetching Debian's packages of $VM_SUITE" fetch_packages
-  image=$(root_image)
-  [[ -e $image ]] || timed "building the disk image" make_root "$image"
+  for file in "${IMAGES[@]}"; do
+    [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
+  done
+  DISK=$(root_image "${IMAGES[@]}")
+  [[ -e $DISK ]] || timed "building the disk" make_root "$DISK" "${IMAGES[@]}"
 }
 
 bring_up() {
@@ -62,9 +67,9 @@ bring_up() {
   timed "making the node's keys and initramfs" lay_out
   timed "booting $(basename "$KERNEL")" boot
   timed "waiting for the kubelet to register" await "$VM_NODE to register" host_kubectl get node "$VM_NODE"
-  timed "loading images" load_images
   timed "waiting for $VM_NODE to be Ready" await "$VM_NODE to be Ready" \
     host_kubectl wait --for=condition=Ready "node/$VM_NODE" --timeout=1s
+  touch "$VM/started"
   say "$VM_NODE is Ready, $((SECONDS - began)) s after the start; it takes $(resident) MiB"
 }
 
@@ -75,18 +80,13 @@ lay_out() {
 
 boot() {
   add_network
-  start_machine "$(root_image)"
+  start_machine "$DISK"
   await "the machine's network" network_is_up
-}
-
-load_images() {
-  await "containerd to answer" machine_ctr version
-  import_into_machine "${IMAGES[@]}"
   host_kubectl apply -f "$VM_HERE/runtimeclass.yaml" >/dev/null
 }
 
 vm_running() {
-  alive vm && host_kubectl wait --for=condition=Ready "node/$VM_NODE" --timeout=10s >/dev/null 2>&1
+  [[ -e $VM/started ]] && alive vm && host_kubectl wait --for=condition=Ready "node/$VM_NODE" --timeout=10s >/dev/null 2>&1
 }
 
 # resident is what the emulator occupies of this machine's memory.

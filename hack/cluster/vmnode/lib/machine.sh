@@ -46,7 +46,7 @@ await() {
   return 1
 }
 
-network_is_up() { grep -q "^KG network " "$VM_CONSOLE"; }
+network_is_up() { grep -q "KG network " "$VM_CONSOLE"; }
 
 # in_machine COMMAND...: runs it there, with this input and output.
 in_machine() {

@@ -7,18 +7,20 @@ VM_PACKAGES=(base-files busybox-static mount runc crun systemd dbus dropbear-bin
 VM_PROGRAMS=(kubelet containerd containerd-shim-runc-v2 ctr)
 VM_PLUGINS=(bridge loopback host-local)
 
-# root_image prints the file of the image that belongs to these sources; it need not exist.
+# root_image ARCHIVE...: prints the file of the disk that belongs to these sources and
+# container images; it need not exist.
 root_image() {
   local pin
   pin=$({
     declare -p VM_SUITE VM_NODE VM_IP VM_PACKAGES VM_PROGRAMS VM_PLUGINS BIN
-    declare -f make_root unpack_packages add_programs add_guest add_accounts write_image
-    find "$GUEST" -type f -print0 | sort -z | xargs -0 sha256sum
+    declare -f make_root unpack_packages add_programs add_guest add_accounts seed_images unpack_images write_image
+    find "$GUEST" "$VM_HERE/seed.toml" -type f -print0 | sort -z | xargs -0 cat
+    cat "$@"
   } | sha256sum)
   printf '%s/root-%s.img\n' "$VM_CACHE" "${pin:0:12}"
 }
 
-# make_root FILE: builds the image.
+# make_root FILE ARCHIVE...: builds the disk.
 make_root() {
   TREE=$(mktemp -d "$VM_CACHE/.root.XXXXXX") # not local: the trap comes after the function
   trap 'rm -rf "$TREE"' EXIT
@@ -27,6 +29,7 @@ make_root() {
   add_programs "$TREE"
   add_guest "$TREE"
   add_accounts "$TREE"
+  seed_images "$TREE" "${@:2}"
   write_image "$TREE" "$1.part"
   rm -f "$VM_CACHE"/root-*.img # of other sources
   mv "$1.part" "$1"
