@@ -50,11 +50,11 @@ print_timeline() {
 }
 
 print_phases() {
-  title "Where the time went (milliseconds; waiting: no process of the phase was on a CPU)"
-  rows "$CERTIFICATES" "$1" .spec.phases .name .container .startMicroseconds .durationMicroseconds .waitMicroseconds |
+  title "Where the time went (milliseconds; waiting: no thread of the phase was on a CPU; critical: what the birth would be shorter by)"
+  rows "$CERTIFICATES" "$1" .spec.phases .name .detail .container .startMicroseconds .durationMicroseconds .waitMicroseconds .criticalMicroseconds |
     awk -F '\t' '
-      BEGIN {printf "%-16s  %-9s  %10s  %10s  %10s\n", "PHASE", "CONTAINER", "START", "DURATION", "WAITING"}
-      {printf "%-16s  %-9s  %10.3f  %10.3f  %10s\n", $1, $2, $3 / 1000, $4 / 1000, $5 == "" ? "-" : sprintf("%.3f", $5 / 1000)}'
+      BEGIN {printf "%-20s  %-9s  %10s  %10s  %10s  %10s\n", "PHASE", "CONTAINER", "START", "DURATION", "WAITING", "CRITICAL"}
+      {printf "%-20s  %-9s  %10.3f  %10.3f  %10s  %10.3f\n", $1 ($2 == "" ? "" : " " $2), $3, $4 / 1000, $5 / 1000, $6 == "" ? "-" : sprintf("%.3f", $6 / 1000), $7 / 1000}'
 }
 
 print_syscalls() {
