@@ -104,6 +104,29 @@ static __always_inline void kg_read_args(struct kg_open_event *e, struct task_st
 	bpf_probe_read_user(e->args, len, (void *)start);
 }
 
+static __always_inline void kg_charge_cpu(struct kg_session *s, const struct kg_member *m,
+					  struct task_struct *task)
+{
+	u64 now = BPF_CORE_READ(task, se.sum_exec_runtime);
+
+	__sync_fetch_and_add(&s->cpu_ns, now - m->runtime_at_join_ns);
+}
+
+/*
+ * A thread that runs ceases to be what it was, for another session or for the
+ * workload: what it has used is charged, and its last stretch told. Otherwise the
+ * state in which it left its CPU the last time would seem to go on.
+ */
+static __always_inline void kg_leave(const struct kg_member *m, struct task_struct *task, u32 tid)
+{
+	struct kg_session *s = kg_session_of(m);
+
+	if (!s)
+		return;
+	kg_charge_cpu(s, m, task);
+	kg_send_stretch(m, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+}
+
 /*
  * Opens a session for the current task and makes it its first member. A member
  * of another session (a shim's runtime) leaves that one, which is told as parent.
@@ -119,6 +142,8 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 	m.runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	t->open.role = role;
 	t->open.parent = old ? old->session : 0;
+	if (old)
+		kg_leave(old, task, tid);
 	s = kg_session_make(m.session, KG_ACTOR_OWN);
 	if (!s)
 		return;
@@ -133,14 +158,6 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 		kg_count_lost(KG_LOST_EVENTS);
 }
 
-static __always_inline void kg_charge_cpu(struct kg_session *s, const struct kg_member *m,
-					  struct task_struct *task)
-{
-	u64 now = BPF_CORE_READ(task, se.sum_exec_runtime);
-
-	__sync_fetch_and_add(&s->cpu_ns, now - m->runtime_at_join_ns);
-}
-
 /*
  * A container's init is still the runtime's until it executes a file inside a
  * mount namespace other than the one that the runtime started in: that is the
@@ -149,10 +166,9 @@ static __always_inline void kg_charge_cpu(struct kg_session *s, const struct kg_
 static __always_inline struct kg_session *kg_become_workload(struct kg_member *m,
 							     struct task_struct *task)
 {
-	struct kg_session *s = kg_session_of(m);
+	struct kg_session *s;
 
-	if (s)
-		kg_charge_cpu(s, m, task);
+	kg_leave(m, task, BPF_CORE_READ(task, pid));
 	m->actor = KG_ACTOR_WORKLOAD;
 	m->linking = 1;
 	m->opened = 0;
@@ -200,6 +216,8 @@ static __always_inline struct kg_member *kg_member_at_exec(u32 tid, u32 old_tid)
 	if (tid == old_tid || !m)
 		return m;
 	copy = *m;
+	kg_send_stretch(&copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	copy.on_ns = bpf_ktime_get_ns();
 	bpf_map_delete_elem(&members, &old_tid);
 	bpf_map_update_elem(&members, &tid, &copy, BPF_ANY);
 	return bpf_map_lookup_elem(&members, &tid);

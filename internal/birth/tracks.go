@@ -153,13 +153,14 @@ func (n *waitNames) thread(ds []departure, began, end uint64) []stretch {
 		add(on, d.at, onCPU, waitOther)
 		left, what = d.at, n.of(d)
 		if d.why == reasonLast {
-			return out
+			left = 0 // what follows under this id is another thread
 		}
 	}
-	last := ds[len(ds)-1]
-	if last.why == reasonRunnable {
+	switch last := ds[len(ds)-1]; last.why {
+	case reasonLast:
+	case reasonRunnable:
 		add(left, end, runnable, waitOther)
-	} else {
+	default:
 		add(left, end, blocked, what)
 	}
 	return out

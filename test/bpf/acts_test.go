@@ -32,6 +32,8 @@ var acts = map[string]func([]string) error{
 	"nothing":   func([]string) error { return nil },
 	"spin":      spin,
 	"load":      load,
+	"wait":      wait,
+	"compete":   compete,
 }
 
 // work makes system calls of all sorts, in several threads and child processes.

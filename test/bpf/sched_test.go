@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/syscalls"
+)
+
+// waiting is how long the acts wait.
+const waiting = 500 * time.Millisecond
+
+// spell is one way to wait, and what a certificate calls it.
+type spell struct {
+	way  string
+	told func(*v1alpha1.PhaseWaits) int64
+	args func(*testing.T) []string
+	// hold prepares what the act waits for and returns what lets it go on.
+	hold func(t *testing.T, args []string, cmd *exec.Cmd) (release func())
+}
+
+var spells = []spell{
+	{way: "timer", told: func(w *v1alpha1.PhaseWaits) int64 { return w.TimerMicroseconds }},
+	{way: "futex", told: func(w *v1alpha1.PhaseWaits) int64 { return w.LockMicroseconds }},
+	{way: "flock", told: func(w *v1alpha1.PhaseWaits) int64 { return w.LockMicroseconds }, args: anEmptyFile, hold: holdLock},
+	{way: "read", told: func(w *v1alpha1.PhaseWaits) int64 { return w.MessageMicroseconds }, hold: holdPipe},
+	{way: "process", told: func(w *v1alpha1.PhaseWaits) int64 { return w.ProcessMicroseconds }, args: aRuntime},
+	{way: "accept", told: func(w *v1alpha1.PhaseWaits) int64 { return w.NetworkMicroseconds }},
+	{way: "recv", told: func(w *v1alpha1.PhaseWaits) int64 { return w.NetworkMicroseconds }},
+}
+
+func anEmptyFile(t *testing.T) []string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "lock")
+	write(t, file, "")
+	return []string{file}
+}
+
+func aRuntime(t *testing.T) []string {
+	t.Helper()
+	return []string{program(t, runtimeName)}
+}
+
+func holdLock(t *testing.T, args []string, _ *exec.Cmd) func() {
+	t.Helper()
+	f, err := os.OpenFile(args[0], os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = f.Close() }
+}
+
+func holdPipe(t *testing.T, _ []string, cmd *exec.Cmd) func() {
+	t.Helper()
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() { _ = pipe.Close() }
+}
+
+// Each way to wait is told by its name, for as long as the act that waited says
+// that it did by its own clock.
+func TestWaitsAgainstTheWaiter(t *testing.T) {
+	k := listen(t)
+	k.arm()
+	path := program(t, runtimeName)
+	for _, s := range spells {
+		t.Run(s.way, func(t *testing.T) {
+			k.insist(t, func(try int) string {
+				said, phase := k.waits(t, path, s, fmt.Sprint("mark-", s.way, "-", try))
+				return s.compare(t, said, phase)
+			})
+		})
+	}
+}
+
+// insist repeats a comparison that fails while the kernel leaves out runs of
+// programs (7.x), which it counts. compare says what is wrong, or nothing.
+func (k *kernel) insist(t *testing.T, compare func(try int) string) {
+	t.Helper()
+	const tries = 5
+	for try := 1; ; try++ {
+		before, err := k.Lost()
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := compare(try)
+		if wrong == "" {
+			return
+		}
+		after, err := k.Lost()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if after == before || try == tries {
+			t.Fatalf("try %d: %s; lost meanwhile: %+v, before: %+v", try, wrong, after, before)
+		}
+		t.Logf("try %d: %s; but the kernel left out %d runs", try, wrong, after.Skipped-before.Skipped)
+	}
+}
+
+// waits runs an act in a session of its own and tells both sides.
+func (k *kernel) waits(t *testing.T, path string, s spell, mark string) (account, v1alpha1.Phase) {
+	t.Helper()
+	var more []string
+	if s.args != nil {
+		more = s.args(t)
+	}
+	cmd := exec.Command(path, append([]string{"wait", s.way, fmt.Sprint(waiting.Milliseconds()), mark}, more...)...)
+	release := func() {}
+	if s.hold != nil {
+		release = s.hold(t, more, cmd)
+	}
+	said := listenTo(t, cmd, release)
+	open := k.opened(mark)
+	certificate := k.certify(t, open, k.exited(open))
+	for _, phase := range certificate.Phases {
+		if phase.Name == "ContainerCreate" && phase.Waits != nil {
+			return said, phase
+		}
+	}
+	t.Fatalf("no waits in %+v", certificate.Phases)
+	return said, v1alpha1.Phase{}
+}
+
+// listenTo runs an act to its end. It is released as long after it says that it
+// is ready as it is to wait.
+func listenTo(t *testing.T, cmd *exec.Cmd, release func()) account {
+	t.Helper()
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cmd.Process.Kill() }()
+	lines := bufio.NewReader(out)
+	if _, err := lines.ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	time.AfterFunc(waiting, release)
+	var said account
+	if err := json.NewDecoder(lines).Decode(&said); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, lines)
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	return said
+}
+
+// certify hands what was heard of a session to the births, as the observer does,
+// and returns what they make of it.
+func (k *kernel) certify(t *testing.T, open, exit event.Event) v1alpha1.PodBirthCertificateSpec {
+	t.Helper()
+	name, err := syscalls.Names()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const uid = "0b3f5b7c-1e0f-4c57-9c6e-3d0d6b0a7a11"
+	pod := attribution.Identity{PodUID: uid}
+	who := attribution.Identity{PodUID: uid, ContainerID: strings.Repeat("ab", 32), Role: event.RoleRuntime, Op: "create"}
+	book := birth.NewBook(birth.Config{
+		WithoutAPI: true, Timeout: time.Hour, SyscallName: name,
+		Wall: func(at uint64) time.Time { return time.Unix(0, int64(at)) },
+	})
+	nothing := func(uint64) birth.Totals { return birth.Totals{} }
+	book.Hear(attribution.Attributed{Event: event.Event{Kind: event.CgroupMkdir, Time: open.Time}, Who: pod}, nothing)
+	for _, e := range k.kept {
+		switch {
+		case e.Session != open.Session:
+		case e.Kind == event.OffCPU:
+			book.Stretch(e)
+		default:
+			book.Hear(attribution.Attributed{Event: e, Who: who}, nothing)
+		}
+	}
+	c, ok := book.Close(uid, birth.Closing{
+		Now: exit.Time + 1, Counts: map[uint64]event.SessionCounts{open.Session: k.counts(open.Session)},
+		Deaf: []birth.Span{{From: 0, To: 1}}, Name: attribution.PodName{UID: uid, Namespace: "ns", Name: "act"},
+	})
+	if !ok {
+		t.Fatal("no certificate")
+	}
+	return c.Spec
+}
+
+// blocked is how long the thread neither ran nor could have, by its own clock and
+// the kernel's account; without that, all that was not on a CPU.
+func (a account) blocked() time.Duration {
+	if a.Ran < 0 {
+		return time.Duration(a.Took - a.CPU)
+	}
+	return time.Duration(a.Took - a.Ran - a.Queued)
+}
+
+// compare says what is wrong with a wait. Go's other threads do a little
+// meanwhile: what they are on a CPU is no wait, that they could be is another one,
+// and one of them sleeps on a timer for up to 10 ms at a time.
+func (s *spell) compare(t *testing.T, said account, phase v1alpha1.Phase) string {
+	t.Helper()
+	const apart = 30 * time.Millisecond
+	told, blocked := time.Duration(s.told(phase.Waits))*time.Microsecond, said.blocked()
+	others := time.Duration(phase.DurationMicroseconds-*phase.WaitMicroseconds+phase.Waits.RunnableMicroseconds) * time.Microsecond
+	t.Logf("%s: told %s; by the act's own account it was blocked for %s, and the whole took %s; the phase of %d µs: %+v",
+		s.way, told, blocked, time.Duration(said.Took), phase.DurationMicroseconds, *phase.Waits)
+	if told > blocked+apart || told < blocked-others-apart {
+		return fmt.Sprintf("%s: told %s; by the act's own account it was blocked for %s: %+v", s.way, told, blocked, *phase.Waits)
+	}
+	return ""
+}
+
+// What the threads ran, and what they stood ready to run, is told as the kernel
+// accounts it to them.
+func TestRunningAgainstTheKernelsAccount(t *testing.T) {
+	k := listen(t)
+	k.arm()
+	path := program(t, runtimeName)
+	t.Run("alone", func(t *testing.T) { k.compareRunning(t, path, "burn") })
+	t.Run("with a competitor for the CPU", func(t *testing.T) {
+		competitor := exec.Command(program(t, "competitor"), "compete")
+		out, err := competitor.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := competitor.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _, _ = competitor.Process.Kill(), competitor.Wait() }()
+		if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+		k.compareRunning(t, path, "crowded")
+	})
+}
+
+// compareRunning lets an act burn a CPU. The phase is longer than that: the
+// process begins and ends, on a CPU or ready for one. What is told cannot be less
+// than the account of the one thread, but for the time in which another one ran,
+// and not more than that of the process.
+func (k *kernel) compareRunning(t *testing.T, path, way string) {
+	t.Helper()
+	k.insist(t, func(try int) string {
+		said, phase := k.waits(t, path, spell{way: way}, fmt.Sprint("mark-", way, "-", try))
+		ran := time.Duration(phase.DurationMicroseconds-*phase.WaitMicroseconds) * time.Microsecond
+		stood := time.Duration(phase.Waits.RunnableMicroseconds) * time.Microsecond
+		rest := time.Duration(phase.DurationMicroseconds)*time.Microsecond - time.Duration(said.Took)
+		t.Logf("%s: told %s on a CPU and %s ready for one, in %s; the thread's account: ran %s (%s by its clock), queued %s, in %s; the process used %s",
+			way, ran, stood, time.Duration(phase.DurationMicroseconds)*time.Microsecond, time.Duration(said.Ran), time.Duration(said.CPU),
+			time.Duration(said.Queued), time.Duration(said.Took), time.Duration(said.Process))
+		// A stretch on a CPU has the interrupts in it that came meanwhile, the accounts have not.
+		own, queued, all := time.Duration(said.CPU), time.Duration(said.Queued), time.Duration(said.Process)
+		apart := 10*time.Millisecond + own/10
+		switch {
+		case ran < own-apart || ran > all+apart:
+			return fmt.Sprintf("%s: %s on a CPU; the thread ran %s, the process %s", way, ran, own, all)
+		case said.Queued < 0:
+			t.Log("this kernel keeps no account of how long threads stand ready to run")
+		case stood > queued+rest+apart || stood < queued-(ran-own)-apart:
+			return fmt.Sprintf("%s: %s ready to run; the thread stood for %s while others ran %s, and the process was there for %s more",
+				way, stood, queued, ran-own, rest)
+		}
+		return ""
+	})
+}
+
+// Waiting for a disk is only told where one is waited for: the folder for
+// temporary files may be in memory.
+func TestWaitingForADisk(t *testing.T) {
+	k := listen(t)
+	k.arm()
+	s := spell{way: "disk", args: func(t *testing.T) []string { return []string{t.TempDir()} }}
+	said, phase := k.waits(t, program(t, runtimeName), s, "mark-disk")
+	t.Logf("blocked for %s by the act's own account; told: %+v", said.blocked(), *phase.Waits)
+	if told := time.Duration(phase.Waits.DiskMicroseconds) * time.Microsecond; told > said.blocked()+30*time.Millisecond {
+		t.Errorf("told %s of waiting for a disk; the act was blocked for %s", told, said.blocked())
+	}
+}
