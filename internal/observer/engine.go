@@ -80,6 +80,8 @@ type Engine struct {
 	armedAt  uint64 // 0: not armed
 	idleFrom uint64 // since when no birth is expected
 	deaf     []birth.Span
+	// waiting are the births at their end that wait for names, and since when.
+	waiting map[string]uint64
 	// ask asks for what the kubelet has said of a pod; nil where nobody can.
 	ask func(birth.Pod)
 	// lastError is what the last failed request to the kernel was for.
@@ -99,6 +101,7 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		book:     birth.NewBook(c.Birth),
 		detector: cpu.NewDetector(c.CPU),
 		deaf:     []birth.Span{{}},
+		waiting:  map[string]uint64{},
 		stats:    Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
 	if err := k.Walk(e.ledger.Learn); err != nil {
@@ -163,7 +166,7 @@ func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
 func (e *Engine) Births(now uint64) {
 	e.readLosses(now)
 	for _, uid := range e.book.Due(now) {
-		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) {
+		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.named(uid, now) {
 			e.closeBirth(uid, now, counts)
 		}
 	}
@@ -178,6 +181,28 @@ func (e *Engine) Births(now uint64) {
 		}
 	}
 	e.armForBirths(now)
+}
+
+// namesMax is how long a birth at its end waits for the names of what was heard
+// meanwhile. Of its neighbors something has no name yet at any time: a mount is
+// heard some milliseconds before whoever says for which pod it is.
+const namesMax = uint64(500 * time.Millisecond)
+
+// named is true once everything that was heard while a birth lasted has a name,
+// or the time for it is up.
+func (e *Engine) named(uid string, now uint64) bool {
+	if e.ledger.Since(e.book.Mark(uid)).Unresolved > 0 {
+		since, again := e.waiting[uid]
+		if !again {
+			since = now
+			e.waiting[uid] = now
+		}
+		if now-since < namesMax {
+			return false
+		}
+	}
+	delete(e.waiting, uid)
+	return true
 }
 
 // Sweep gives up what was never resolved and forgets what is long gone.
