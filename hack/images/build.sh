@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Writes image archives to build/images. Usage: hack/images/build.sh NAME...
-# Names: pause busybox nginx kernel-observer operator. Needs neither Docker nor root,
-# apart from installing what is missing on Debian.
+# Names: pause busybox nginx kernel-observer operator, and redis apache python, which
+# only docs/reference/births.md needs. Needs neither Docker nor root, apart from
+# installing what is missing on Debian.
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
@@ -18,21 +19,37 @@ compile() { # MODULE_DIRECTORY PACKAGE NAME
 }
 
 # unpack PACKAGE: a Debian package's files, without installing it (nginx would start serving).
-unpack() {
-  local to=$PACKAGES/$1 work
+unpack() { unpack_together "$1" "$1"; }
+
+# unpack_together NAME PACKAGE...: the files of all of them, in one directory.
+unpack_together() {
+  local to=$PACKAGES/$1 work archive
+  shift
   [[ ! -d $to ]] || return 0
-  command -v apt-get >/dev/null || die "the image needs Debian's package $1, and this machine has no apt-get"
+  command -v apt-get >/dev/null || die "the image needs Debian's packages $*, and this machine has no apt-get"
   mkdir -p "$PACKAGES"
   work=$(mktemp -d "$PACKAGES/.XXXXXX")
-  timed "fetching Debian's package $1" _download "$1" "$work"
-  dpkg -x "$work"/*.deb "$work/files"
+  timed "fetching Debian's packages: $*" _download "$work" "$@"
+  for archive in "$work"/*.deb; do
+    dpkg -x "$archive" "$work/files"
+  done
   mv "$work/files" "$to"
   rm -r "$work"
 }
 
-_download() {
-  (cd "$2" && { apt-get -o APT::Sandbox::User=root download "$1" || { apt-get update && apt-get -o APT::Sandbox::User=root download "$1"; }; }) >"$2/log" 2>&1 ||
-    { tail -n 3 "$2/log" >&2; return 1; }
+_download() { # DIRECTORY PACKAGE...
+  local get=(apt-get -o APT::Sandbox::User=root download "${@:2}")
+  (cd "$1" && { "${get[@]}" || { apt-get update && "${get[@]}"; }; }) >"$1/log" 2>&1 ||
+    { tail -n 3 "$1/log" >&2; return 1; }
+}
+
+# Debian compiles Python's modules when it installs them. The same source gives the
+# same bytes: its hash is in there, and not its time.
+compile_python() {
+  local home=$PACKAGES/python/usr
+  [[ ! -d $home/lib/python3.11/__pycache__ ]] || return 0
+  PYTHONHOME=$home "$home/bin/python3.11" -m compileall -q --invalidation-mode unchecked-hash \
+    -s "$PACKAGES/python" -p / "$home/lib/python3.11"
 }
 
 prepare() { # NAME
@@ -44,7 +61,16 @@ prepare() { # NAME
       unpack nginx
       need openssl=openssl # with openssl come the libraries that nginx is linked to
       ;;
-    *) die "no image is named $1; there are: pause busybox nginx kernel-observer operator" ;;
+    redis)
+      unpack_together redis redis-tools libatomic1 libjemalloc2 liblzf1 libsystemd0 libssl3 libcap2 libgcrypt20 \
+        libgpg-error0 liblzma5 libzstd1 liblz4-1
+      ;;
+    apache) unpack_together apache apache2-bin libapr1 libaprutil1 libpcre2-8-0 libcrypt1 libexpat1 libuuid1 ;;
+    python)
+      unpack_together python python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g
+      timed "compiling Python's modules" compile_python
+      ;;
+    *) die "no image is named $1; there are: pause busybox nginx kernel-observer operator redis apache python" ;;
   esac
 }
 

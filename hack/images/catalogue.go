@@ -5,6 +5,7 @@ package main
 import (
 	_ "embed"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,9 @@ var catalogue = map[string]func(sources) (recipe, error){
 	"operator":        func(from sources) (recipe, error) { return static(from, "operator", unprivileged) },
 	"busybox":         busybox,
 	"nginx":           nginx,
+	"redis":           redis,
+	"apache":          apache,
+	"python":          python,
 }
 
 // static is an image of one binary that needs nothing else.
@@ -94,9 +98,12 @@ func nginx(from sources) (recipe, error) {
 	}}, nil
 }
 
-// linked returns the shared libraries of a program, the loader among them.
-func linked(program string) ([]string, error) {
-	out, err := exec.Command("ldd", program).Output()
+// linked returns the shared libraries of a program, the loader among them: those
+// of the given directories first, then those of this machine.
+func linked(program string, directories ...string) ([]string, error) {
+	ldd := exec.Command("ldd", program)
+	ldd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(directories, ":"))
+	out, err := ldd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("ldd %s: %w", program, err)
 	}
