@@ -135,6 +135,7 @@ func (n *waitNames) thread(ds []departure, began, end uint64) []stretch {
 		}
 	}
 	left, what := uint64(0), waitOther // when and why it left its CPU the last time
+	told := uint64(0)                  // how far the thread is told
 	for i, d := range ds {
 		woken, on := d.woken, d.on
 		switch {
@@ -143,15 +144,17 @@ func (n *waitNames) thread(ds []departure, began, end uint64) []stretch {
 		case i == 0 && woken == 0:
 			left = began // it was heard from here on only
 		}
+		on = min(max(on, told), d.at) // where its return was not heard
 		if woken == 0 || woken > on {
 			woken = on
 		}
+		woken = max(woken, told)
 		if left != 0 {
 			add(left, woken, blocked, what)
 		}
 		add(woken, on, runnable, waitOther)
 		add(on, d.at, onCPU, waitOther)
-		left, what = d.at, n.of(d)
+		left, what, told = d.at, n.of(d), d.at
 		if d.why == reasonLast {
 			left = 0 // what follows under this id is another thread
 		}

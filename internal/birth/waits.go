@@ -125,7 +125,7 @@ func edgesOf(all []stretch, from, to uint64) []edge {
 		}
 		edges = append(edges, edge{at: began, state: s.state, by: 1})
 		end := edge{at: ended, state: s.state, by: -1}
-		if s.state == blocked && s.to <= to {
+		if s.state == blocked && s.to < to { // at the end nobody is woken: see lastWait
 			end.woken = &s.what
 		}
 		edges = append(edges, end)
