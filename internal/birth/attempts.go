@@ -30,6 +30,8 @@ type told struct {
 	at       uint64
 	attempts int32
 	slow     bool
+	warned   bool
+	lastWord lastWord
 }
 
 // resting is true while a birth that has failed waits for its next attempt.
@@ -38,7 +40,7 @@ func (c *birth) resting(now uint64) bool {
 }
 
 // Telling are the births that go on and have something new to tell: an attempt
-// that failed, or that they take long.
+// that failed, a warning of the kubelet, or that they take long.
 func (b *Book) Telling(now uint64) []string {
 	var all []string
 	for uid, current := range b.births {
@@ -54,7 +56,13 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 		return false
 	}
 	if n := failedAttempts(current, s); n > current.told.attempts {
-		return current.told.at == 0 || now-current.told.at >= retellAfter
+		if current.told.at == 0 {
+			return !b.awaitsWord(current, s, now)
+		}
+		return now-current.told.at >= retellAfter
+	}
+	if _, _, warned := s.hindrance(b.config.Wall(current.last)); warned && !current.told.warned {
+		return true
 	}
 	if _, _, failing := s.pod.failing(); failing && current.told.at == 0 {
 		return now >= s.outcome+uint64(b.config.Settle)
@@ -69,7 +77,11 @@ func (b *Book) Interim(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bo
 	if current == nil || s == nil {
 		return nil, false
 	}
-	current.told = told{at: c.Now, attempts: failedAttempts(current, s), slow: c.Now-current.began > slowAfter}
+	_, _, warned := s.hindrance(b.config.Wall(current.last))
+	current.told = told{
+		at: c.Now, attempts: failedAttempts(current, s), slow: c.Now-current.began > slowAfter,
+		warned: warned || current.told.warned, lastWord: current.told.lastWord,
+	}
 	return b.write(current, c, false)
 }
 
@@ -101,6 +113,9 @@ func (p *Pod) container(name string) (Container, bool) {
 // attempt is one try to start a container, or a sandbox.
 type attempt struct {
 	failed bool
+	// ended is set for a sandbox whose own process ended: it was given up if
+	// another one followed, and served its time if none did.
+	ended bool
 	// at is the attempt's latest event.
 	at uint64
 }
@@ -108,7 +123,9 @@ type attempt struct {
 // attempts are the tries of one container.
 type attempts struct {
 	failed int32
-	last   attempt
+	// failedAt is the latest event of the latest attempt that failed.
+	failedAt uint64
+	last     attempt
 }
 
 // attemptsOf tells the tries of each container by its name, those of sandboxes
@@ -121,7 +138,7 @@ func attemptsOf(events []attribution.Attributed, s *seen) map[string]*attempts {
 	first := map[uint64]uint32{}
 	for _, e := range events {
 		id := e.Who.ContainerID
-		if id == "" || e.Session == 0 {
+		if id == "" || e.Session == 0 || s.endsWithThePod(e) {
 			continue
 		}
 		if byID[id] == nil {
@@ -141,7 +158,9 @@ func attemptsOf(events []attribution.Attributed, s *seen) map[string]*attempts {
 				entrypoints[e.Session] = e.PID
 			}
 		case event.Exit:
-			if endsAttempt(e, first, entrypoints) {
+			if e.Workload && e.Who.Sandbox {
+				byID[id].ended = byID[id].ended || e.PID == entrypoints[e.Session]
+			} else if endsAttempt(e, first, entrypoints) {
 				byID[id].failed = true
 			}
 		case event.ExecFailed:
@@ -155,14 +174,61 @@ func attemptsOf(events []attribution.Attributed, s *seen) map[string]*attempts {
 			a = &attempts{}
 			all[names[id]] = a
 		}
+		if a.last.ended && !a.last.failed {
+			a.failed++ // the one before was given up
+		}
 		if byID[id].failed {
 			a.failed++
+			a.failedAt = max(a.failedAt, byID[id].at)
 		}
 		if byID[id].at >= a.last.at {
 			a.last = *byID[id]
 		}
 	}
 	return all
+}
+
+// heardLateBy is by how much the deletion of a pod may be heard later than the
+// kubelet begins to kill its containers.
+const heardLateBy = uint64(2 * time.Second)
+
+// endsWithThePod is true for what happens after a pod's deletion, and for a kill
+// just before it was heard: neither is a failure of the pod's own.
+func (s *seen) endsWithThePod(e attribution.Attributed) bool {
+	if s.deleted == 0 || e.Time >= s.deleted {
+		return s.deleted != 0
+	}
+	status := unix.WaitStatus(e.Value)
+	killed := e.Kind == event.Exit && status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
+	return killed && s.deleted-e.Time < heardLateBy
+}
+
+// explainedAfter is how long after an attempt failed the API server's word on it
+// is waited for: the kubelet looks at its containers once a second.
+const explainedAfter = uint64(3 * time.Second)
+
+// awaitsWord is true for a moment after an attempt has failed of which nobody has
+// said what it was: why a sandbox failed the kubelet says in an event, how a
+// container ended in the pod's status.
+func (b *Book) awaitsWord(current *birth, s *seen, now uint64) bool {
+	if _, _, failing := s.pod.failing(); failing {
+		return false
+	}
+	for name, a := range attemptsOf(current.events, s) {
+		if a.failed == 0 || now > a.failedAt+explainedAfter {
+			continue
+		}
+		if name == v1alpha1.SandboxContainer {
+			if _, _, said := s.warning("Sandbox"); b.config.Remarks && !said {
+				return true
+			}
+			continue
+		}
+		if c, ok := s.pod.container(name); !ok || c.Ended == nil && c.Restarts == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // endsAttempt is true for the exit of a process without which the attempt has

@@ -68,8 +68,9 @@ type birth struct {
 type seen struct {
 	pod Pod
 	// first is when the pod was first told, ready when it was first told Ready,
-	// outcome when it was first told ready, failing, over or deleted.
-	first, ready, outcome uint64
+	// outcome when it was first told ready, failing, over or deleted,
+	// and deleted when its deletion was first told.
+	first, ready, outcome, deleted uint64
 	// readyClock is what ready was taken by.
 	readyClock v1alpha1.Clock
 	// names are all containers that the pod has had, by id: a restart has a new one.
@@ -89,6 +90,9 @@ func newSeen(p Pod, first uint64) *seen {
 // learn takes what the pod's state says of its containers.
 func (s *seen) learn(p Pod, at uint64) {
 	s.pod = p
+	if p.Deleted && s.deleted == 0 {
+		s.deleted = at
+	}
 	note := func(moments map[string]uint64, name string, holds bool) {
 		if _, known := moments[name]; holds && !known {
 			moments[name] = at
@@ -200,6 +204,9 @@ func (b *Book) Gone(uid string, at uint64) {
 		return
 	}
 	s.pod.Deleted = true
+	if s.deleted == 0 {
+		s.deleted = at
+	}
 	if s.outcome == 0 {
 		s.outcome = at
 	}

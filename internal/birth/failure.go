@@ -3,8 +3,8 @@
 package birth
 
 import (
+	"cmp"
 	"regexp"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -21,7 +21,7 @@ func (w *writer) failure() *v1alpha1.BirthFailure {
 		return w.failureOf(c, stepName)
 	}
 	for _, c := range w.seen.pod.Containers {
-		if a := attemptsOf(w.birth.events, w.seen)[c.Name]; a != nil && a.last.failed && !w.seen.pod.Deleted {
+		if a := attemptsOf(w.birth.events, w.seen)[c.Name]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
 			return w.failureOf(c, w.stepOf(c))
 		}
 	}
@@ -40,8 +40,14 @@ func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure 
 	w.addEnd(f)
 	w.addErrno(f)
 	w.addOutOfMemory(f)
-	if f.Reason == "OOMKilled" {
+	switch {
+	case f.Reason == "OOMKilled":
 		f.Actor = v1alpha1.ActorKernel
+	case f.Reason == "ErrImageNeverPull" || f.Reason == "InvalidImageName":
+		f.Actor = v1alpha1.ActorKubelet // nobody was asked for the image
+	}
+	if c.Init && f.Step == "Entrypoint" && w.executed(c.Name) {
+		f.Step = "InitContainer"
 	}
 	return f
 }
@@ -56,7 +62,8 @@ func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
 		f.Reason = word(ended.Reason)
 	}
 	if neverStarted[ended.Reason] {
-		f.Step, f.Actor = "ContainerStart", v1alpha1.ActorRuntime
+		f.Step, f.Actor = w.runtimeStep(f.Container), v1alpha1.ActorRuntime
+		return // the exit code is the runtime's invention: there was no process
 	}
 	if ended.Signal == 0 {
 		code := ended.ExitCode
@@ -67,6 +74,17 @@ func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
 // neverStarted are the runtimes' reasons for a container whose entrypoint was
 // not executed.
 var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRun": true}
+
+// runtimeStep is what the runtime did last for a container that has no entrypoint.
+func (w *writer) runtimeStep(container string) string {
+	name := "ContainerCreate"
+	for _, s := range w.steps {
+		if s.role == event.RoleRuntime && s.who.Op == "start" && w.container(s.who) == container {
+			name = "ContainerStart"
+		}
+	}
+	return name
+}
 
 // stepOf is how far a container got whose failure only the kernel has told.
 func (w *writer) stepOf(c Container) string {
@@ -98,37 +116,6 @@ func word(reason string) string {
 
 var reasonWord = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
 
-// addErrno adds the errno with which the kernel refused the entrypoint: in the
-// exec itself, or before, when the runtime looked the file up. Where a runtime
-// judged the file without a call that failed, its message names the errno.
-func (w *writer) addErrno(f *v1alpha1.BirthFailure) {
-	if w.executed(f.Container) {
-		return
-	}
-	for _, e := range w.birth.events {
-		if w.container(e.Who) != f.Container || e.Workload {
-			continue
-		}
-		switch {
-		case e.Kind == event.ExecFailed:
-			f.Errno, f.Step, f.Actor = unix.ErrnoName(unix.Errno(e.Value)), "Entrypoint", v1alpha1.ActorRuntime
-			if f.Message == "" {
-				f.Message = "the kernel refused to execute the entrypoint"
-			}
-		case e.Kind == event.LookupFailed && e.File != "" && strings.Contains(f.Message, e.File):
-			f.Errno, f.File, f.Step = unix.ErrnoName(unix.Errno(e.Value)), cut(printable(e.File), detailMax), "Entrypoint"
-		}
-	}
-	if f.Errno != "" {
-		return
-	}
-	for _, errno := range []unix.Errno{unix.ENOENT, unix.EACCES, unix.ENOEXEC, unix.ENOMEM} {
-		if strings.Contains(f.Message, errno.Error()) {
-			f.Errno = unix.ErrnoName(errno)
-		}
-	}
-}
-
 // executed is true if the kernel executed an entrypoint of the container.
 func (w *writer) executed(container string) bool {
 	for _, s := range w.steps {
@@ -159,7 +146,8 @@ func (w *writer) addEnd(f *v1alpha1.BirthFailure) {
 // the runtime inside the container's limit, for want of memory.
 func (w *writer) addOutOfMemory(f *v1alpha1.BirthFailure) {
 	for _, e := range w.birth.events {
-		if e.Kind == event.OutOfMemory && w.container(e.Who) == f.Container {
+		name := w.container(e.Who)
+		if e.Kind == event.OutOfMemory && (name == f.Container || f.Step == "Sandbox" && e.Who.Sandbox) {
 			f.Reason, f.Actor = "OOMKilled", v1alpha1.ActorKernel
 		}
 	}
@@ -172,13 +160,15 @@ func (w *writer) unfinished() *v1alpha1.BirthFailure {
 	if f == nil {
 		f = w.lastStep()
 	}
-	if f.Message == "" {
-		w.addWarning(f)
+	w.addWarning(f)
+	if f.Step == "Sandbox" && f.Actor == v1alpha1.ActorRuntime {
+		f.Errno = errnoIn(f.Message)
+		w.addOutOfMemory(f)
 	}
 	switch {
 	case w.seen.pod.Deleted:
 		f.Message = join("the pod was deleted before it was Ready", f.Message)
-	case f.Message == "":
+	case w.final && f.Message == "":
 		f.Message = "the pod was not Ready in time"
 	}
 	f.Message = cut(f.Message, messageMax)
@@ -192,20 +182,21 @@ func join(a, b string) string {
 	return a + "; " + b
 }
 
-// addWarning takes what the kubelet said last about the step, or about a step
-// before the first that the kernel could hear of.
+// addWarning takes what the kubelet said last about the step, or about what
+// keeps the kernel from hearing of a first one.
 func (w *writer) addWarning(f *v1alpha1.BirthFailure) {
-	steps := []string{f.Step}
 	if len(w.steps) == 0 {
-		steps = []string{"VolumeMount", "PodCgroup", "Sandbox", "Network"}
+		if r, step, ok := w.seen.hindrance(w.config.Wall(w.birth.last)); ok {
+			f.Step, f.Actor = step, cmp.Or(actorsOfWarnings[r.Reason], v1alpha1.ActorKubelet)
+			f.Reason, f.Message = word(r.Reason), printable(r.Message)
+		}
+		return
 	}
+	steps := []string{f.Step}
 	if f.Step == "Network" {
 		steps = append(steps, "Sandbox") // the kubelet knows the sandbox only
 	}
-	if r, step, ok := w.seen.warning(steps...); ok {
-		if len(w.steps) == 0 {
-			f.Step = step
-		}
+	if r, _, ok := w.seen.warning(steps...); ok && (r.Container == "" || r.Container == f.Container) {
 		f.Reason, f.Message = word(r.Reason), printable(r.Message)
 	}
 }
@@ -248,20 +239,51 @@ func (w *writer) lastStep() *v1alpha1.BirthFailure {
 		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorKubelet}
 	}
 	last := w.steps[len(w.steps)-1]
-	switch last.role {
-	case event.RoleCNI:
-		return &v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI}
-	case event.RoleShim:
+	switch {
+	case last.role == event.RoleCNI && last.exited == 0:
+		return &v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, File: last.file}
+	case last.role != event.RoleRuntime, last.who.Sandbox && !w.executed(v1alpha1.SandboxContainer):
 		return &v1alpha1.BirthFailure{Step: "Sandbox", Actor: v1alpha1.ActorRuntime}
+	case last.who.Sandbox:
+		return w.nextContainer()
 	}
 	name := w.container(last.who)
 	if !w.runsWorkload(last.who.ContainerID) {
 		return &v1alpha1.BirthFailure{Step: "ContainerCreate", Actor: v1alpha1.ActorRuntime, Container: name}
 	}
 	if c, ok := w.seen.pod.container(name); ok && c.Init {
+		if last.entrypointExit != 0 {
+			return w.nextContainer()
+		}
 		return &v1alpha1.BirthFailure{Step: "InitContainer", Actor: v1alpha1.ActorWorkload, Container: name}
 	}
-	return &v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: name}
+	return &v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: w.unready(name)}
+}
+
+// nextContainer is the step that follows what was done last: the kubelet has
+// not asked for the next container yet, or has its image pulled.
+func (w *writer) nextContainer() *v1alpha1.BirthFailure {
+	f := &v1alpha1.BirthFailure{Step: "ContainerCreate", Actor: v1alpha1.ActorKubelet}
+	for _, c := range w.seen.pod.Containers {
+		if !w.executed(c.Name) {
+			f.Container = c.Name
+			break
+		}
+	}
+	if w.seen.pulls(f.Container) {
+		f.Step, f.Actor = "ImagePull", v1alpha1.ActorRuntime
+	}
+	return f
+}
+
+// unready is the first container that was never seen ready, or the one given.
+func (w *writer) unready(name string) string {
+	for _, c := range w.seen.pod.Containers {
+		if !c.Init && w.seen.readyAt[c.Name] == 0 {
+			return c.Name
+		}
+	}
+	return name
 }
 
 func cut(s string, n int) string {

@@ -39,10 +39,44 @@ func (b *Book) Asking(now uint64) []Pod {
 }
 
 func asks(current *birth, s *seen, now uint64) bool {
-	if s.outcome != 0 && !s.pod.Deleted && !current.resting(now) {
+	if s.pod.Deleted {
+		return s.ready == 0 && current.told.lastWord.ask(s, now)
+	}
+	if awaitsWarning(current, s, now) {
+		return now-s.asked >= askAgainAfter
+	}
+	if s.outcome != 0 && !current.resting(now) {
 		return s.answers < answersMax && !s.imagesTold() && now-s.asked >= askAgainAfter
 	}
 	return now-current.last >= askStuckAfter && now-s.asked >= askStuckEvery
+}
+
+// lastWord is the request for what the kubelet had said of a pod that was deleted
+// before it was Ready.
+type lastWord struct {
+	asked   uint64
+	answers int // that there had been before
+}
+
+// ask is true once.
+func (l *lastWord) ask(s *seen, now uint64) bool {
+	if l.asked != 0 {
+		return false
+	}
+	l.asked, l.answers = now, s.answers
+	return true
+}
+
+// awaitsWarning is true for a moment after a sandbox has failed.
+func awaitsWarning(current *birth, s *seen, now uint64) bool {
+	if now-current.last > explainedAfter || s.outcome != 0 {
+		return false
+	}
+	if _, _, said := s.warning("Sandbox"); said {
+		return false
+	}
+	a := attemptsOf(current.events, s)[v1alpha1.SandboxContainer]
+	return a != nil && a.failed > 0
 }
 
 // Said takes what the kubelet has said of a pod so far.
@@ -67,6 +101,10 @@ func (s *seen) imagesTold() bool {
 // waitsForRemarks is true while a birth that is due should stay open for events
 // that are on their way.
 func (b *Book) waitsForRemarks(current *birth, s *seen, now uint64) bool {
+	if s.pod.Deleted && s.ready == 0 {
+		l := current.told.lastWord
+		return b.config.Remarks && (l.asked == 0 || s.answers == l.answers && now < l.asked+restMax)
+	}
 	return !b.config.WithoutAPI && b.config.Remarks && !s.pod.Deleted && s.answers < answersMax && !s.imagesTold() &&
 		now < s.outcome+uint64(b.config.Settle)+restMax && !current.resting(now)
 }
@@ -98,6 +136,18 @@ func (s *seen) image(container string) *v1alpha1.ContainerImage {
 	return nil
 }
 
+// pulls is true if the kubelet's last word on a container's image is that it is
+// being pulled.
+func (s *seen) pulls(container string) bool {
+	var latest Remark
+	for _, r := range s.remarks {
+		if r.Container == container && (r.Reason == "Pulling" || r.Reason == "Pulled" || r.Reason == "Failed") && !r.Time.Before(latest.Time) {
+			latest = r
+		}
+	}
+	return latest.Reason == "Pulling"
+}
+
 // imageTime is when the kubelet said so, in whole seconds.
 func (s *seen) imageTime(container string) time.Time {
 	for _, r := range s.remarks {
@@ -117,6 +167,19 @@ var warningSteps = map[string]string{
 	"FailedCreatePodContainer": "PodCgroup",
 	"NetworkNotReady":          "Network",
 	"Unhealthy":                "Readiness",
+}
+
+// actorsOfWarnings are those whose failure the kubelet tells of, where it was not its own.
+var actorsOfWarnings = map[string]v1alpha1.Actor{
+	"FailedCreatePodSandBox": v1alpha1.ActorRuntime,
+	"NetworkNotReady":        v1alpha1.ActorRuntime,
+}
+
+// hindrance is a warning of the kubelet that tells why nothing was heard of the
+// pod since the given time, and the step that it is about.
+func (s *seen) hindrance(since time.Time) (Remark, string, bool) {
+	r, step, ok := s.warning("VolumeMount", "PodCgroup", "Sandbox", "Network")
+	return r, step, ok && !r.Time.Before(since.Truncate(time.Second))
 }
 
 // warning is the latest warning of the kubelet about one of these steps.

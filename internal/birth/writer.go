@@ -186,7 +186,7 @@ func (w *writer) writeOutcome() {
 
 // goesOn is true for a birth that is told while nothing has failed.
 func (w *writer) goesOn(failing bool) bool {
-	_, _, warned := w.seen.warning("VolumeMount", "Sandbox", "Network", "PodCgroup")
+	_, _, warned := w.seen.hindrance(w.config.Wall(w.birth.last))
 	return !w.final && !failing && !w.crashed() && !warned && failedAttempts(w.birth, w.seen) == 0
 }
 
@@ -194,7 +194,7 @@ func (w *writer) goesOn(failing bool) bool {
 // may have called its pod Ready, for the runtime had started it.
 func (w *writer) crashed() bool {
 	for name, a := range attemptsOf(w.birth.events, w.seen) {
-		if c, ok := w.seen.pod.container(name); ok && !c.Init && a.last.failed && !w.seen.pod.Deleted {
+		if c, ok := w.seen.pod.container(name); ok && !c.Init && a.last.failed {
 			return true
 		}
 	}

@@ -171,7 +171,7 @@ func checkShape(t *testing.T, c *v1alpha1.PodBirthCertificate) {
 func TestRecordedFailures(t *testing.T) {
 	f := play(t, sevenBirths)
 	missing, deleted := f.certificates["missing"].Spec.Failure, f.certificates["deleted"].Spec.Failure
-	if missing == nil || missing.Step != "ContainerStart" || missing.Container != "app" ||
+	if missing == nil || missing.Step != "Entrypoint" || missing.Errno != "ENOENT" || missing.File != "/no/such/file" || missing.Container != "app" ||
 		!strings.Contains(missing.Message, "no such file or directory") {
 		t.Errorf("missing entrypoint: %+v", missing)
 	}

@@ -153,7 +153,7 @@ func TestCertificateInsight(t *testing.T) {
 		{
 			name:        "failed by an exit code",
 			certificate: failed(2_000_000, v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, ExitCode: ptr[int32](1)}),
-			want:        "Birth failed after 2.00s at step Network, done by CNI: exit code 1.",
+			want:        "Birth failed after 2.00s at step Network, done by CNI: exit code 1; the pod's network cannot be set up.",
 		},
 		{
 			name: "failed by a signal, with an errno that has no words",

@@ -5,6 +5,7 @@ package verdict
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
@@ -55,11 +56,46 @@ func failureInWords(failure *v1alpha1.BirthFailure, took string) string {
 	if why := failureReasons(failure); len(why) > 0 {
 		text += ": " + strings.Join(why, ", ")
 	}
+	if meaning := failureMeaning(failure); meaning != "" {
+		text += "; " + meaning
+	}
+	if failure.Message != "" && !toldByKernel(failure) {
+		text += "; " + strings.TrimRight(shorten(plain(failure.Message), messageInWords), ". ")
+	}
 	return text
+}
+
+// shorten keeps the end of a message: those who hand an error on put what they
+// did before it, so that the cause stands last.
+func shorten(s string, characters int) string {
+	if utf8.RuneCountInString(s) <= characters {
+		return s
+	}
+	runes := []rune(s)
+	s = string(runes[len(runes)-characters+1:])
+	if _, rest, ok := strings.Cut(s, ": "); ok && len(rest) > characters/2 {
+		s = " " + rest
+	}
+	return "…" + s
+}
+
+// messageInWords is how much of a message the insight has room for, in characters.
+const messageInWords = 240
+
+// toldByKernel is true where the kernel's word on the program explains the
+// failure: the runtime's message would only say it again.
+func toldByKernel(f *v1alpha1.BirthFailure) bool {
+	if f.Step != "Entrypoint" && f.Step != "InitContainer" {
+		return false
+	}
+	return f.Errno != "" || f.Signal != "" || f.Actor == v1alpha1.ActorWorkload
 }
 
 func failureReasons(failure *v1alpha1.BirthFailure) []string {
 	var why []string
+	if failure.File != "" {
+		why = append(why, plain(failure.File))
+	}
 	if failure.Errno != "" {
 		why = append(why, errnoInWords(failure.Errno))
 	}
@@ -70,6 +106,53 @@ func failureReasons(failure *v1alpha1.BirthFailure) []string {
 		why = append(why, fmt.Sprintf("exit code %d", *failure.ExitCode))
 	}
 	return why
+}
+
+// failureMeaning says what a failure comes to, where that is known.
+func failureMeaning(f *v1alpha1.BirthFailure) string {
+	switch {
+	case f.Reason == "OOMKilled" && f.Step == "Entrypoint":
+		return "it needed more than its memory limit while it started"
+	case f.Reason == "OOMKilled":
+		return "the memory limit leaves no room for the runtime to start it"
+	case f.Reason == "ErrImageNeverPull":
+		return "the image is not on the node, and may not be pulled"
+	}
+	return stepMeaning(f)
+}
+
+func stepMeaning(f *v1alpha1.BirthFailure) string {
+	switch f.Step {
+	case "ImagePull":
+		return "the image cannot be pulled"
+	case "ContainerConfig":
+		return "what the container refers to does not exist"
+	case "VolumeMount":
+		return "a volume cannot be mounted"
+	case "Network":
+		return "the pod's network cannot be set up"
+	case "Sandbox":
+		return "the pod's sandbox cannot be made"
+	case "Readiness":
+		return "its program runs, and was never Ready"
+	case "Entrypoint", "InitContainer":
+		return entrypointMeaning(f)
+	}
+	return ""
+}
+
+func entrypointMeaning(f *v1alpha1.BirthFailure) string {
+	switch {
+	case f.Errno == "ENOENT" && f.File != "":
+		return "the container has no such program"
+	case f.Errno == "ENOENT":
+		return "the program is there, and its interpreter or its loader is not"
+	case f.Errno == "EACCES":
+		return "it may not be executed"
+	case f.ExitCode != nil && *f.ExitCode == 0:
+		return "its program ended at once, without an error"
+	}
+	return ""
 }
 
 func errnoInWords(errno string) string {

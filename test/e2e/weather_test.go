@@ -49,31 +49,6 @@ func TestDeletedInTheMiddleOfItsBirth(t *testing.T) {
 	}
 }
 
-// TestNeverReady deletes a pod that runs and whose readiness probe fails. What
-// the probe executes in the container meanwhile is not part of the birth.
-func TestNeverReady(t *testing.T) {
-	f := cluster(t)
-	t.Parallel()
-	s := newScene(t, f)
-	pod := s.create("shy", shell(idles), func(p *corev1.Pod) {
-		p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
-			ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{Command: []string{"false"}}}, PeriodSeconds: 1,
-		}
-	})
-	events := follow[*corev1.Event](t, f.client, &corev1.EventList{}, s.namespace)
-	events.await(t, "of a failed probe", patience, func(seen sighting[*corev1.Event]) bool {
-		return seen.object.Reason == "Unhealthy" && seen.object.InvolvedObject.UID == pod.UID
-	})
-	s.delete(pod)
-	c := s.certificate(pod).object
-	if c.Spec.Outcome != v1alpha1.OutcomeRunning || c.Spec.Milestones.Ready != nil || milestonesOf(t, c, app).EntrypointExec == nil {
-		t.Errorf("outcome %s, failure %+v, milestones %+v; want Running, with its entrypoint, and not Ready", c.Spec.Outcome, c.Spec.Failure, c.Spec.Milestones)
-	}
-	if a := actorStats(c, v1alpha1.ActorWorkload, app); a.Processes != 1 || a.Execs != 2 {
-		t.Errorf("workload %+v, want one process that executed sh and then sleep", a)
-	}
-}
-
 // TestShortLife is over before anybody could look at it.
 func TestShortLife(t *testing.T) {
 	f := cluster(t)
@@ -88,64 +63,6 @@ func TestShortLife(t *testing.T) {
 		t.Errorf("workload %+v, want one process and its system calls", a)
 	}
 	wantStory(t, c, "Workload EntrypointExec app", "Workload EntrypointExited app")
-}
-
-// TestEntrypointThatDoesNotExist has the runtime give up: it looks for the
-// program before it asks the kernel to execute it.
-func TestEntrypointThatDoesNotExist(t *testing.T) {
-	f := cluster(t)
-	t.Parallel()
-	s := newScene(t, f)
-	pod := s.create("typo", command("/no/such/program"))
-	c := s.certificate(pod).object
-	failure := c.Spec.Failure
-	if c.Spec.Outcome != v1alpha1.OutcomeFailed || failure == nil {
-		t.Fatalf("outcome %s, want Failed", c.Spec.Outcome)
-	}
-	if failure.Container != app || !strings.Contains(failure.Message, "/no/such/program") || failure.Errno != "" && failure.Errno != "ENOENT" {
-		t.Errorf("failure %+v, want container %s and the runtime's message", failure, app)
-	}
-}
-
-// TestEntrypointThatTheKernelRefuses executes a script whose interpreter does
-// not exist: the program is there, and the kernel says ENOENT.
-func TestEntrypointThatTheKernelRefuses(t *testing.T) {
-	f := cluster(t)
-	t.Parallel()
-	s := newScene(t, f)
-	script := &corev1.ConfigMap{Data: map[string]string{"run": "#!/no/such/interpreter\n"}}
-	script.Name, script.Namespace = "script", s.namespace
-	if err := f.client.Create(t.Context(), script); err != nil {
-		t.Fatal(err)
-	}
-	pod := s.create("orphan", command("/script/run"), func(p *corev1.Pod) {
-		mode := int32(0o755)
-		p.Spec.RestartPolicy = corev1.RestartPolicyNever
-		p.Spec.Volumes = []corev1.Volume{{Name: "script", VolumeSource: corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{
-			LocalObjectReference: corev1.LocalObjectReference{Name: script.Name}, DefaultMode: &mode,
-		}}}}
-		p.Spec.Containers[0].VolumeMounts = []corev1.VolumeMount{{Name: "script", MountPath: "/script"}}
-	})
-	c := s.certificate(pod).object
-	failure := c.Spec.Failure
-	if c.Spec.Outcome != v1alpha1.OutcomeFailed || failure == nil || failure.Step != "Entrypoint" || failure.Container != app || failure.Errno != "ENOENT" {
-		t.Errorf("outcome %s, failure %+v; want Failed, Entrypoint of %s, ENOENT", c.Spec.Outcome, failure, app)
-	}
-}
-
-// TestImageThatIsNotThere fails before there is a container.
-func TestImageThatIsNotThere(t *testing.T) {
-	f := cluster(t)
-	t.Parallel()
-	s := newScene(t, f)
-	pod := s.create("imageless", func(p *corev1.Pod) {
-		p.Spec.Containers[0].Image = "localhost/kernel-gossip/nothing:dev"
-		p.Spec.Containers[0].ImagePullPolicy = corev1.PullNever
-	})
-	c := s.certificate(pod).object
-	if c.Spec.Outcome != v1alpha1.OutcomeFailed || c.Spec.Failure == nil || c.Spec.Failure.Step != "ImagePull" {
-		t.Errorf("outcome %s, failure %+v; want Failed, ImagePull", c.Spec.Outcome, c.Spec.Failure)
-	}
 }
 
 // TestOptOut expects nothing of a pod that does not want to be observed; the
