@@ -35,6 +35,7 @@ func stages() []stage {
 		{"demo", "make demo: real workloads heard without a cluster, and checked", bpfReady, script("hack/demo/run.sh")},
 		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
 		{"e2e", "both components on a node", e2eReady, endToEnd},
+		{"vm", "births by runc and crun on a node with cgroup v2, in a virtual machine", vmReady, virtualMachine},
 		{"kernels", "eBPF programs on other kernels, in virtual machines", kernelsReady, kernelMatrix},
 	}
 }
@@ -85,11 +86,9 @@ func endToEnd(ctx context.Context) (collected result, err error) {
 		if err := run(ctx, node, "up"); err != nil {
 			return result{}, fmt.Errorf("start the one-node cluster: %w", err)
 		}
-		lines, err := output(ctx, "bash", "-c", `eval "$(`+node+` env)" && printf 'KUBECONFIG=%s\nKG_NODE_BIN=%s\nPATH=%s' "$KUBECONFIG" "$KG_NODE_BIN" "$PATH"`)
-		if err != nil {
+		if env, err = nodeEnv(ctx); err != nil {
 			return result{}, err
 		}
-		env = strings.Split(lines, "\n")
 	}
 	if err := run(ctx, "hack/test/metrics-server.sh"); err != nil {
 		return result{}, fmt.Errorf("start metrics-server: %w", err)

@@ -9,7 +9,7 @@
 #   node-vm.sh status           say whether it runs, and what it takes
 #   node-vm.sh import FILE...   load image archives into the running one (slowly)
 #   node-vm.sh run COMMAND...   run a command there as root
-#   node-vm.sh prepare          fetch and build what up needs, without starting it
+#   node-vm.sh fetch            fetch Debian's kernel and packages only
 #
 # KG_VM_KERNEL (5.10, 6.1, 6.12 or sid; default 6.12), KG_VM_SYSTEMD (1: systemd and its
 # cgroup driver) and KG_VM_MEMORY (MiB) may be set, and all that the cluster's node knows.
@@ -48,18 +48,23 @@ up() {
 
 prepare() {
   local file
-  need modprobe=kmod depmod=kmod mke2fs=e2fsprogs xz=xz-utils zstd=zstd ssh=openssh-client dropbearkey=dropbear-bin
+  fetch
   build_programs
   "$TOP/hack/images/build.sh" pause busybox nginx >/dev/null
-  KERNEL=$("$TOP/hack/kernels/prepare.sh" "$(vm_suite)" | awk '{print $3}')
-  KERNEL=$(readlink -f "$(dirname "$KERNEL")")
-  mkdir -p "$VM_CACHE"
-  [[ -d $(packages_directory) ]] || timed "fetching Debian's packages of $VM_SUITE" fetch_packages
   for file in "${IMAGES[@]}"; do
     [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
   done
   DISK=$(root_image "${IMAGES[@]}")
   [[ -e $DISK ]] || timed "building the disk" make_root "$DISK" "${IMAGES[@]}"
+}
+
+fetch() {
+  need modprobe=kmod mke2fs=e2fsprogs xz=xz-utils zstd=zstd ssh=openssh-client dropbearkey=dropbear-bin
+  [[ -c /dev/net/tun ]] || die "this machine has no /dev/net/tun; load the kernel's module tun"
+  KERNEL=$("$TOP/hack/kernels/prepare.sh" "$(vm_suite)" | awk '{print $3}')
+  KERNEL=$(readlink -f "$(dirname "$KERNEL")")
+  mkdir -p "$VM_CACHE" "$LOG"
+  [[ -d $(packages_directory) ]] || timed "fetching Debian's packages of $VM_SUITE" fetch_packages
 }
 
 bring_up() {
@@ -126,7 +131,7 @@ main() {
   local command=${1:-}
   shift || true
   case $command in
-    up | down | status | import | prepare) check_config && "$command" "$@" ;;
+    up | down | status | import | fetch) check_config && "$command" "$@" ;;
     run) check_config && run_there "$@" ;;
     *)
       sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//p}' "$VM_HERE/node-vm.sh" >&2

@@ -6,7 +6,6 @@
 # add_network gives the machine a link of its own to the other node: pods of both
 # reach each other, and the other node's kube-proxy serves what a pod here sends to a service.
 add_network() {
-  [[ -c /dev/net/tun ]] || die "this machine has no /dev/net/tun; load the kernel's module tun"
   enter ip tuntap add dev "$VM_DEVICE" mode tap
   enter ip addr add "$VM_GATEWAY/24" dev "$VM_DEVICE"
   enter ip link set "$VM_DEVICE" up
@@ -29,7 +28,7 @@ start_machine() {
   # emulates cmpxchg16b wrongly (it changes flags), which kills kernels at random.
   start vm env TMPDIR="$VM" qemu-system-x86_64 -name "$KG_NODE_NAME-$VM_NODE" \
     -nodefaults -no-user-config -display none -no-reboot \
-    -machine pc,hpet=off -accel tcg -smp 1 -m "$KG_VM_MEMORY" -cpu max,la57=off,cx16=off \
+    -machine pc,hpet=off -accel tcg,tb-size=256 -smp 1 -m "$KG_VM_MEMORY" -cpu max,la57=off,cx16=off \
     -kernel "$VM/kernel/vmlinuz" -initrd "$VM/initramfs.cpio" -append "${arguments[*]}" \
     -drive "file=$1,if=virtio,format=raw,snapshot=on,cache=unsafe" \
     -netdev "tap,id=net,ifname=$VM_DEVICE,script=no,downscript=no" -device virtio-net-pci,netdev=net,romfile= \

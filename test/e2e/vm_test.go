@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// emulated is how long a birth may take in an emulated machine: several times
+// the minutes that it was seen to take while others used the processors.
+const emulated = 8 * time.Minute
+
+// birthThere is a kind of pod on the node in the virtual machine.
+type birthThere struct {
+	runtime string // runc is the node's default, crun a RuntimeClass
+	changes []change
+	execs   int64 // of the workload
+}
+
+// TestVM holds births on a node with cgroup v2 and two runtimes against what
+// these are known to do. KG_VM_NODE names the node.
+func TestVM(t *testing.T) {
+	f := cluster(t)
+	node := os.Getenv("KG_VM_NODE")
+	if node == "" {
+		t.Skip("KG_VM_NODE names no node with runc and crun; make node-vm-up brings one up")
+	}
+	births := map[string]birthThere{
+		"crun-shell": {"crun", []change{shell("/bin/busybox cat /proc/self/cgroup; exec sleep 3600")}, 3},
+		"crun-nginx": {"crun", []change{probed}, 1},
+		"runc-nginx": {"runc", []change{probed}, 1},
+	}
+	for name, b := range births {
+		t.Run(name, func(t *testing.T) { bornThere(t, newScene(t, f), node, name, b) })
+	}
+}
+
+// probed has the kubelet ask nginx before it calls the pod Ready.
+func probed(p *corev1.Pod) {
+	p.Spec.Containers[0].ReadinessProbe = &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Port: intstr.FromInt32(80)}}, PeriodSeconds: 1, TimeoutSeconds: 10,
+	}
+}
+
+// on puts the pod on the node, past the scheduler, with this runtime.
+func on(node, runtime string) change {
+	return func(p *corev1.Pod) {
+		p.Spec.NodeName, p.Spec.NodeSelector = node, nil
+		if runtime != "runc" {
+			p.Spec.RuntimeClassName = &runtime
+		}
+	}
+}
+
+func bornThere(t *testing.T, s *scene, node, name string, b birthThere) {
+	pod := s.create(name, append(b.changes, on(node, b.runtime))...)
+	s.pods.await(t, name+" Ready", emulated, func(seen sighting[*corev1.Pod]) bool { return isReady(seen.object) })
+	c := s.certificates.await(t, "about "+name, emulated, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+		return seen.object.Spec.PodRef.UID == string(pod.UID)
+	}).object
+	t.Logf("%s: %s with %d system calls, complete %t", name, c.Spec.Duration, c.Spec.KernelStats.TotalSyscalls, c.Spec.Complete)
+
+	wantHeard(t, c, v1alpha1.OutcomeReady)
+	if c.Spec.NodeName != node || c.Spec.Runtime != "containerd" {
+		t.Errorf("nodeName %q and runtime %q, want %s and containerd", c.Spec.NodeName, c.Spec.Runtime, node)
+	}
+	wantStory(t, c, "Kubelet CgroupCreated", "Runtime NetworkNamespaceCreated", "CNI PluginStarted", "CNI PluginExited",
+		"Runtime RuntimeStarted (sandbox)", "Workload EntrypointExec (sandbox)",
+		"Runtime RuntimeStarted app", "Runtime RootChanged app", "Workload EntrypointExec app")
+	wantRuntime(t, c, b.runtime)
+	if a := actorStats(c, v1alpha1.ActorWorkload, app); a.Execs != b.execs || a.Syscalls == 0 {
+		t.Errorf("%+v of the workload, want %d execs", a, b.execs)
+	}
+	own := milestonesOf(t, c, app)
+	milestones := map[string]*v1alpha1.Milestone{
+		"1 sandboxStarted": c.Spec.Milestones.SandboxStarted, "2 created": own.Created, "3 entrypointExec": own.EntrypointExec, "5 ready": c.Spec.Milestones.Ready,
+	}
+	if pod.Spec.Containers[0].ReadinessProbe != nil {
+		milestones["4 firstListen"] = own.FirstListen
+	}
+	wantSequence(t, c, milestones)
+	if n := c.Spec.KernelStats; n.CgroupsCreated != 3 || n.NamespacesCreated == nil || n.NamespacesCreated.Network != 1 || n.NamespacesCreated.PID != 2 {
+		t.Errorf("%d cgroups and namespaces %+v created; want 3 cgroups, one network and two PID namespaces", n.CgroupsCreated, n.NamespacesCreated)
+	}
+	wantUnified(t, s, c, pod)
+}
+
+// wantRuntime fails unless all that was started for the pod's containers is this runtime.
+func wantRuntime(t *testing.T, c *v1alpha1.PodBirthCertificate, runtime string) {
+	t.Helper()
+	started := details(c, "RuntimeStarted")
+	others := slices.ContainsFunc(started, func(detail string) bool { return !strings.HasPrefix(detail, runtime+" ") })
+	if len(started) < 4 || others {
+		t.Errorf("certificate %s: started %q, want create and start of %s for the sandbox and the container", c.Name, started, runtime)
+	}
+}
+
+// wantUnified fails unless the pod's cgroup is where the node's driver puts it,
+// and the container itself sees one hierarchy.
+func wantUnified(t *testing.T, s *scene, c *v1alpha1.PodBirthCertificate, pod *corev1.Pod) {
+	t.Helper()
+	uid := string(pod.UID)
+	forms := []string{"pod" + uid, "-pod" + strings.ReplaceAll(uid, "-", "_") + ".slice"}
+	made := details(c, "CgroupCreated")
+	if len(made) == 0 || !strings.HasSuffix(made[0], forms[0]) && !strings.HasSuffix(made[0], forms[1]) {
+		t.Errorf("certificate %s: cgroups %q, want the first to end in one of %q", c.Name, made, forms)
+	}
+	if pod.Spec.Containers[0].Command == nil {
+		return
+	}
+	if seen := s.logs(pod); seen != "0::/" {
+		t.Errorf("%s sees the cgroups %q, want the one of cgroup v2", client.ObjectKeyFromObject(pod), seen)
+	}
+}
