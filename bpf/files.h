@@ -16,7 +16,7 @@
 #define KG_RTM_NEWLINK 16
 #define KG_NLM_F_CREATE 0x400
 #define KG_NFT_NEWRULE 0x0a06 /* NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE */
-#define KG_NETLINK_MESSAGES 64
+#define KG_NETLINK_MESSAGES 1024
 
 static __always_inline struct file *kg_file_of(u32 fd)
 {

@@ -34,6 +34,12 @@ var acts = map[string]func([]string) error{
 	"load":      load,
 	"wait":      wait,
 	"compete":   compete,
+	"deeds":     deeds,
+	"enter":     enter,
+	"apart":     apart,
+	"mount":     mount,
+	"hog":       hog,
+	"links":     links,
 }
 
 // work makes system calls of all sorts, in several threads and child processes.
