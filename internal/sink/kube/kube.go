@@ -105,11 +105,24 @@ func (s *Sink) put(k key, object runtime.Object) {
 	s.queue.Add(k)
 }
 
+// writers is how many writes are under way at once: when many births end, the
+// last of them need not wait for the API server to answer for all the others. The
+// queue never gives one object to two.
+const writers = 4
+
 // Run writes until ctx is done, and then what is still waiting, for at most
 // the time of one write.
 func (s *Sink) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.queue.ShutDown)
 	defer stop()
+	var all sync.WaitGroup
+	for range writers {
+		all.Go(func() { s.write(ctx) })
+	}
+	all.Wait()
+}
+
+func (s *Sink) write(ctx context.Context) {
 	for {
 		k, down := s.queue.Get()
 		if down {
