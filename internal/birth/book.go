@@ -126,11 +126,12 @@ type Book struct {
 	births map[string]*birth
 	pods   map[string]*seen
 	tracks *tracks
+	late   map[string]*late
 }
 
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
-	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: newTracks()}
+	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: newTracks(), late: map[string]*late{}}
 }
 
 // Open is how many births are under way.
@@ -267,7 +268,11 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 func (b *Book) Stretch(e event.Event) { b.tracks.add(e) }
 
 // Forget drops what is kept of a session that is over, or of no birth.
-func (b *Book) Forget(session uint64) { b.tracks.forget(session) }
+func (b *Book) Forget(session uint64) {
+	if !b.isLate(session) {
+		b.tracks.forget(session)
+	}
+}
 
 // Due are the births that have come to their end, by pod UID.
 func (b *Book) Due(now uint64) []string {
@@ -283,7 +288,7 @@ func (b *Book) Due(now uint64) []string {
 func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 	if s != nil && s.outcome != 0 {
 		if s.pod.over() || s.ready != 0 && !b.fell(current, s) {
-			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForRemarks(current, s, now)
+			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForLastWord(current, s, now)
 		}
 	}
 	if now-current.began > uint64(b.config.Timeout) {
@@ -363,12 +368,16 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	if current == nil {
 		return nil, false
 	}
+	s := b.pods[uid]
 	certificate, ok := b.write(current, c, true)
 	delete(b.births, uid)
-	for id := range current.sessions {
-		b.tracks.forget(id)
+	if ok && b.lacksImages(s) {
+		b.keepLate(current, s, c)
 	}
-	if s := b.pods[uid]; s != nil && s.pod.Deleted {
+	for id := range current.sessions {
+		b.Forget(id)
+	}
+	if s != nil && s.pod.Deleted {
 		delete(b.pods, uid)
 	}
 	return certificate, ok
@@ -382,9 +391,14 @@ func (b *Book) write(current *birth, c Closing, final bool) (*v1alpha1.PodBirthC
 	if s.pod.Name == "" {
 		return nil, false
 	}
-	w := writer{
-		config: b.config, birth: current, seen: s, closing: c, final: final, tracks: b.tracks,
+	w := b.writer(current, s, c)
+	w.final, w.imagesMayCome = final, b.lacksImages(s)
+	return w.write(), true
+}
+
+func (b *Book) writer(current *birth, s *seen, c Closing) *writer {
+	return &writer{
+		config: b.config, birth: current, seen: s, closing: c, tracks: b.tracks,
 		waits: waitNames{b.config.SyscallName},
 	}
-	return w.write(), true
 }

@@ -102,9 +102,13 @@ func (w *writer) missImages() {
 	if !w.config.Remarks || w.seen.pod.Deleted {
 		return
 	}
+	why := "the kubelet's event was not heard"
+	if w.imagesMayCome {
+		why = "the kubelet's event has not come yet"
+	}
 	for _, c := range w.seen.pod.Containers {
 		if c.ID != "" && w.seen.image(c.Name) == nil {
-			w.miss("whether the image of container %s was pulled: the kubelet's event was not heard", c.Name)
+			w.miss("whether the image of container %s was pulled: %s", c.Name, why)
 		}
 	}
 }

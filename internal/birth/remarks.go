@@ -35,7 +35,7 @@ func (b *Book) Asking(now uint64) []Pod {
 		s.asked = now
 		all = append(all, s.pod)
 	}
-	return all
+	return append(all, b.askingLate(now)...)
 }
 
 func asks(current *birth, s *seen, now uint64) bool {
@@ -79,11 +79,22 @@ func awaitsWarning(current *birth, s *seen, now uint64) bool {
 	return a != nil && a.failed > 0
 }
 
+// waitsForLastWord is true while the answer to the last request about a pod that
+// was deleted is on its way.
+func (b *Book) waitsForLastWord(current *birth, s *seen, now uint64) bool {
+	l := current.told.lastWord
+	return b.config.Remarks && s.pod.Deleted && s.ready == 0 && (l.asked == 0 || s.answers == l.answers && now < l.asked+restMax)
+}
+
 // Said takes what the kubelet has said of a pod so far.
 func (b *Book) Said(uid string, remarks []Remark) {
+	remarks = remarks[:min(len(remarks), remarksMax)]
 	if s := b.pods[uid]; s != nil {
-		s.remarks = remarks[:min(len(remarks), remarksMax)]
+		s.remarks = remarks
 		s.answers++
+	}
+	if l := b.late[uid]; l != nil {
+		l.seen.remarks = remarks
 	}
 }
 
@@ -96,17 +107,6 @@ func (s *seen) imagesTold() bool {
 		}
 	}
 	return true
-}
-
-// waitsForRemarks is true while a birth that is due should stay open for events
-// that are on their way.
-func (b *Book) waitsForRemarks(current *birth, s *seen, now uint64) bool {
-	if s.pod.Deleted && s.ready == 0 {
-		l := current.told.lastWord
-		return b.config.Remarks && (l.asked == 0 || s.answers == l.answers && now < l.asked+restMax)
-	}
-	return !b.config.WithoutAPI && b.config.Remarks && !s.pod.Deleted && s.answers < answersMax && !s.imagesTold() &&
-		now < s.outcome+uint64(b.config.Settle)+restMax && !current.resting(now)
 }
 
 // "Successfully pulled image "…" in 1.5s (2.1s including waiting). Image size:

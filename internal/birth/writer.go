@@ -25,6 +25,8 @@ type writer struct {
 	tracks  *tracks
 	waits   waitNames
 	final   bool // the birth is over, and not told while it goes on
+	// imagesMayCome is set while the kubelet's events of images are waited for.
+	imagesMayCome bool
 
 	origin   uint64
 	spec     *v1alpha1.PodBirthCertificateSpec

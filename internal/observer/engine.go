@@ -175,6 +175,11 @@ func (e *Engine) Births(now uint64) {
 			e.tell(certificate)
 		}
 	}
+	for _, uid := range e.book.Late(now) {
+		if certificate, ok := e.book.Finish(uid); ok {
+			e.tell(certificate)
+		}
+	}
 	if e.ask != nil {
 		for _, pod := range e.book.Asking(now) {
 			e.ask(pod)

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,8 +38,14 @@ type scene struct {
 
 func newScene(t *testing.T, f *fixture) *scene {
 	t.Helper()
+	return sceneIn(t, f, "kernel-gossip-e2e-")
+}
+
+// sceneIn makes a namespace whose name begins so.
+func sceneIn(t *testing.T, f *fixture, prefix string) *scene {
+	t.Helper()
 	ns := &corev1.Namespace{}
-	ns.GenerateName = "kernel-gossip-e2e-"
+	ns.GenerateName = prefix
 	if err := f.client.Create(t.Context(), ns); err != nil {
 		t.Fatalf("make a namespace: %v", err)
 	}
@@ -80,6 +88,15 @@ func cpuRequest(request string) change {
 // create makes a pod: nginx, unless changed.
 func (s *scene) create(name string, changes ...change) *corev1.Pod {
 	s.t.Helper()
+	p := s.podNamed(name, changes...)
+	if err := s.f.client.Create(s.t.Context(), p); err != nil {
+		s.t.Fatalf("create pod %s: %v", name, err)
+	}
+	return p
+}
+
+// podNamed is what create makes.
+func (s *scene) podNamed(name string, changes ...change) *corev1.Pod {
 	now, no := int64(0), false
 	p := &corev1.Pod{}
 	p.Name, p.Namespace = name, s.namespace
@@ -94,9 +111,6 @@ func (s *scene) create(name string, changes ...change) *corev1.Pod {
 	}
 	for _, c := range changes {
 		c(p)
-	}
-	if err := s.f.client.Create(s.t.Context(), p); err != nil {
-		s.t.Fatalf("create pod %s: %v", name, err)
 	}
 	return p
 }
@@ -165,12 +179,25 @@ func containerID(p *corev1.Pod) string {
 	return ""
 }
 
-// certificate waits for a pod's certificate.
+// certificate waits for a pod's certificate. On a busy node the kubelet's events
+// about images come later than the birth's end: then it is the one that has them.
 func (s *scene) certificate(p *corev1.Pod) sighting[*v1alpha1.PodBirthCertificate] {
+	s.t.Helper()
+	return s.certificates.await(s.t, "about "+p.Name, patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+		return seen.object.Spec.PodRef.UID == string(p.UID) && !awaitsImages(seen.object)
+	})
+}
+
+// firstCertificate waits for the first state of a pod's certificate.
+func (s *scene) firstCertificate(p *corev1.Pod) sighting[*v1alpha1.PodBirthCertificate] {
 	s.t.Helper()
 	return s.certificates.await(s.t, "about "+p.Name, patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
 		return seen.object.Spec.PodRef.UID == string(p.UID)
 	})
+}
+
+func awaitsImages(c *v1alpha1.PodBirthCertificate) bool {
+	return slices.ContainsFunc(c.Spec.Coverage.Missing, func(m string) bool { return strings.Contains(m, "has not come yet") })
 }
 
 // certificateNames are the names of all certificates that a pod was given.
