@@ -132,7 +132,7 @@ const (
 // names of the tests.
 func build(ctx context.Context, work string) ([]string, error) {
 	binary := filepath.Join(work, testFile)
-	compile := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, "./test/bpf")
+	compile := exec.CommandContext(ctx, "go", "test", "-tags", "bare", "-c", "-o", binary, "./test/bpf")
 	compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
 	if out, err := compile.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("compile the tests: %w: %s", err, out)
