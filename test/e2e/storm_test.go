@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,7 +22,7 @@ import (
 const (
 	// stormWidth is how many pods of a storm are under way at most: whoever has its
 	// certificate is deleted, and makes room for the next.
-	stormWidth = 26
+	stormWidth = 24
 	// stormOverlap is how many births must be under way at once for it to be a storm.
 	stormOverlap = 20
 	// stormPatience ends a storm that does not get anywhere.
@@ -104,9 +103,10 @@ type stormBirth struct {
 	kind    *stormKind
 	pod     *corev1.Pod
 	settled time.Time // when the watch told that it is Ready or over; zero if it did not
-	told    time.Time // when the watch delivered the final certificate
+	told    time.Time // when the watch delivered the certificate of the birth's end
 	deleted bool
-	final   *v1alpha1.PodBirthCertificate
+	first   *v1alpha1.PodBirthCertificate // of the birth's end
+	final   *v1alpha1.PodBirthCertificate // also with what the kubelet says of its images
 }
 
 // run creates pods of all kinds in turn, as long as there is room for more, and
@@ -124,7 +124,7 @@ func (s *storm) run() {
 		}
 		certificates, broken, changed := s.certificates.state()
 		s.take(certificates)
-		if len(s.births) == len(kinds) && s.underWay() == 0 {
+		if len(s.births) == len(kinds) && len(s.without((*stormBirth).lastWord)) == 0 {
 			break
 		}
 		if broken != "" {
@@ -133,7 +133,7 @@ func (s *storm) run() {
 		select {
 		case <-changed:
 		case <-deadline.C:
-			s.t.Fatalf("after %s %d of %d births are not told: %s", stormPatience, s.underWay(), len(s.births), s.untold())
+			s.t.Fatalf("after %s, of %d births, no last word on %q", stormPatience, len(s.births), s.without((*stormBirth).lastWord))
 		}
 	}
 	s.takePods()
@@ -149,8 +149,11 @@ func (s *storm) take(certificates []sighting[*v1alpha1.PodBirthCertificate]) {
 			continue
 		}
 		goesOn := strings.Contains(strings.Join(seen.object.Spec.Coverage.Missing, "\n"), "what comes after")
-		if !goesOn {
-			b.final, b.told = seen.object, seen.at
+		if !goesOn && b.first == nil {
+			b.first, b.told = seen.object, seen.at
+		}
+		if !goesOn && !awaitsImages(seen.object) {
+			b.final = seen.object
 		}
 		if failure := seen.object.Spec.Failure; !b.deleted && (!goesOn || b.kind.hopeless && failure != nil && failure.Step == b.kind.failure) {
 			b.deleted = true
@@ -171,12 +174,17 @@ func (s *storm) takePods() {
 	}
 }
 
-func (s *storm) underWay() int { return len(s.untold()) }
+func (s *storm) underWay() int { return len(s.without((*stormBirth).ended)) }
 
-func (s *storm) untold() []string {
+func (b *stormBirth) ended() bool { return b.first != nil }
+
+func (b *stormBirth) lastWord() bool { return b.final != nil }
+
+// without are the pods of which that is not true.
+func (s *storm) without(holds func(*stormBirth) bool) []string {
 	var names []string
 	for _, b := range s.births {
-		if b.final == nil {
+		if !holds(b) {
 			names = append(names, b.pod.Name)
 		}
 	}
@@ -234,79 +242,4 @@ func wantHeardAll(t *testing.T, c *v1alpha1.PodBirthCertificate) {
 		t.Errorf("certificate %s of pod %s: cgroups %q", c.Name, c.Spec.PodRef.UID, own)
 	}
 	wantSize(t, c, 16<<10)
-}
-
-// span of a birth: from its first sign to its outcome.
-func (b *stormBirth) span() (from, to time.Time) {
-	from = b.final.Spec.Origin.Time.Time
-	return from, from.Add(time.Duration(b.final.Spec.KernelStats.DurationMicroseconds) * time.Microsecond)
-}
-
-// overlap is how many births were under way at once, at most.
-func (s *storm) overlap() int {
-	most := 0
-	for _, b := range s.births {
-		at, _ := b.span()
-		now := 0
-		for _, other := range s.births {
-			if from, to := other.span(); !from.After(at) && to.After(at) {
-				now++
-			}
-		}
-		most = max(most, now)
-	}
-	return most
-}
-
-// bornWithin is the time from the first birth's first sign to the last one's outcome.
-func (s *storm) bornWithin() time.Duration {
-	first, last := s.births[0].span()
-	for _, b := range s.births {
-		if _, to := b.span(); to.After(last) {
-			last = to
-		}
-	}
-	return last.Sub(first)
-}
-
-func (s *storm) addFigures(name string) {
-	s.t.Helper()
-	add := func(what, format string, args ...any) { s.f.figures.add(s.t, name+": "+what, format, args...) }
-	add("births, within, at once", "%d, %s, %d", len(s.births), s.bornWithin().Round(100*time.Millisecond), s.overlap())
-	var ready, over, heard, written []time.Duration
-	reasons, incomplete := map[string]int{}, 0
-	for _, b := range s.births {
-		switch late := b.told.Sub(b.settled); {
-		case b.settled.IsZero():
-		case b.final.Spec.Outcome == v1alpha1.OutcomeReady:
-			ready = append(ready, late)
-			end := b.final.Spec.Origin.Time.Add(time.Duration(b.final.Spec.KernelStats.WindowMicroseconds) * time.Microsecond)
-			heard, written = append(heard, end.Sub(b.settled)), append(written, b.told.Sub(end))
-		default:
-			over = append(over, late)
-		}
-		if !b.final.Spec.Complete {
-			incomplete++
-		}
-		for _, missing := range b.final.Spec.Coverage.Missing {
-			reasons[anyNumber.ReplaceAllString(missing, "N")]++
-		}
-	}
-	add("Ready to certificate", "%s", spread(ready))
-	add("of it until the birth came to rest", "%s", spread(heard))
-	add("of it until the certificate was written and seen", "%s", spread(written))
-	add("over (done or failed) to certificate", "%s", spread(over))
-	add("certificates that are not complete", "%d %v", incomplete, reasons)
-}
-
-// spread is the middle and the end of a distribution.
-func spread(all []time.Duration) string {
-	if len(all) == 0 {
-		return "none"
-	}
-	slices.Sort(all)
-	at := func(percent int) time.Duration {
-		return all[min(len(all)-1, len(all)*percent/100)].Round(time.Millisecond)
-	}
-	return fmt.Sprintf("median %s, p99 %s, longest %s, of %d", at(50), at(99), at(100), len(all))
 }
