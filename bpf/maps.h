@@ -67,6 +67,9 @@ struct {
 /* hierarchy_id of the cpu controller's hierarchy; 0 is the default one (v2). */
 u32 kg_hierarchy;
 
+/* 1 while the programs are attached that are heard only during births. */
+u32 kg_armed;
+
 static __always_inline bool kg_starts_with(const char *s, const char *prefix, int len)
 {
 	int i;

@@ -332,7 +332,8 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	s = kg_session_of(&copy);
 	if (s) {
 		kg_charge_cpu(s, &copy, task);
-		kg_send_stretch(&copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+		if (kg_armed)
+			kg_send_stretch(&copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
 		bpf_map_delete_elem(&members, &tid);

@@ -172,6 +172,7 @@ const (
 	observerProgSocketState         = "socket_state"
 	observerProgSysEnter            = "sys_enter"
 	observerProgSysExit             = "sys_exit"
+	observerVarKgArmed              = "kg_armed"
 	observerVarKgCpus               = "kg_cpus"
 	observerVarKgHierarchy          = "kg_hierarchy"
 	observerVarKgLayoutCgroupEvent  = "kg_layout_cgroup_event"
@@ -257,6 +258,7 @@ type observerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type observerVariableSpecs struct {
+	KgArmed              *ebpf.VariableSpec `ebpf:"kg_armed"`
 	KgCpus               *ebpf.VariableSpec `ebpf:"kg_cpus"`
 	KgHierarchy          *ebpf.VariableSpec `ebpf:"kg_hierarchy"`
 	KgLayoutCgroupEvent  *ebpf.VariableSpec `ebpf:"kg_layout_cgroup_event"`
@@ -314,6 +316,7 @@ func (m *observerMaps) Close() error {
 //
 // It can be passed to loadObserverObjects or ebpf.CollectionSpec.LoadAndAssign.
 type observerVariables struct {
+	KgArmed              *ebpf.Variable `ebpf:"kg_armed"`
 	KgCpus               *ebpf.Variable `ebpf:"kg_cpus"`
 	KgHierarchy          *ebpf.Variable `ebpf:"kg_hierarchy"`
 	KgLayoutCgroupEvent  *ebpf.Variable `ebpf:"kg_layout_cgroup_event"`

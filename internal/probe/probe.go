@@ -175,6 +175,9 @@ func (p *Probe) Arm() (uint64, error) {
 		}
 		p.armed = append(p.armed, l)
 	}
+	if err := p.objects.KgArmed.Set(uint32(1)); err != nil {
+		return 0, errors.Join(fmt.Errorf("tell the programs that a birth is under way: %w", err), p.disarm())
+	}
 	p.armedAt = Now()
 	return p.armedAt, nil
 }
@@ -187,7 +190,11 @@ func (p *Probe) Disarm() error {
 }
 
 func (p *Probe) disarm() error {
-	err := closeAll(p.armed)
+	var told error
+	if len(p.armed) > 0 {
+		told = p.objects.KgArmed.Set(uint32(0))
+	}
+	err := errors.Join(told, closeAll(p.armed))
 	p.armed = nil
 	return err
 }
