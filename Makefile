@@ -70,6 +70,22 @@ bench: ## What the loaded programs cost bystanders, as ratios of interleaved pai
 test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)
 	@$(TEST) e2e
 
+.PHONY: storm
+storm: ## A hundred births within a minute on busy CPUs, ROUNDS times (10)
+	@hack/bench/run.sh storm $(or $(ROUNDS),10)
+
+.PHONY: births-table
+births-table: ## Where the time and the system calls of real images go, as Markdown (BIRTHS of each: 5)
+	@hack/births/run.sh -n $(or $(BIRTHS),5)
+
+.PHONY: bench-births
+bench-births: ## What the observer costs the start of a pod: blocks with it and without
+	@hack/bench/run.sh births
+
+.PHONY: bench-memory
+bench-memory: ## What the observer takes with 250 pods on its node (root)
+	@hack/bench/run.sh memory
+
 ##@ One-node cluster
 
 .PHONY: node-up

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Measurements on a cluster that runs both components (make node-up deploy).
+# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS]
+set -euo pipefail
+TOP=$(cd "$(dirname "$0")/../.." && pwd)
+# shellcheck source=../tools/say.sh
+. "$TOP/hack/tools/say.sh"
+# shellcheck source=../deploy/lib.sh
+. "$TOP/hack/deploy/lib.sh"
+
+# storm ROUNDS: a hundred births within a minute, over and over; ends at the first failure.
+storm() {
+  KG_TEST_STAGE=e2e KG_STORM_ROUNDS=${1:-10} \
+    go test -count=1 -failfast -timeout "$((5 * ${1:-10}))m" -v -run '^TestStorm$' ./test/e2e
+}
+
+births() { go run ./hack/bench/births "$@"; }
+
+memory() {
+  CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/kernel-observer
+  go build -o build/bin/bench-memory ./hack/bench/memory
+  build/bin/bench-memory "$@"
+}
+
+measurement=${1:-}
+shift || true
+case $measurement in
+  storm | births | memory) ;;
+  *)
+    sed -n '3,4s/^# //p' "$0" >&2
+    exit 2
+    ;;
+esac
+choose_cluster
+export KUBECONFIG
+cd "$TOP"
+"$measurement" "$@"
