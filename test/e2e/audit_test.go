@@ -49,18 +49,16 @@ func TestAuditOfBirthsAtOnce(t *testing.T) {
 	auditBirths(t, s, tr.tree(t), pods...)
 }
 
-// born waits for the certificate of a birth that is over, and fails unless all of
-// it was heard. One that takes long is told before.
+// born waits for the certificate of a birth that is over and of which nothing is
+// missing. One that takes long is told before, and one whose image the kubelet has
+// not told of yet is told again.
 func (s *scene) born(p *corev1.Pod) *v1alpha1.PodBirthCertificate {
 	s.t.Helper()
-	ready := s.ready(p)
-	c := s.certificates.await(s.t, "about "+p.Name+", Ready", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
-		return seen.object.Spec.PodRef.UID == string(p.UID) && seen.object.Spec.Outcome == v1alpha1.OutcomeReady
+	s.ready(p)
+	return s.certificates.await(s.t, "about "+p.Name+", all of it heard", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+		spec := seen.object.Spec
+		return spec.PodRef.UID == string(p.UID) && spec.Outcome == v1alpha1.OutcomeReady && len(spec.Coverage.Missing) == 0
 	}).object
-	if missing := c.Spec.Coverage.Missing; len(missing) > 0 {
-		s.t.Errorf("certificate %s of pod %s, Ready at %s: missing %q; want all of it", c.Name, p.Name, ready.at, missing)
-	}
-	return c
 }
 
 // auditBirths compares the certificates of pods that were born during a trace.

@@ -65,7 +65,9 @@ type auditTree struct {
 }
 
 // at is a moment by the trace's clock.
-func (a *auditTree) at(moment time.Time) time.Duration { return time.Duration(moment.UnixNano()) - a.offset }
+func (a *auditTree) at(moment time.Time) time.Duration {
+	return time.Duration(moment.UnixNano()) - a.offset
+}
 
 const auditEvents = "task/task_newtask sched/sched_process_fork sched/sched_process_exec sched/sched_process_exit raw_syscalls/sys_enter raw_syscalls/sys_exit"
 
