@@ -30,6 +30,7 @@ type told struct {
 	at       uint64
 	attempts int32
 	slow     bool
+	failing  bool
 	warned   bool
 	lastWord lastWord
 }
@@ -64,7 +65,7 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 	if _, _, warned := s.hindrance(b.config.Wall(current.last)); warned && !current.told.warned {
 		return true
 	}
-	if _, _, failing := s.pod.failing(); failing && current.told.at == 0 {
+	if _, _, failing := s.pod.failing(); failing && !current.told.failing { // it may have been told as slow before
 		return now >= s.outcome+uint64(b.config.Settle)
 	}
 	return !current.told.slow && now-current.began > slowAfter
@@ -82,6 +83,7 @@ func (b *Book) Interim(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bo
 		at: c.Now, attempts: failedAttempts(current, s), slow: c.Now-current.began > slowAfter,
 		warned: warned || current.told.warned, lastWord: current.told.lastWord,
 	}
+	_, _, current.told.failing = s.pod.failing()
 	return b.write(current, c, false)
 }
 
@@ -205,7 +207,7 @@ func (s *seen) endsWithThePod(e attribution.Attributed) bool {
 
 // explainedAfter is how long after an attempt failed the API server's word on it
 // is waited for: the kubelet looks at its containers once a second.
-const explainedAfter = uint64(3 * time.Second)
+const explainedAfter = uint64(5 * time.Second)
 
 // awaitsWord is true for a moment after an attempt has failed of which nobody has
 // said what it was: why a sandbox failed the kubelet says in an event, how a

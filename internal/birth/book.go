@@ -192,6 +192,9 @@ func (b *Book) Tell(p Pod, at uint64) {
 	if p.OptedOut {
 		delete(b.births, p.UID)
 	}
+	if current := b.births[p.UID]; current != nil {
+		b.leaveOutEphemeral(current, s, false)
+	}
 }
 
 // Gone takes that a pod no longer exists.
@@ -251,6 +254,9 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 		began := totals(a.Time)
 		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, mark: began.Mark, lost: began.Lost}
 		b.births[uid] = current
+	}
+	if s := b.pods[uid]; s != nil && s.pod.isEphemeral(a.Who.ContainerID) {
+		return false
 	}
 	if a.Session != 0 {
 		current.sessions[a.Session] = true
@@ -391,6 +397,7 @@ func (b *Book) write(current *birth, c Closing, final bool) (*v1alpha1.PodBirthC
 	if s.pod.Name == "" {
 		return nil, false
 	}
+	b.leaveOutEphemeral(current, s, final)
 	w := b.writer(current, s, c)
 	w.final, w.imagesMayCome = final, b.lacksImages(s)
 	return w.write(), true

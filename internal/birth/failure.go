@@ -3,7 +3,6 @@
 package birth
 
 import (
-	"cmp"
 	"regexp"
 
 	"golang.org/x/sys/unix"
@@ -25,7 +24,25 @@ func (w *writer) failure() *v1alpha1.BirthFailure {
 			return w.failureOf(c, w.stepOf(c))
 		}
 	}
+	if a := attemptsOf(w.birth.events, w.seen)[""]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
+		return w.failureOf(w.unnamed(), w.runtimeStep(""))
+	}
 	return w.unfinished()
+}
+
+// unnamed is the only container that the API server has not told the id of, or
+// none: whose attempt it was is not known yet.
+func (w *writer) unnamed() Container {
+	var found []Container
+	for _, c := range w.seen.pod.Containers {
+		if c.ID == "" {
+			found = append(found, c)
+		}
+	}
+	if len(found) != 1 {
+		return Container{}
+	}
+	return found[0]
 }
 
 // failureOf is the failure of one container.
@@ -187,7 +204,7 @@ func join(a, b string) string {
 func (w *writer) addWarning(f *v1alpha1.BirthFailure) {
 	if len(w.steps) == 0 {
 		if r, step, ok := w.seen.hindrance(w.config.Wall(w.birth.last)); ok {
-			f.Step, f.Actor = step, cmp.Or(actorsOfWarnings[r.Reason], v1alpha1.ActorKubelet)
+			f.Step, f.Actor = step, r.actor()
 			f.Reason, f.Message = word(r.Reason), printable(r.Message)
 		}
 		return

@@ -107,7 +107,7 @@ func TestAnAttemptIsToldWithTheWordOnIt(t *testing.T) {
 	if telling := b.Telling(3 * sec); len(telling) != 0 {
 		t.Error("told before the API server said how the container ended")
 	}
-	if telling := b.Telling(6 * sec); len(telling) != 1 {
+	if telling := b.Telling(8 * sec); len(telling) != 1 {
 		t.Error("not told although the API server says nothing")
 	}
 	p := running(false)

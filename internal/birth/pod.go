@@ -29,6 +29,8 @@ type Pod struct {
 	Created, Scheduled time.Time
 	// Containers of the pod, init containers first; ephemeral ones are left out.
 	Containers []Container
+	// Ephemeral are the ids of the ephemeral containers, empty until they are made.
+	Ephemeral []string
 }
 
 // Remark is what the kubelet said of a pod in an event.

@@ -169,10 +169,13 @@ var warningSteps = map[string]string{
 	"Unhealthy":                "Readiness",
 }
 
-// actorsOfWarnings are those whose failure the kubelet tells of, where it was not its own.
-var actorsOfWarnings = map[string]v1alpha1.Actor{
-	"FailedCreatePodSandBox": v1alpha1.ActorRuntime,
-	"NetworkNotReady":        v1alpha1.ActorRuntime,
+// actor is by whose hand that failed which the kubelet warns of: what it asked
+// a runtime for comes back as an error of a call (rpc).
+func (r *Remark) actor() v1alpha1.Actor {
+	if strings.Contains(r.Message, "rpc error") || r.Reason == "NetworkNotReady" {
+		return v1alpha1.ActorRuntime
+	}
+	return v1alpha1.ActorKubelet
 }
 
 // hindrance is a warning of the kubelet that tells why nothing was heard of the

@@ -128,7 +128,21 @@ func Convert(pod *corev1.Pod) birth.Pod {
 	}
 	p.Containers = append(initContainers(pod),
 		containers(pod.Spec.Containers, pod.Status.ContainerStatuses)...)
+	p.Ephemeral = ephemeral(pod)
 	return p
+}
+
+// ephemeral are the ids of the ephemeral containers.
+func ephemeral(pod *corev1.Pod) []string {
+	byName := map[string]string{}
+	for _, s := range pod.Status.EphemeralContainerStatuses {
+		_, byName[s.Name], _ = strings.Cut(s.ContainerID, "://")
+	}
+	var ids []string
+	for _, c := range pod.Spec.EphemeralContainers {
+		ids = append(ids, byName[c.Name])
+	}
+	return ids
 }
 
 func containers(specs []corev1.Container, statuses []corev1.ContainerStatus) []birth.Container {

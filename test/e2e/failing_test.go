@@ -90,7 +90,7 @@ func (s *scene) fails(p *corev1.Pod, want ending) *v1alpha1.PodBirthCertificate 
 		}
 	}
 	for _, seen := range s.certificates.sightings(about) {
-		if f := seen.object.Spec.Failure; f != nil && (f.Step != want.step || f.Container != want.container) {
+		if f := seen.object.Spec.Failure; f != nil && (f.Step != want.step || f.Container != "" && f.Container != want.container) {
 			s.t.Errorf("before, the certificate told %+v", f)
 		}
 	}
@@ -122,9 +122,10 @@ func wantOneCertificate(t *testing.T, s *scene, p *corev1.Pod) {
 }
 
 // wantAllAttributed fails unless everything that was heard is accounted for.
+// Where others are being born at once, an event of theirs may wait for its name.
 func wantAllAttributed(t *testing.T, c *v1alpha1.PodBirthCertificate) {
 	t.Helper()
-	if v := c.Spec.Coverage; v.AttributedPercent != "100.0" || v.LostEvents != 0 {
+	if v := c.Spec.Coverage; v.LostEvents != 0 || v.Events == nil || v.Events.Unresolved*100 > v.Events.Heard {
 		t.Errorf("certificate %s: coverage %s %%, lost %d, %+v", c.Name, v.AttributedPercent, v.LostEvents, v.Events)
 	}
 	wantSize(t, c, 16<<10)

@@ -109,22 +109,6 @@ func TestLifeAfterBirth(t *testing.T) {
 	}
 }
 
-// TestHostNetwork has a pod that no CNI plugin serves.
-func TestHostNetwork(t *testing.T) {
-	f := cluster(t)
-	t.Parallel()
-	s := newScene(t, f)
-	pod := s.create("host", shell(idles), func(p *corev1.Pod) { p.Spec.HostNetwork = true })
-	c := s.certificate(pod).object
-	wantHeard(t, c, v1alpha1.OutcomeReady)
-	if a := actorStats(c, v1alpha1.ActorCNI, ""); a.Processes != 0 || c.Spec.Milestones.NetworkReady != nil {
-		t.Errorf("a pod in the node's network has CNI %+v and networkReady %+v", a, c.Spec.Milestones.NetworkReady)
-	}
-	if n := c.Spec.KernelStats.NamespacesCreated; n == nil || n.Network != 0 || n.Mount < 2 {
-		t.Errorf("namespaces created: %+v; want no network", n)
-	}
-}
-
 // TestSeveralContainers has two containers and an init container in one pod.
 func TestSeveralContainers(t *testing.T) {
 	f := cluster(t)

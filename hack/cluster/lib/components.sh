@@ -82,13 +82,14 @@ start_controllers() {
 # containerd finds its shim in the PATH; the plugins have to be where its configuration says.
 start_containerd() {
   mkdir -p "$ROOT/opt/cni/bin" "$ROOT/opt/cni/net.d"
-  cp "$NODE/bin"/{bridge,host-local,loopback} "$ROOT/opt/cni/bin/"
+  cp "$NODE/bin"/{bridge,host-local,loopback} "$HERE/config/gatekeeper" "$ROOT/opt/cni/bin/"
   cp "$HERE/config/10-bridge.conflist" "$ROOT/opt/cni/net.d/"
   start containerd env PATH="$NODE/bin:$PATH" "$NODE/bin/containerd" --config /var/lib/kubernetes/containerd.toml
   serves containerd "containerd to answer" node_ctr version
 }
 
 start_kubelet() {
+  mkdir -p "$ROOT/var/lib/kubelet/static"
   start kubelet "$NODE/bin/kubelet" --config=/var/lib/kubernetes/kubelet.yaml --kubeconfig=/var/lib/kubernetes/kubelet.kubeconfig \
     --hostname-override=node1 --node-ip="$NODE_IP"
   start kube-proxy "$NODE/bin/kube-proxy" --config=/var/lib/kubernetes/kube-proxy.yaml

@@ -24,6 +24,8 @@ add_modules() {
   local base=$VM/kernel version module file
   [[ ! -d $base/usr/lib/modules ]] || base=$base/usr
   version=$(basename "$base"/lib/modules/*)
+  [[ -d $base/lib/modules/$version/kernel ]] ||
+    die "the kernel $version was fetched without its modules: remove $(readlink -f "$VM/kernel") and try again"
   [[ -e $base/lib/modules/$version/modules.dep.bin ]] || depmod -b "$base" "$version"
   for module in "${VM_MODULES[@]}"; do
     modprobe --dirname "$base" --set-version "$version" --show-depends "$module"
@@ -53,7 +55,8 @@ add_node() {
   printf 'NODE=%s\nADDRESS=%s\nGATEWAY=%s\nLABELS=kernel-gossip.io/crun=true\n' "$VM_NODE" "$VM_IP" "$VM_GATEWAY" >"$kg/settings"
   sed "s|@DRIVER@|$(cgroup_driver)|" "$GUEST/kubelet.yaml" >"$kg/kubelet.yaml"
   sed "s|@SYSTEMD@|$(if by_systemd; then echo true; else echo false; fi)|" "$GUEST/containerd.toml" >"$kg/containerd.toml"
-  sed "s|$POD_CIDR|$VM_POD_CIDR|" "$HERE/config/10-bridge.conflist" >"$1/opt/cni/net.d/10-bridge.conflist"
+  sed "s|@POD_CIDR@|$VM_POD_CIDR|" "$GUEST/10-bridge.conflist" >"$1/opt/cni/net.d/10-bridge.conflist"
+  install -D -t "$1/opt/cni/bin" "$HERE/config/gatekeeper"
   install -m 0600 "$ETC/vm-kubelet.kubeconfig" "$kg/kubelet.kubeconfig"
   install -m 0600 "$ETC/vm-kubelet-serving.key" "$kg/kubelet-serving.key"
   install -m 0644 "$ETC/vm-kubelet-serving.crt" "$kg/kubelet-serving.crt"
