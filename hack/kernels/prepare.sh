@@ -44,8 +44,8 @@ fetch() {
   part=$KERNELS/.$version.part
   rm -rf "$part"
   mkdir -p "$part/packages"
-  # The image is in the first of them up to 6.x and in the second since.
-  for package in "linux-image-$version" "linux-binary-$version"; do
+  # Image and modules are in the first of them up to 6.x, and in the others since.
+  for package in "linux-image-$version" "linux-binary-$version" "linux-modules-$version" "linux-base-$version"; do
     [[ -n $(apt_of apt-cache show "$package" 2>/dev/null) ]] || continue
     (cd "$part/packages" && apt_of apt-get --quiet=2 download "$package" >"$part/log" 2>&1) || {
       tail -n 3 "$part/log" >&2
