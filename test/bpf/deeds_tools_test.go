@@ -40,7 +40,10 @@ func TestNetworkDevicesOfTheRealTool(t *testing.T) {
 	}
 	path := program(t, "any-plugin")
 	k.insist(t, func(int) string {
-		open, said := k.run(t, "ip", plugin(path, "apart", sh, "-c", script))
+		open, said, wrong := k.run(t, plugin(path, "apart", sh, "-c", script))
+		if wrong != "" {
+			return wrong
+		}
 		// A pair of veth devices is one request.
 		if c := k.counts(open.Session).Own; c.NetDevices != 2 || strings.TrimSpace(said) != "3" {
 			return fmt.Sprintf("%d requests, and %s devices; want 2, and 3", c.NetDevices, strings.TrimSpace(said))
@@ -71,7 +74,10 @@ func TestNetfilterRulesAgainstTheirList(t *testing.T) {
 					t.Skipf("this kernel does not take rules of %s: %v: %s", tool, err, out)
 				}
 				k.insist(t, func(int) string {
-					open, said := k.run(t, tool, plugin(path, "apart", sh, "-c", command))
+					open, said, wrong := k.run(t, plugin(path, "apart", sh, "-c", command))
+					if wrong != "" {
+						return wrong
+					}
 					listed, err := strconv.ParseUint(strings.TrimSpace(said), 10, 64)
 					if err != nil {
 						t.Fatal(err)
