@@ -64,7 +64,10 @@ type Mark struct{ heard, daemons uint64 }
 // Mark is where the stream was before the event that was heard last.
 func (t *tally) Mark() Mark { return Mark{max(t.heard, 1) - 1, t.daemons} }
 
-// Window is what was heard since a mark.
+// End is where the stream is.
+func (t *tally) End() Mark { return Mark{t.heard, t.daemons} }
+
+// Window is what was heard between two marks.
 type Window struct {
 	// Heard in all; of these Daemons are of daemons that name no pod, and
 	// Unresolved wait for a name or never got one.
@@ -72,11 +75,15 @@ type Window struct {
 }
 
 // Since is what was heard since a mark.
-func (l *Ledger) Since(m Mark) Window {
-	w := Window{Heard: l.heard - m.heard, Daemons: l.daemons - m.daemons}
+func (l *Ledger) Since(m Mark) Window { return l.Between(m, l.End()) }
+
+// Between is what was heard after one mark and up to another: what waited for its
+// name at the end of that time may have one by now.
+func (l *Ledger) Between(m, end Mark) Window {
+	w := Window{Heard: end.heard - m.heard, Daemons: end.daemons - m.daemons}
 	later := func(all []held) {
 		for _, h := range all {
-			if h.number > m.heard {
+			if h.number > m.heard && h.number <= end.heard {
 				w.Unresolved++
 			}
 		}
@@ -88,7 +95,7 @@ func (l *Ledger) Since(m Mark) Window {
 		later(all)
 	}
 	for _, n := range l.numbers {
-		if n > m.heard {
+		if n > m.heard && n <= end.heard {
 			w.Unresolved++
 		}
 	}

@@ -80,8 +80,8 @@ type Engine struct {
 	armedAt  uint64 // 0: not armed
 	idleFrom uint64 // since when no birth is expected
 	deaf     []birth.Span
-	// waiting are the births at their end that wait for names, and since when.
-	waiting map[string]uint64
+	// ends are where the births came to rest that are not closed yet.
+	ends map[string]end
 	// ask asks for what the kubelet has said of a pod; nil where nobody can.
 	ask func(birth.Pod)
 	// lastError is what the last failed request to the kernel was for.
@@ -101,7 +101,7 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		book:     birth.NewBook(c.Birth),
 		detector: cpu.NewDetector(c.CPU),
 		deaf:     []birth.Span{{}},
-		waiting:  map[string]uint64{},
+		ends:     map[string]end{},
 		stats:    Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
 	if err := k.Walk(e.ledger.Learn); err != nil {
@@ -191,23 +191,29 @@ func (e *Engine) Births(now uint64) {
 // namesMax is how long a birth at its end waits for the names of what was heard
 // meanwhile. Of its neighbors something has no name yet at any time: a mount is
 // heard some milliseconds before whoever says for which pod it is.
-const namesMax = uint64(500 * time.Millisecond)
+const namesMax = uint64(time.Second)
+
+// end is when a birth came to rest, and where the stream of events was then.
+type end struct {
+	at   uint64
+	mark attribution.Mark
+}
 
 // named is true once everything that was heard while a birth lasted has a name,
 // or the time for it is up.
 func (e *Engine) named(uid string, now uint64) bool {
-	if e.ledger.Since(e.book.Mark(uid)).Unresolved > 0 {
-		since, again := e.waiting[uid]
-		if !again {
-			since = now
-			e.waiting[uid] = now
-		}
-		if now-since < namesMax {
-			return false
-		}
+	if _, again := e.ends[uid]; !again {
+		e.ends[uid] = end{now, e.ledger.End()}
 	}
-	delete(e.waiting, uid)
-	return true
+	return e.window(uid).Unresolved == 0 || now-e.ends[uid].at >= namesMax
+}
+
+// window is what was heard while a birth lasted, or has lasted so far.
+func (e *Engine) window(uid string) attribution.Window {
+	if at, ended := e.ends[uid]; ended {
+		return e.ledger.Between(e.book.Mark(uid), at.mark)
+	}
+	return e.ledger.Since(e.book.Mark(uid))
 }
 
 // Sweep gives up what was never resolved and forgets what is long gone.
@@ -313,6 +319,7 @@ func workloadSyscalls(all map[uint64]event.SessionCounts) uint64 {
 
 func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.SessionCounts) {
 	certificate, ok := e.book.Close(uid, e.closing(uid, now, counts))
+	delete(e.ends, uid)
 	for id := range counts {
 		e.forget(id)
 	}
@@ -333,7 +340,7 @@ func (e *Engine) tell(c *v1alpha1.PodBirthCertificate) {
 
 func (e *Engine) closing(uid string, now uint64, counts map[uint64]event.SessionCounts) birth.Closing {
 	c := birth.Closing{
-		Now: now, Counts: counts, Window: e.ledger.Since(e.book.Mark(uid)), Lost: e.totals(now).Lost,
+		Now: now, Counts: counts, Window: e.window(uid), Lost: e.totals(now).Lost,
 		Deaf: slices.Clone(e.deaf), Name: e.ledger.Name(uid),
 	}
 	if n := len(c.Deaf); n > 0 && c.Deaf[n-1].To == 0 {
