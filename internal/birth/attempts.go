@@ -5,11 +5,7 @@ package birth
 import (
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
-	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
-	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // A birth that fails is told while it goes on failing: the kubelet tries again,
@@ -112,99 +108,6 @@ func (p *Pod) container(name string) (Container, bool) {
 	return Container{}, false
 }
 
-// attempt is one try to start a container, or a sandbox.
-type attempt struct {
-	failed bool
-	// ended is set for a sandbox whose own process ended: it was given up if
-	// another one followed, and served its time if none did.
-	ended bool
-	// at is the attempt's latest event.
-	at uint64
-}
-
-// attempts are the tries of one container.
-type attempts struct {
-	failed int32
-	// failedAt is the latest event of the latest attempt that failed.
-	failedAt uint64
-	last     attempt
-}
-
-// attemptsOf tells the tries of each container by its name, those of sandboxes
-// under the sandbox's.
-func attemptsOf(events []attribution.Attributed, s *seen) map[string]*attempts {
-	byID := map[string]*attempt{}
-	names := map[string]string{}
-	var order []string
-	entrypoints := map[uint64]uint32{}
-	first := map[uint64]uint32{}
-	for _, e := range events {
-		id := e.Who.ContainerID
-		if id == "" || e.Session == 0 || s.endsWithThePod(e) {
-			continue
-		}
-		if byID[id] == nil {
-			byID[id] = &attempt{}
-			order = append(order, id)
-		}
-		names[id] = s.names[id]
-		if e.Who.Sandbox {
-			names[id] = v1alpha1.SandboxContainer
-		}
-		byID[id].at = max(byID[id].at, e.Time)
-		switch e.Kind {
-		case event.SessionOpen:
-			first[e.Session] = e.PID
-		case event.Exec:
-			if e.Workload && entrypoints[e.Session] == 0 {
-				entrypoints[e.Session] = e.PID
-			}
-		case event.Exit:
-			if e.Workload && e.Who.Sandbox {
-				byID[id].ended = byID[id].ended || e.PID == entrypoints[e.Session]
-			} else if endsAttempt(e, first, entrypoints) {
-				byID[id].failed = true
-			}
-		case event.ExecFailed:
-			byID[id].failed = byID[id].failed || !e.Workload && entrypoints[e.Session] == 0
-		}
-	}
-	all := map[string]*attempts{}
-	for _, id := range order {
-		a := all[names[id]]
-		if a == nil {
-			a = &attempts{}
-			all[names[id]] = a
-		}
-		if a.last.ended && !a.last.failed {
-			a.failed++ // the one before was given up
-		}
-		if byID[id].failed {
-			a.failed++
-			a.failedAt = max(a.failedAt, byID[id].at)
-		}
-		if byID[id].at >= a.last.at {
-			a.last = *byID[id]
-		}
-	}
-	return all
-}
-
-// heardLateBy is by how much the deletion of a pod may be heard later than the
-// kubelet begins to kill its containers.
-const heardLateBy = uint64(2 * time.Second)
-
-// endsWithThePod is true for what happens after a pod's deletion, and for a kill
-// just before it was heard: neither is a failure of the pod's own.
-func (s *seen) endsWithThePod(e attribution.Attributed) bool {
-	if s.deleted == 0 || e.Time >= s.deleted {
-		return s.deleted != 0
-	}
-	status := unix.WaitStatus(e.Value)
-	killed := e.Kind == event.Exit && status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
-	return killed && s.deleted-e.Time < heardLateBy
-}
-
 // explainedAfter is how long after an attempt failed the API server's word on it
 // is waited for: the kubelet looks at its containers once a second.
 const explainedAfter = uint64(5 * time.Second)
@@ -229,23 +132,6 @@ func (b *Book) awaitsWord(current *birth, s *seen, now uint64) bool {
 		if c, ok := s.pod.container(name); !ok || c.Ended == nil && c.Restarts == 0 {
 			return true
 		}
-	}
-	return false
-}
-
-// endsAttempt is true for the exit of a process without which the attempt has
-// failed: the entrypoint's, the runtime's or a CNI plugin's, if it failed.
-func endsAttempt(e attribution.Attributed, first, entrypoints map[uint64]uint32) bool {
-	status := unix.WaitStatus(e.Value)
-	if status.Exited() && status.ExitStatus() == 0 {
-		return false
-	}
-	if e.Workload {
-		return e.PID == entrypoints[e.Session]
-	}
-	switch e.Who.Role {
-	case event.RoleCNI, event.RoleRuntime:
-		return e.PID == first[e.Session]
 	}
 	return false
 }

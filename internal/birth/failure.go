@@ -57,10 +57,10 @@ func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure 
 	w.addEnd(f)
 	w.addErrno(f)
 	w.addOutOfMemory(f)
-	switch {
-	case f.Reason == "OOMKilled":
+	switch f.Reason {
+	case "OOMKilled":
 		f.Actor = v1alpha1.ActorKernel
-	case f.Reason == "ErrImageNeverPull" || f.Reason == "InvalidImageName":
+	case "ErrImageNeverPull", "InvalidImageName":
 		f.Actor = v1alpha1.ActorKubelet // nobody was asked for the image
 	}
 	if c.Init && f.Step == "Entrypoint" && w.executed(c.Name) {

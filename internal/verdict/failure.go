@@ -60,7 +60,7 @@ func failureInWords(failure *v1alpha1.BirthFailure, took string) string {
 		text += "; " + meaning
 	}
 	if failure.Message != "" && !toldByKernel(failure) {
-		text += "; " + strings.TrimRight(shorten(plain(failure.Message), messageInWords), ". ")
+		text += "; " + strings.TrimRight(shorten(plain(failure.Message), messageInWords), ".: ")
 	}
 	return text
 }

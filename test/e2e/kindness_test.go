@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -52,14 +53,18 @@ func eventually(t *testing.T, what string, holds func() bool) {
 func (s *scene) debug(p *corev1.Pod, name string) {
 	s.t.Helper()
 	pods := s.f.kube.CoreV1().Pods(p.Namespace)
-	now, err := pods.Get(s.t.Context(), p.Name, metav1.GetOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	now.Spec.EphemeralContainers = append(now.Spec.EphemeralContainers, corev1.EphemeralContainer{
-		EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name, Image: busyboxImage, Command: []string{"sh", "-c", idles}},
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() error {
+		now, err := pods.Get(s.t.Context(), p.Name, metav1.GetOptions{})
+		if err != nil {
+			return err
+		}
+		now.Spec.EphemeralContainers = append(now.Spec.EphemeralContainers, corev1.EphemeralContainer{
+			EphemeralContainerCommon: corev1.EphemeralContainerCommon{Name: name, Image: busyboxImage, Command: []string{"sh", "-c", idles}},
+		})
+		_, err = pods.UpdateEphemeralContainers(s.t.Context(), p.Name, now, metav1.UpdateOptions{})
+		return err
 	})
-	if _, err := pods.UpdateEphemeralContainers(s.t.Context(), p.Name, now, metav1.UpdateOptions{}); err != nil {
+	if err != nil {
 		s.t.Fatalf("add the ephemeral container %s: %v", name, err)
 	}
 	s.pods.await(s.t, p.Name+" with "+name+" running", patience, func(seen sighting[*corev1.Pod]) bool {

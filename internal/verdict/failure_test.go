@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict_test
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
+)
+
+const runcSays = "failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: " +
+	"unable to start container process: "
+
+func TestFailuresInWords(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		failure v1alpha1.BirthFailure
+		want    string
+	}{
+		{
+			"image", v1alpha1.BirthFailure{Step: "ImagePull", Actor: v1alpha1.ActorRuntime, Container: "app", Reason: "ErrImagePull", Message: "connection refused"},
+			"at step ImagePull of container app, done by Runtime; the image cannot be pulled; connection refused.",
+		},
+		{
+			"image that may not be pulled", v1alpha1.BirthFailure{Step: "ImagePull", Actor: v1alpha1.ActorKubelet, Container: "app", Reason: "ErrImageNeverPull"},
+			"at step ImagePull of container app, done by Kubelet; the image is not on the node, and may not be pulled.",
+		},
+		{
+			"volume", v1alpha1.BirthFailure{Step: "VolumeMount", Actor: v1alpha1.ActorKubelet, Reason: "FailedMount", Message: `configmap "c" not found`},
+			`at step VolumeMount, done by Kubelet; a volume cannot be mounted; configmap "c" not found.`,
+		},
+		{
+			"plugin", v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, File: "bridge", ExitCode: ptr[int32](1), Message: "no addresses left."},
+			"at step Network, done by CNI: bridge, exit code 1; the pod's network cannot be set up; no addresses left.",
+		},
+		{
+			"no such program",
+			v1alpha1.BirthFailure{Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: "app", Errno: "ENOENT", File: "/app", Message: runcSays + "x"},
+			"at step Entrypoint of container app, done by Runtime: /app, ENOENT (no such file or directory); the container has no such program.",
+		},
+		{
+			"no interpreter", v1alpha1.BirthFailure{Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: "app", Errno: "ENOENT", ExitCode: ptr[int32](1)},
+			"at step Entrypoint of container app, done by Runtime: ENOENT (no such file or directory), exit code 1; " +
+				"the program is there, and its interpreter or its loader is not.",
+		},
+		{
+			"out of memory", v1alpha1.BirthFailure{Step: "Entrypoint", Actor: v1alpha1.ActorKernel, Container: "app", Signal: "SIGKILL", Reason: "OOMKilled"},
+			"at step Entrypoint of container app, done by Kernel: killed by SIGKILL; it needed more than its memory limit while it started.",
+		},
+		{
+			"never ready", v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: "app", Message: "Readiness probe failed: "},
+			"at step Readiness of container app, done by Kubelet; its program runs, and was never Ready; Readiness probe failed.",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := verdict.Certificate(certificate(func(x *v1alpha1.PodBirthCertificate) {
+				x.Spec.Outcome, x.Spec.Failure = v1alpha1.OutcomeFailed, &c.failure
+			}), nil, clock).Insight
+			same(t, "insight", got, "Birth failed after 1.34s "+c.want)
+		})
+	}
+}
+
+func TestOfALongMessageTheCauseIsKept(t *testing.T) {
+	long := runcSays + "error during container init: error mounting \"" + strings.Repeat("é", 200) + "\" to rootfs at \"/b\": mount /a:/b: not a directory"
+	got := verdict.Certificate(certificate(func(x *v1alpha1.PodBirthCertificate) {
+		x.Spec.Outcome = v1alpha1.OutcomeFailed
+		x.Spec.Failure = &v1alpha1.BirthFailure{Step: "ContainerCreate", Actor: v1alpha1.ActorRuntime, Container: "app", Message: long}
+	}), nil, clock).Insight
+	if !strings.HasSuffix(got, "mount /a:/b: not a directory.") || !strings.Contains(got, "; …") || utf8.RuneCountInString(got) > 512 {
+		t.Errorf("insight %q", got)
+	}
+}
