@@ -191,7 +191,7 @@ func (e *Engine) Births(now uint64) {
 // namesMax is how long a birth at its end waits for the names of what was heard
 // meanwhile. Of its neighbors something has no name yet at any time: a mount is
 // heard some milliseconds before whoever says for which pod it is.
-const namesMax = uint64(time.Second)
+const namesMax = uint64(2 * time.Second)
 
 // end is when a birth came to rest, and where the stream of events was then.
 type end struct {
