@@ -56,7 +56,6 @@ add_node() {
   sed "s|@DRIVER@|$(cgroup_driver)|" "$GUEST/kubelet.yaml" >"$kg/kubelet.yaml"
   sed "s|@SYSTEMD@|$(if by_systemd; then echo true; else echo false; fi)|" "$GUEST/containerd.toml" >"$kg/containerd.toml"
   sed "s|@POD_CIDR@|$VM_POD_CIDR|" "$GUEST/10-bridge.conflist" >"$1/opt/cni/net.d/10-bridge.conflist"
-  install -D -t "$1/opt/cni/bin" "$HERE/config/gatekeeper"
   install -m 0600 "$ETC/vm-kubelet.kubeconfig" "$kg/kubelet.kubeconfig"
   install -m 0600 "$ETC/vm-kubelet-serving.key" "$kg/kubelet-serving.key"
   install -m 0644 "$ETC/vm-kubelet-serving.crt" "$kg/kubelet-serving.crt"
