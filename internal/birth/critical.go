@@ -47,8 +47,7 @@ func latestBefore(phases []v1alpha1.Phase, level []int, from, at int64) int {
 		switch {
 		case p.DurationMicroseconds == 0 || p.StartMicroseconds >= at || endOf(p) <= from:
 		case endOf(p) <= at:
-			if ended < 0 || endOf(p) > endOf(phases[ended]) ||
-				endOf(p) == endOf(phases[ended]) && p.StartMicroseconds < phases[ended].StartMicroseconds {
+			if ended < 0 || endsLater(p, phases[ended]) {
 				ended = i
 			}
 		case open < 0 || p.StartMicroseconds > phases[open].StartMicroseconds:
@@ -59,6 +58,12 @@ func latestBefore(phases []v1alpha1.Phase, level []int, from, at int64) int {
 		return ended
 	}
 	return open
+}
+
+// endsLater is true for a phase that ends later than another, or at the same
+// time and began before.
+func endsLater(a, b v1alpha1.Phase) bool {
+	return endOf(a) > endOf(b) || endOf(a) == endOf(b) && a.StartMicroseconds < b.StartMicroseconds
 }
 
 // outermost are the phases that lie in no other.

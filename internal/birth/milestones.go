@@ -89,15 +89,28 @@ func (w *writer) noteMilestone(c *v1alpha1.ContainerMilestones, e event.Event) {
 	case e.Kind == event.Linked && c.Linked == nil:
 		note(&c.Linked)
 		c.FilesOpenedBeforeMain = &e.Value
-	case e.Kind == event.Exit && e.Workload && w.isEntrypoint(e):
-		note(&c.Ended)
-	case e.Kind == event.Exec && e.Workload:
-		note(&c.EntrypointExec)
-	case e.Kind == event.Listen && e.Workload:
-		note(&c.FirstListen)
-	case e.Kind == event.Accept && e.Workload:
-		note(&c.FirstAccept)
+	case e.Workload:
+		if m := w.ofWorkload(c, e); m != nil {
+			note(m)
+		}
 	}
+}
+
+// ofWorkload is the milestone that a deed of the workload may be.
+func (w *writer) ofWorkload(c *v1alpha1.ContainerMilestones, e event.Event) **v1alpha1.Milestone {
+	switch e.Kind {
+	case event.Exec:
+		return &c.EntrypointExec
+	case event.Listen:
+		return &c.FirstListen
+	case event.Accept:
+		return &c.FirstAccept
+	case event.Exit:
+		if w.isEntrypoint(e) {
+			return &c.Ended
+		}
+	}
+	return nil
 }
 
 func (w *writer) isEntrypoint(e event.Event) bool {

@@ -54,18 +54,25 @@ func (w *writer) takeSteps() []*step {
 		if s.who.ContainerID == "" {
 			s.who.ContainerID, s.who.Sandbox = e.Who.ContainerID, e.Who.Sandbox
 		}
-		switch {
-		case e.Kind == event.Exit && e.PID == s.pid && !e.Workload:
+		if e.Workload {
+			s.takeWorkload(e.Event)
+		} else if e.Kind == event.Exit && e.PID == s.pid {
 			s.exited, s.status = e.Time, e.Value
-		case e.Kind == event.Exec && e.Workload && s.entrypoint == 0:
-			s.entrypoint, s.entrypointPID = e.Time, e.PID
-		case e.Kind == event.Exit && e.Workload && e.PID == s.entrypointPID:
-			s.entrypointExit, s.entrypointStatus = e.Time, e.Value
-		case e.Kind == event.Linked && s.linked == 0:
-			s.linked, s.filesOpened = e.Time, e.Value
-		case e.Kind == event.Listen && e.Workload && s.listened == 0:
-			s.listened = e.Time
 		}
 	}
 	return all
+}
+
+// takeWorkload takes a deed of what the step became.
+func (s *step) takeWorkload(e event.Event) {
+	switch {
+	case e.Kind == event.Exec && s.entrypoint == 0:
+		s.entrypoint, s.entrypointPID = e.Time, e.PID
+	case e.Kind == event.Exit && e.PID == s.entrypointPID:
+		s.entrypointExit, s.entrypointStatus = e.Time, e.Value
+	case e.Kind == event.Linked && s.linked == 0:
+		s.linked, s.filesOpened = e.Time, e.Value
+	case e.Kind == event.Listen && s.listened == 0:
+		s.listened = e.Time
+	}
 }
