@@ -37,7 +37,7 @@ func main() {
 
 func run(ctx context.Context, n int, out string, images []string) error {
 	if n < 1 || len(images) == 0 {
-		return errors.New("which images? births [-n BIRTHS] [-o FILE] IMAGE")
+		return errors.New("no image named: births [-n BIRTHS] [-o FILE] IMAGE")
 	}
 	c, err := connect()
 	if err != nil {

@@ -16,6 +16,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// rest lies between two births, with and without the observer: the end of one and
+// what is written about it shall not fall into the next.
+const rest = 1500 * time.Millisecond
+
 // stage is a namespace of the command's own, and the runtime's CPU clock.
 type stage struct {
 	client    client.WithWatch
@@ -97,7 +101,15 @@ func (s *stage) birth(ctx context.Context) (birth, error) {
 	if err := s.client.Delete(ctx, p); err != nil {
 		return birth{}, fmt.Errorf("delete a pod: %w", err)
 	}
-	return b, await(pods, p, func(e watch.EventType, _ *corev1.Pod) bool { return e == watch.Deleted })
+	if err := await(pods, p, func(e watch.EventType, _ *corev1.Pod) bool { return e == watch.Deleted }); err != nil {
+		return birth{}, err
+	}
+	select {
+	case <-time.After(rest):
+		return b, nil
+	case <-ctx.Done():
+		return birth{}, ctx.Err()
+	}
 }
 
 func await(pods watch.Interface, p *corev1.Pod, holds func(watch.EventType, *corev1.Pod) bool) error {
