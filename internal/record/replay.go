@@ -4,12 +4,14 @@ package record
 
 import (
 	"bufio"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -29,14 +31,21 @@ type Replay struct {
 	began   uint64
 }
 
-// Open reads a recording. A line that cannot be read is named in the error.
+// Open reads a recording, also one that gzip has compressed (its name ends in
+// .gz). A line that cannot be read is named in the error.
 func Open(file string) (*Replay, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("open the recording: %w", err)
 	}
 	defer func() { _ = f.Close() }()
-	r, err := Read(f)
+	var in io.Reader = f
+	if strings.HasSuffix(file, ".gz") {
+		if in, err = gzip.NewReader(f); err != nil {
+			return nil, fmt.Errorf("recording %s: %w", file, err)
+		}
+	}
+	r, err := Read(in)
 	if err != nil {
 		return nil, fmt.Errorf("recording %s: %w", file, err)
 	}
