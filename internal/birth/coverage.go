@@ -43,6 +43,9 @@ func (w *writer) writeCoverage() {
 	}
 	w.missEnd()
 	w.missImages()
+	if n := c.Events.Unresolved; n > 0 {
+		w.miss("whose %d events on the node were: some may be of this birth", n)
+	}
 	if c.LostEvents > 0 {
 		w.miss("%d events were lost on the node while this birth lasted", c.LostEvents)
 	}
