@@ -88,7 +88,9 @@ type Engine struct {
 	lastError string
 	loss      event.Loss
 	losses    []lossReading // by time
-	stats     Stats
+	// lossesRead is when they were last read.
+	lossesRead uint64
+	stats      Stats
 }
 
 // NewEngine makes an engine and enters the cgroups that exist. The kernel's
@@ -281,7 +283,14 @@ type lossReading struct {
 // lossesMax bounds the readings that are kept: one for each change.
 const lossesMax = 256
 
+// lossesAtRest is how often what was lost is read while no birth is under way.
+const lossesAtRest = uint64(time.Second)
+
 func (e *Engine) readLosses(now uint64) {
+	if e.book.Open() == 0 && now-e.lossesRead < lossesAtRest {
+		return
+	}
+	e.lossesRead = now
 	loss, err := e.kernel.Lost()
 	if err != nil {
 		e.kernelError("read losses", err)
