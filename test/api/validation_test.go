@@ -99,7 +99,7 @@ func TestBadCertificatesAreRejected(t *testing.T) {
 	rejects(t, f, func(ns string) client.Object { return fullCertificate(ns) }, []bad{
 		{"failed without saying where", "Failed", "spec.outcome", "failure is present exactly when outcome is Failed"},
 		{"a failure of a birth that succeeded", map[string]any{"step": "Entrypoint", "actor": "Runtime"}, "spec.failure", "failure is present exactly when outcome is Failed"},
-		{"unknown outcome", "Lost", "spec.outcome", `supported values: "Ready", "Running", "Failed"`},
+		{"unknown outcome", "Lost", "spec.outcome", `supported values: "Pending", "Ready", "Running", "Failed"`},
 		{"coverage that is no percentage", "all", "spec.coverage.attributedPercent", "spec.coverage.attributedPercent in body should match"},
 		{"negative milestone", int64(-1), "spec.milestones.ready.offsetMicroseconds", "spec.milestones.ready.offsetMicroseconds in body should be greater than or equal to 0"},
 		{"milestone without a clock", nil, "spec.milestones.ready.clock", "spec.milestones.ready.clock: Required value"},
@@ -115,6 +115,10 @@ func TestBadCertificatesAreRejected(t *testing.T) {
 		{"no coverage", nil, "spec.coverage", "spec.coverage: Required value"},
 		{"completeness left open", nil, "spec.complete", "spec.complete: Required value"},
 		{"a missing sentence too long", []any{strings.Repeat("x", 161)}, "spec.coverage.missing", "spec.coverage.missing[0]: Too long: may not be more than 160"},
+		{
+			"events that do not add up", map[string]any{"heard": int64(5), "attributed": int64(3), "others": int64(1), "daemons": int64(0), "unresolved": int64(0)},
+			"spec.coverage.events", "heard must be the sum of the other fields",
+		},
 		{"workload without a kind", map[string]any{"name": "web"}, "spec.workloadRef", "spec.workloadRef.kind: Required value"},
 		{"an unknown field", "x", "spec.mood", `unknown field "spec.mood"`},
 	})
