@@ -90,6 +90,8 @@ func (w *writer) heardAtAll() bool {
 func (w *writer) missEnd() {
 	_, _, failing := w.seen.pod.failing()
 	switch {
+	case !w.final && failing && w.spec.FailedAttempts == 0:
+		w.miss("what comes after this: the kubelet keeps trying")
 	case !w.final && (failing || w.spec.FailedAttempts > 0):
 		w.miss("what comes after %d failed attempts: the kubelet keeps trying", w.spec.FailedAttempts)
 	case !w.final:

@@ -4,6 +4,8 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,10 +36,26 @@ func CertificateJudged(c *v1alpha1.PodBirthCertificate) bool {
 
 func certificateInsight(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alpha1.BirthComparison) string {
 	text := outcomeInWords(spec) + longestPhaseInWords(spec) + comparisonInWords(spec, comparison)
-	if !spec.Complete {
+	return text + incompleteInWords(spec) + "."
+}
+
+// goesOn is how the observer begins to say that a birth is not over.
+const goesOn = "what comes after "
+
+// incompleteInWords tells a birth that goes on from one of which something was missed.
+func incompleteInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
+	if spec.Complete {
+		return ""
+	}
+	notOver := slices.IndexFunc(spec.Coverage.Missing, func(m string) bool { return strings.HasPrefix(m, goesOn) })
+	text := ""
+	if notOver >= 0 && spec.Outcome == v1alpha1.OutcomeFailed {
+		text = "; the kubelet keeps trying"
+	}
+	if notOver < 0 || len(spec.Coverage.Missing) > 1 {
 		text += "; not all of it was heard"
 	}
-	return text + "."
+	return text
 }
 
 func outcomeInWords(spec *v1alpha1.PodBirthCertificateSpec) string {

@@ -126,8 +126,9 @@ func TestCertificateInsight(t *testing.T) {
 			name: "under way",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
 				c.Spec.Outcome, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomePending, false, nil
+				c.Spec.Coverage.Missing = []string{"what comes after 1.34s: the birth goes on"}
 			}),
-			want: "Not born after 1.34s with 4,812 system calls, and under way; not all of it was heard.",
+			want: "Not born after 1.34s with 4,812 system calls, and under way.",
 		},
 		{
 			name: "system calls were not heard",
@@ -161,6 +162,14 @@ func TestCertificateInsight(t *testing.T) {
 				Step: "Entrypoint", Actor: v1alpha1.ActorWorkload, Container: "app", Errno: "EOWNERDEAD", Signal: "SIGKILL",
 			}),
 			want: "Birth failed after 900µs at step Entrypoint of container app, done by Workload: EOWNERDEAD, killed by SIGKILL.",
+		},
+		{
+			name: "failed, and tried again",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Outcome, c.Spec.Complete = v1alpha1.OutcomeFailed, false
+				c.Spec.Coverage.Missing = []string{"what comes after 2 failed attempts: the kubelet keeps trying"}
+			}),
+			want: "Birth failed after 1.34s; where is not known; the kubelet keeps trying.",
 		},
 		{
 			name: "failed without a word why",
