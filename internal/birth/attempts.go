@@ -49,6 +49,9 @@ func (b *Book) Telling(now uint64) []string {
 }
 
 func (b *Book) tells(current *birth, s *seen, now uint64) bool {
+	if s.ready != 0 && !b.fell(current, s) {
+		return false // its end is near, and tells all
+	}
 	if b.isDue(current, s, now) || s.pod.over() || now < current.last+uint64(b.config.Settle) {
 		return false
 	}

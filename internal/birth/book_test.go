@@ -255,3 +255,25 @@ func TestHostileNamesDoNotReachATerminal(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Between Ready and the end of a birth that had failed before, nothing is told.
+func TestReadyIsNotToldAsAnAttempt(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	p := running(false)
+	p.Containers[0].Running, p.Containers[0].WaitingReason = false, "CrashLoopBackOff"
+	p.Containers[0].Ended = &Ended{ExitCode: 3}
+	b.Tell(p, 2*sec)
+	if telling := b.Telling(3 * sec); len(telling) != 1 {
+		t.Fatal("the failure is not told")
+	}
+	again := running(true)
+	again.Containers[0].Restarts = 1
+	b.Tell(again, 10*sec)
+	if telling := b.Telling(10*sec + 100*ms); len(telling) != 0 {
+		t.Error("a birth that is Ready is told as one that goes on")
+	}
+	if s := mustClose(t, b, 11*sec); s.Outcome != v1alpha1.OutcomeReady || s.FailedAttempts != 1 {
+		t.Errorf("outcome %s, %d failed attempts", s.Outcome, s.FailedAttempts)
+	}
+}
