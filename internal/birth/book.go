@@ -293,8 +293,11 @@ func (b *Book) Due(now uint64) []string {
 
 func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 	if s != nil && s.outcome != 0 {
-		if s.pod.over() || s.ready != 0 && !b.fell(current, s) {
+		if s.pod.over() {
 			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForLastWord(current, s, now)
+		}
+		if s.ready != 0 && !b.fell(current, s) {
+			return true // once it has come to rest, see Resting
 		}
 	}
 	if now-current.began > uint64(b.config.Timeout) {
@@ -317,7 +320,8 @@ func (b *Book) Resting(uid string, syscalls, now uint64) bool {
 	if current.busy == 0 || syscalls != current.syscalls {
 		current.syscalls, current.busy = syscalls, now
 	}
-	return now-current.busy >= restFor || now >= s.outcome+uint64(b.config.Settle)+restMax
+	settled := s.outcome + uint64(b.config.Settle)
+	return now >= settled && (now-current.busy >= restFor || now >= settled+restMax)
 }
 
 func (c *birth) hasWorkload() bool {
