@@ -184,7 +184,7 @@ func containerID(p *corev1.Pod) string {
 func (s *scene) certificate(p *corev1.Pod) sighting[*v1alpha1.PodBirthCertificate] {
 	s.t.Helper()
 	return s.certificates.await(s.t, "about "+p.Name, patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
-		return seen.object.Spec.PodRef.UID == string(p.UID) && !awaitsImages(seen.object)
+		return seen.object.Spec.PodRef.UID == string(p.UID) && !awaitsImages(seen.object) && seen.object.Spec.Outcome != v1alpha1.OutcomePending
 	})
 }
 
