@@ -125,7 +125,10 @@ func checkUsage(t *testing.T, g event.Group, cmd *exec.Cmd, stat map[string]uint
 			t.Fatal(err)
 		}
 	}
-	if diff := float64(g.Usage) - float64(account); diff > 0.05*float64(account) || -diff > 0.05*float64(account) {
+	// A CPU whose entity were left out would be missing by half or more. The two
+	// accounts drift apart where an emulated CPU stands still in the midst of an
+	// update: by 9 % once on Linux 5.10.
+	if diff := float64(g.Usage) - float64(account); diff > 0.15*float64(account) || -diff > 0.15*float64(account) {
 		t.Errorf("usage %d ns, accounted %d ns", g.Usage, account)
 	}
 	t.Logf("%d of %d periods and %d ns throttled, as in cpu.stat; usage %d ns, accounted %d ns",
