@@ -196,12 +196,13 @@ func TestReadyAgainstTheKubeletsLog(t *testing.T) {
 	if c.Spec.Scheduling == nil || !c.Spec.Scheduling.CreatedTime.Time.Equal(created) {
 		t.Errorf("scheduling %+v, the kubelet says created at %s", c.Spec.Scheduling, created)
 	}
-	// Both are told the same change by a watch of the API server. Where that comes
-	// late, the certificate has the whole second in which the pod became Ready.
+	// Both are told the same change by a watch of the API server, and either watch
+	// may be late: the kubelet's own once was by 3.5 s. Where ours is, the
+	// certificate has the whole second in which the pod became Ready.
 	ready, late := momentOf(c, c.Spec.Milestones.Ready), c.Spec.Milestones.Ready.Clock == v1alpha1.ClockAPI
 	f.figures.add(t, "Ready after the kubelet's own watch of it", "%s (clock %s)", ready.Sub(watched).Round(10*time.Microsecond), c.Spec.Milestones.Ready.Clock)
-	if d := ready.Sub(watched); d > time.Second || d < -time.Second && !late {
-		t.Errorf("ready at %s, the kubelet's watch told it at %s", ready, watched)
+	if ready.After(watched.Add(time.Second)) || ready.Before(running.Add(-100*time.Millisecond)) && !late {
+		t.Errorf("ready at %s, the kubelet saw it run at %s, and its watch told it Ready at %s", ready, running, watched)
 	}
 	if exec := momentOf(c, milestonesOf(t, c, app).EntrypointExec); exec.After(running) {
 		t.Errorf("entrypointExec at %s, the kubelet saw it run at %s", exec, running)
@@ -209,7 +210,7 @@ func TestReadyAgainstTheKubeletsLog(t *testing.T) {
 	// The kubelet counts from the whole second in which the pod was made.
 	own := ready.Sub(created)
 	f.figures.add(t, "from the pod's creation (whole seconds) to Ready, and by the kubelet", "%s, %s", own.Round(time.Millisecond), took.Round(time.Millisecond))
-	if d := own - took; d > time.Second || d < -time.Second && !late {
+	if own > took+time.Second {
 		t.Errorf("from creation to Ready %s, the kubelet says %s", own, took)
 	}
 }
