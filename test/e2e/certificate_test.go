@@ -82,7 +82,8 @@ func wantHeard(t *testing.T, c *v1alpha1.PodBirthCertificate, outcome v1alpha1.O
 			c.Name, s.Outcome, s.Coverage.AttributedPercent, s.Coverage.LostEvents, s.Failure, outcome)
 	}
 	for _, missing := range s.Coverage.Missing {
-		if !strings.HasPrefix(missing, "system calls up to ") {
+		// Nor does it listen all the time to a birth that waits for its next attempt.
+		if !strings.HasPrefix(missing, "system calls up to ") && !strings.HasSuffix(missing, "the birth rested between two attempts") {
 			t.Errorf("certificate %s: missing %q", c.Name, missing)
 		}
 	}
