@@ -7,12 +7,16 @@ import (
 )
 
 // Reason is the kind of suffering.
-// +kubebuilder:validation:Enum=CPUThrottling
+// +kubebuilder:validation:Enum=CPUThrottling;CPUContention
 type Reason string
 
 // ReasonCPUThrottling is a container stopped by the CPU bandwidth limit of its
 // own cgroup, its pod's, or one above.
 const ReasonCPUThrottling Reason = "CPUThrottling"
+
+// ReasonCPUContention is a container that is ready to run and waits for a CPU,
+// though no limit holds it.
+const ReasonCPUContention Reason = "CPUContention"
 
 // ThrottleLevel is the cgroup whose quota stopped the container.
 // +kubebuilder:validation:Enum=Container;Pod;Ancestor
@@ -87,15 +91,18 @@ type KernelTruth struct {
 	DemandMillicores int64 `json:"demandMillicores"`
 	// QuotaMicroseconds per period, at the throttling level.
 	// +kubebuilder:validation:Minimum=1
-	QuotaMicroseconds int64 `json:"quotaMicroseconds"`
-	// PeriodMicroseconds of the quota, at the throttling level.
+	QuotaMicroseconds int64 `json:"quotaMicroseconds,omitempty"`
+	// PeriodMicroseconds of the quota, at the throttling level. Absent, as the
+	// quota is, where nothing limits the container.
 	// +kubebuilder:validation:Minimum=1
-	PeriodMicroseconds int64 `json:"periodMicroseconds"`
+	PeriodMicroseconds int64 `json:"periodMicroseconds,omitempty"`
 	// ThrottledAt is the level with the greatest share of throttled periods; of
-	// equals, the one at which the group stood still for longer.
-	ThrottledAt ThrottleLevel `json:"throttledAt"`
+	// equals, the one at which the group stood still for longer. Absent where
+	// nothing limits the container.
+	ThrottledAt ThrottleLevel `json:"throttledAt,omitempty"`
 	// ThreadTimeLostPercent is the share of the threads' runnable time that the
-	// quota took, with one decimal.
+	// quota took, with one decimal. From here on the figures are of the activations
+	// of spec.bursts, and absent without it.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	ThreadTimeLostPercent string `json:"threadTimeLostPercent,omitempty"`
 	// StallP50Microseconds is the median stall per activation.
@@ -132,7 +139,8 @@ type Evidence struct {
 // KernelWhisperSpec is the observer's testimony about one episode. It is
 // updated while the episode lasts and final once endTime is set.
 // +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName && self.containerName == oldSelf.containerName && self.reason == oldSelf.reason && self.startTime == oldSelf.startTime",message="podRef, nodeName, containerName, reason and startTime are immutable"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || self == oldSelf",message="spec is immutable once endTime is set"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || (has(self.endTime) && self.endTime == oldSelf.endTime && self.lastSeenTime == oldSelf.lastSeenTime && self.kernelTruth == oldSelf.kernelTruth && has(self.bursts) == has(oldSelf.bursts) && (!has(self.bursts) || self.bursts == oldSelf.bursts) && has(self.counterfactual) == has(oldSelf.counterfactual) && (!has(self.counterfactual) || self.counterfactual == oldSelf.counterfactual))",message="of an episode that has ended only change may still be written"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || !has(oldSelf.change) || !has(oldSelf.change.measured) || (has(self.change) && self.change == oldSelf.change)",message="change is immutable once it was measured and the episode has ended"
 type KernelWhisperSpec struct {
 	// PodRef is the pod that suffers.
 	PodRef PodReference `json:"podRef"`
@@ -159,6 +167,12 @@ type KernelWhisperSpec struct {
 	// +kubebuilder:validation:MaxItems=12
 	// +listType=atomic
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Bursts that were heard while the observer leaned in, the latest recording.
+	Bursts *Bursts `json:"bursts,omitempty"`
+	// Counterfactual: those bursts, replayed at other limits.
+	Counterfactual *Counterfactual `json:"counterfactual,omitempty"`
+	// Change of the limit, the latest.
+	Change *ResourceChange `json:"change,omitempty"`
 }
 
 // MetricsSource is where the metric's claim comes from.
@@ -202,6 +216,8 @@ type KernelWhisperStatus struct {
 	Severity Severity `json:"severity,omitempty"`
 	// Cause of the episode, where the evidence names one.
 	Cause Cause `json:"cause,omitempty"`
+	// SecondCause where the evidence names two.
+	SecondCause Cause `json:"secondCause,omitempty"`
 	// Insight in one sentence.
 	// +kubebuilder:validation:MaxLength=512
 	Insight string `json:"insight,omitempty"`
@@ -213,6 +229,10 @@ type KernelWhisperStatus struct {
 	KernelEvidence string `json:"kernelEvidence,omitempty"`
 	// MetricsLie is the metric's claim.
 	MetricsLie *MetricsLie `json:"metricsLie,omitempty"`
+	// Proposal of other resources.
+	Proposal *Proposal `json:"proposal,omitempty"`
+	// Outcome of the latest change of resources.
+	Outcome *ChangeOutcome `json:"outcome,omitempty"`
 	// Conditions: Active, Resolved, Assessed.
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=map

@@ -159,6 +159,13 @@ type Group struct {
 	ThrottledTime uint64 `json:"throttledTime,omitempty"`
 	// Usage is the group's CPU time in nanoseconds, by the fair scheduler's account.
 	Usage uint64 `json:"usage"`
+	// Burst is the unused quota (ns) that may be saved up (cfs_bandwidth.burst,
+	// 5.14+). Expires is when the period timer runs next (CLOCK_MONOTONIC ns; in the
+	// past while the timer rests). Shares is the weight (task_group.shares, 1024 × weight/100
+	// on v2; the kernel scales it by 1024 on 64 bit, here it is scaled back).
+	Burst   uint64 `json:"burst,omitempty"`
+	Expires uint64 `json:"expires,omitempty"`
+	Shares  uint64 `json:"shares,omitempty"`
 }
 
 // Loss counts what did not reach user space since the programs were loaded.
