@@ -60,7 +60,7 @@ SEC("tp_btf/sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_member *m = kg_member_of(tid);
 	struct kg_session *s;
 
 	if (!m) {
@@ -71,7 +71,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	m->nr = nr;
 	s = kg_session_of(m);
 	if (!s) {
-		bpf_map_delete_elem(&members, &tid);
+		kg_member_drop(tid);
 		return 0;
 	}
 	if (nr >= 0 && nr < KG_SYSCALLS)
@@ -98,17 +98,10 @@ static __always_inline void kg_mounted(struct kg_session *s)
 
 /* What a runtime or a plugin has done on the way to the entrypoint. */
 static __always_inline void kg_runtime_did(struct kg_session *s, struct kg_member *m,
-					   struct task_struct *task, struct pt_regs *regs, long nr,
-					   long ret)
+					   struct task_struct *task, struct pt_regs *regs, long nr)
 {
-	if (ret < 0) {
-		if (s->pivots && kg_looks_up(nr))
-			kg_lookup_failed(s, m, regs, nr, -ret);
-		return;
-	}
 	if (nr == KG_NR_WRITE) {
-		if (m->role == KG_ROLE_RUNTIME)
-			kg_cgroup_write(s, m, regs);
+		kg_cgroup_write(s, m, regs);
 	} else if (nr == KG_NR_SETNS) {
 		__sync_fetch_and_add(&s->setns, 1);
 		if (s->setns <= KG_DEEDS)
@@ -119,31 +112,57 @@ static __always_inline void kg_runtime_did(struct kg_session *s, struct kg_membe
 		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER))
 			kg_send_value(KG_SECCOMP, task, m, 0, 0);
 	} else if (nr == KG_NR_SENDTO || nr == KG_NR_SENDMSG) {
-		if (m->role == KG_ROLE_CNI)
-			kg_sent(s, m, regs, nr);
+		kg_sent(s, m, regs, nr);
 	} else if (nr == KG_NR_SETSOCKOPT) {
-		if (m->role == KG_ROLE_CNI)
-			kg_table_replaced(s, m, regs);
+		kg_table_replaced(s, m, regs);
 	}
 }
 
-/* kernel/entry/common.c syscall_exit_work(). */
-SEC("tp_btf/sys_exit")
-int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+/*
+ * Whether the end of a system call tells anything: of most it does not, and a
+ * birth has ten thousand. What is asked for here is what kg_done looks at.
+ */
+static __always_inline bool kg_end_matters(const struct kg_member *m, long nr, long ret)
+{
+	switch (nr) {
+	case KG_NR_MOUNT:
+	case KG_NR_MOVE_MOUNT:
+	case KG_NR_UNSHARE:
+	case KG_NR_CLONE:
+	case KG_NR_CLONE3:
+	case KG_NR_PIVOT_ROOT:
+	case KG_NR_ACCEPT:
+	case KG_NR_ACCEPT4:
+		return true;
+	case KG_NR_EXECVE:
+	case KG_NR_EXECVEAT:
+		return ret < 0;
+	}
+	if (m->actor != KG_ACTOR_OWN)
+		return m->linking && ret >= 0 && (nr == KG_NR_OPENAT || nr == KG_NR_OPEN);
+	if (ret < 0)
+		return kg_looks_up(nr);
+	switch (nr) {
+	case KG_NR_WRITE:
+		return m->role == KG_ROLE_RUNTIME;
+	case KG_NR_SENDTO:
+	case KG_NR_SENDMSG:
+	case KG_NR_SETSOCKOPT:
+		return m->role == KG_ROLE_CNI;
+	case KG_NR_SETNS:
+	case KG_NR_SECCOMP:
+	case KG_NR_PRCTL:
+		return true;
+	}
+	return false;
+}
+
+/* A member's system call has ended, one of those that kg_end_matters names. */
+static __always_inline void kg_done(struct kg_session *s, struct kg_member *m, struct pt_regs *regs,
+				    long nr, long ret)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
-	struct kg_session *s;
-	long nr;
 
-	if (!m)
-		return 0;
-	s = kg_session_of(m);
-	if (!s)
-		return 0;
-	nr = (s32)KG_SYSCALL_NR(regs);
-	m->nr = -1;
 	if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT) {
 		if (!ret)
 			kg_mounted(s);
@@ -164,13 +183,35 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 			kg_send_value(KG_ACCEPT, task, m, 0, 0);
 		}
 	} else if (nr == KG_NR_EXECVE || nr == KG_NR_EXECVEAT) {
-		if (ret < 0 && s->execs <= KG_WORKLOAD_EVENTS)
-			kg_send_value(KG_EXEC_FAILED, task, m, -ret, 0);
-	} else if (m->actor == KG_ACTOR_OWN) {
-		kg_runtime_did(s, m, task, regs, nr, ret);
-	} else if (m->linking && ret >= 0 && (nr == KG_NR_OPENAT || nr == KG_NR_OPEN)) {
+		kg_exec_failed(s, m, regs, nr, -ret);
+	} else if (m->actor != KG_ACTOR_OWN) {
 		kg_opened(m, regs, nr);
+	} else if (ret < 0) {
+		if (s->pivots)
+			kg_lookup_failed(s, m, regs, nr, -ret);
+	} else {
+		kg_runtime_did(s, m, task, regs, nr);
 	}
+}
+
+/* kernel/entry/common.c syscall_exit_work(). */
+SEC("tp_btf/sys_exit")
+int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
+{
+	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct kg_member *m = kg_member_of(tid);
+	struct kg_session *s;
+	long nr;
+
+	if (!m)
+		return 0;
+	nr = (s32)KG_SYSCALL_NR(regs);
+	m->nr = -1;
+	if (!kg_end_matters(m, nr, ret))
+		return 0;
+	s = kg_session_of(m);
+	if (s)
+		kg_done(s, m, regs, nr, ret);
 	return 0;
 }
 
@@ -187,7 +228,7 @@ int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
 
 	if (new_state != KG_TCP_LISTEN)
 		return 0;
-	m = bpf_map_lookup_elem(&members, &tid);
+	m = kg_member_of(tid);
 	if (!m)
 		return 0;
 	s = kg_session_of(m);

@@ -68,7 +68,7 @@ SEC("tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_attach_task, struct cgroup *dst, const char *path, struct task_struct *task)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_member *m = kg_member_of(tid);
 	struct kg_value_event *e;
 
 	if (!m || kg_other_hierarchy(dst))

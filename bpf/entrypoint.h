@@ -61,6 +61,32 @@ static __always_inline void kg_opened(struct kg_member *m, struct pt_regs *regs,
 		m->opened++;
 }
 
+/*
+ * The file that could not be executed is the first argument of execve, the second
+ * of execveat. With an errno of its interpreter's (ENOENT, ENOEXEC) the file
+ * itself is there.
+ */
+static __always_inline void kg_exec_failed(struct kg_session *s, const struct kg_member *m,
+					   struct pt_regs *regs, long nr, long error)
+{
+	u64 name = nr == KG_NR_EXECVE ? KG_SYSCALL_ARG1(regs) : KG_SYSCALL_ARG2(regs);
+	struct kg_file_event *e;
+
+	if (s->execs > KG_WORKLOAD_EVENTS)
+		return;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		kg_count_lost(KG_LOST_EVENTS);
+		return;
+	}
+	kg_fill(&e->h, KG_EXEC_FAILED, (struct task_struct *)bpf_get_current_task(), m->session,
+		m->actor);
+	e->value = error;
+	e->filename[0] = 0;
+	bpf_probe_read_user_str(e->filename, sizeof(e->filename), (const char *)name);
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+}
+
 static __always_inline bool kg_looks_up(long nr)
 {
 	return nr == KG_NR_FSTATAT || nr == KG_NR_STATX || nr == KG_NR_FACCESSAT ||

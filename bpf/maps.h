@@ -45,6 +45,14 @@ struct {
 } members SEC(".maps");
 
 /*
+ * How many members have a thread id with these low bits: most threads of a node
+ * are no members, and one load tells so where a lookup would cost more than the
+ * rest of the program.
+ */
+#define KG_HINTS 16384
+u32 kg_hints[KG_HINTS];
+
+/*
  * Counts of a session, one entry for its own role and one for its workload.
  * User space ends a session by deleting both: a member whose entry is gone
  * forgets its session at its next event.
@@ -87,6 +95,35 @@ static __always_inline void kg_count_lost(u32 what)
 
 	if (n)
 		(*n)++;
+}
+
+static __always_inline struct kg_member *kg_member_of(u32 tid)
+{
+	if (!kg_hints[tid % KG_HINTS])
+		return NULL;
+	return bpf_map_lookup_elem(&members, &tid);
+}
+
+/* False if the table is full. */
+static __always_inline bool kg_member_put(u32 tid, const struct kg_member *m)
+{
+	if (!bpf_map_update_elem(&members, &tid, m, BPF_NOEXIST)) {
+		__sync_fetch_and_add(&kg_hints[tid % KG_HINTS], 1);
+		return true;
+	}
+	if (!bpf_map_update_elem(&members, &tid, m, BPF_EXIST))
+		return true;
+	kg_count_lost(KG_LOST_MEMBERS);
+	return false;
+}
+
+/* True for the one that removed it. */
+static __always_inline bool kg_member_drop(u32 tid)
+{
+	if (bpf_map_delete_elem(&members, &tid))
+		return false;
+	__sync_fetch_and_add(&kg_hints[tid % KG_HINTS], -1);
+	return true;
 }
 
 static __always_inline struct cgroup *kg_task_cgroup(struct task_struct *task)

@@ -15,7 +15,7 @@ int mark_victim(struct bpf_raw_tracepoint_args *ctx)
 	u64 victim = ctx->args[0];
 	struct task_struct *task = (struct task_struct *)victim;
 	u32 tid = victim > 0xffffffffULL ? BPF_CORE_READ(task, pid) : (u32)victim;
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_member *m = kg_member_of(tid);
 
 	if (m)
 		kg_send_value(KG_OOM, (struct task_struct *)bpf_get_current_task(), m, tid, 0);

@@ -149,10 +149,8 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 		return;
 	s->processes = 1;
 	s->execs = 1;
-	if (bpf_map_update_elem(&members, &tid, &m, BPF_ANY)) {
-		kg_count_lost(KG_LOST_MEMBERS);
+	if (!kg_member_put(tid, &m))
 		return;
-	}
 	kg_fill(&t->open.h, KG_SESSION_OPEN, task, m.session, KG_ACTOR_OWN);
 	if (bpf_ringbuf_output(&events, &t->open, sizeof(t->open), BPF_RB_FORCE_WAKEUP))
 		kg_count_lost(KG_LOST_EVENTS);
@@ -210,7 +208,7 @@ static __always_inline void kg_member_exec(struct kg_member *m, struct task_stru
 /* An exec by a thread that is not the leader takes over the leader's id. */
 static __always_inline struct kg_member *kg_member_at_exec(u32 tid, u32 old_tid)
 {
-	struct kg_member *m = bpf_map_lookup_elem(&members, &old_tid);
+	struct kg_member *m = kg_member_of(old_tid);
 	struct kg_member copy;
 
 	if (tid == old_tid || !m)
@@ -218,9 +216,9 @@ static __always_inline struct kg_member *kg_member_at_exec(u32 tid, u32 old_tid)
 	copy = *m;
 	kg_send_stretch(&copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	copy.on_ns = bpf_ktime_get_ns();
-	bpf_map_delete_elem(&members, &old_tid);
-	bpf_map_update_elem(&members, &tid, &copy, BPF_ANY);
-	return bpf_map_lookup_elem(&members, &tid);
+	kg_member_drop(old_tid);
+	kg_member_put(tid, &copy);
+	return kg_member_of(tid);
 }
 
 /* fs/exec.c exec_binprm(), after the new image is in place. */
@@ -267,7 +265,7 @@ SEC("tp_btf/sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child)
 {
 	u32 tid = BPF_CORE_READ(forker, pid), child_tid;
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid), copy = {};
+	struct kg_member *m = kg_member_of(tid), copy = {};
 	struct kg_session *s;
 	bool is_process;
 
@@ -275,7 +273,7 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 		return 0;
 	s = kg_session_of(m);
 	if (!s) {
-		bpf_map_delete_elem(&members, &tid);
+		kg_member_drop(tid);
 		return 0;
 	}
 	child_tid = BPF_CORE_READ(child, pid);
@@ -286,10 +284,8 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	copy.role = m->role;
 	copy.nr = -1;
 	copy.off_ns = copy.woken_ns = bpf_ktime_get_ns(); /* ready to run, and not yet on a CPU */
-	if (bpf_map_update_elem(&members, &child_tid, &copy, BPF_ANY)) {
-		kg_count_lost(KG_LOST_MEMBERS);
+	if (!kg_member_put(child_tid, &copy))
 		return 0;
-	}
 	__sync_fetch_and_add(is_process ? &s->processes : &s->threads, 1);
 	/* Born into its cgroup (CLONE_INTO_CGROUP): no cgroup_attach_task tells it. */
 	if (is_process && kg_task_cgroup(forker) != kg_task_cgroup(child))
@@ -307,7 +303,7 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 static __always_inline bool kg_last_of_process(struct task_struct *task)
 {
 	u32 tgid = BPF_CORE_READ(task, tgid);
-	struct kg_member *leader = bpf_map_lookup_elem(&members, &tgid);
+	struct kg_member *leader = kg_member_of(tgid);
 
 	if (!leader)
 		return false;
@@ -315,7 +311,7 @@ static __always_inline bool kg_last_of_process(struct task_struct *task)
 		__sync_fetch_and_add(&leader->ended, 1); /* a barrier, too: first told, then read */
 	if (!leader->ended || BPF_CORE_READ(task, signal, live.counter) > 0)
 		return false;
-	return !bpf_map_delete_elem(&members, &tgid);
+	return kg_member_drop(tgid);
 }
 
 /* kernel/exit.c do_exit(), once for every thread. */
@@ -323,7 +319,7 @@ SEC("tp_btf/sched_process_exit")
 int BPF_PROG(process_exit, struct task_struct *task)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid), copy;
+	struct kg_member *m = kg_member_of(tid), copy;
 	struct kg_session *s;
 
 	if (!m)
@@ -336,7 +332,7 @@ int BPF_PROG(process_exit, struct task_struct *task)
 			kg_send_stretch(&copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
-		bpf_map_delete_elem(&members, &tid);
+		kg_member_drop(tid);
 	if (!kg_last_of_process(task) || !s)
 		return 0;
 	__sync_fetch_and_add(&s->exits, 1);

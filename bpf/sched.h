@@ -55,7 +55,7 @@ static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, 
 static __always_inline void kg_switch_out(struct task_struct *task, bool preempted, u64 now)
 {
 	u32 tid = BPF_CORE_READ(task, pid), why = 0;
-	struct kg_member *m = tid ? bpf_map_lookup_elem(&members, &tid) : NULL;
+	struct kg_member *m = kg_member_of(tid);
 	long state;
 
 	if (!m)
@@ -75,7 +75,7 @@ static __always_inline void kg_switch_out(struct task_struct *task, bool preempt
 static __always_inline void kg_switch_in(struct task_struct *task, u64 now)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = tid ? bpf_map_lookup_elem(&members, &tid) : NULL;
+	struct kg_member *m = kg_member_of(tid);
 
 	if (!m)
 		return;
@@ -102,7 +102,7 @@ SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = bpf_map_lookup_elem(&members, &tid);
+	struct kg_member *m = kg_member_of(tid);
 
 	if (m && m->off_ns && !m->woken_ns)
 		m->woken_ns = bpf_ktime_get_ns();

@@ -29,6 +29,7 @@ func (w *writer) addErrno(f *v1alpha1.BirthFailure) {
 		switch {
 		case e.Kind == event.ExecFailed:
 			f.Errno, f.Step, f.Actor = unix.ErrnoName(unix.Errno(e.Value)), "Entrypoint", v1alpha1.ActorRuntime
+			f.File = cut(printable(e.File), detailMax)
 			if f.Message == "" {
 				f.Message = "the kernel refused to execute the entrypoint"
 			}

@@ -175,7 +175,11 @@ func (w *writer) tellCgroup(e attribution.Attributed, container string) {
 // program along its PATH fails in the ordinary course of things.
 func (w *writer) tellExecFailed(e attribution.Attributed, container string) {
 	if !e.Workload {
-		w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", unix.ErrnoName(unix.Errno(e.Value)))
+		detail := unix.ErrnoName(unix.Errno(e.Value))
+		if e.File != "" {
+			detail += " " + e.File
+		}
+		w.tell(e.Time, v1alpha1.ActorRuntime, container, "ExecFailed", detail)
 	}
 }
 

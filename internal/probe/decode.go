@@ -77,7 +77,7 @@ func decode(raw []byte) (event.Event, error) {
 		err = decodeCgroup(&e, raw)
 	case event.SessionOpen:
 		err = decodeOpen(&e, raw)
-	case event.Exec, event.LookupFailed, event.CgroupWrite:
+	case event.Exec, event.ExecFailed, event.LookupFailed, event.CgroupWrite:
 		err = decodeFile(&e, raw)
 	case event.Mount:
 		err = decodePath(&e, raw)

@@ -175,6 +175,7 @@ const (
 	observerVarKgArmed              = "kg_armed"
 	observerVarKgCpus               = "kg_cpus"
 	observerVarKgHierarchy          = "kg_hierarchy"
+	observerVarKgHints              = "kg_hints"
 	observerVarKgLayoutCgroupEvent  = "kg_layout_cgroup_event"
 	observerVarKgLayoutFileEvent    = "kg_layout_file_event"
 	observerVarKgLayoutOpenEvent    = "kg_layout_open_event"
@@ -261,6 +262,7 @@ type observerVariableSpecs struct {
 	KgArmed              *ebpf.VariableSpec `ebpf:"kg_armed"`
 	KgCpus               *ebpf.VariableSpec `ebpf:"kg_cpus"`
 	KgHierarchy          *ebpf.VariableSpec `ebpf:"kg_hierarchy"`
+	KgHints              *ebpf.VariableSpec `ebpf:"kg_hints"`
 	KgLayoutCgroupEvent  *ebpf.VariableSpec `ebpf:"kg_layout_cgroup_event"`
 	KgLayoutFileEvent    *ebpf.VariableSpec `ebpf:"kg_layout_file_event"`
 	KgLayoutOpenEvent    *ebpf.VariableSpec `ebpf:"kg_layout_open_event"`
@@ -319,6 +321,7 @@ type observerVariables struct {
 	KgArmed              *ebpf.Variable `ebpf:"kg_armed"`
 	KgCpus               *ebpf.Variable `ebpf:"kg_cpus"`
 	KgHierarchy          *ebpf.Variable `ebpf:"kg_hierarchy"`
+	KgHints              *ebpf.Variable `ebpf:"kg_hints"`
 	KgLayoutCgroupEvent  *ebpf.Variable `ebpf:"kg_layout_cgroup_event"`
 	KgLayoutFileEvent    *ebpf.Variable `ebpf:"kg_layout_file_event"`
 	KgLayoutOpenEvent    *ebpf.Variable `ebpf:"kg_layout_open_event"`

@@ -143,10 +143,10 @@ func stepMeaning(f *v1alpha1.BirthFailure) string {
 
 func entrypointMeaning(f *v1alpha1.BirthFailure) string {
 	switch {
+	case f.Errno == "ENOENT" && f.ExitCode != nil: // the runtime had found it, and was let down by exec
+		return "the program is there, and its interpreter or its loader is not"
 	case f.Errno == "ENOENT" && f.File != "":
 		return "the container has no such program"
-	case f.Errno == "ENOENT":
-		return "the program is there, and its interpreter or its loader is not"
 	case f.Errno == "EACCES":
 		return "it may not be executed"
 	case f.ExitCode != nil && *f.ExitCode == 0:

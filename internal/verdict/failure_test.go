@@ -42,8 +42,8 @@ func TestFailuresInWords(t *testing.T) {
 			"at step Entrypoint of container app, done by Runtime: /app, ENOENT (no such file or directory); the container has no such program.",
 		},
 		{
-			"no interpreter", v1alpha1.BirthFailure{Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: "app", Errno: "ENOENT", ExitCode: ptr[int32](1)},
-			"at step Entrypoint of container app, done by Runtime: ENOENT (no such file or directory), exit code 1; " +
+			"no interpreter", v1alpha1.BirthFailure{Step: "Entrypoint", Actor: v1alpha1.ActorRuntime, Container: "app", Errno: "ENOENT", File: "/app", ExitCode: ptr[int32](1)},
+			"at step Entrypoint of container app, done by Runtime: /app, ENOENT (no such file or directory), exit code 1; " +
 				"the program is there, and its interpreter or its loader is not.",
 		},
 		{

@@ -46,11 +46,11 @@ var refusals = []struct {
 	},
 	{
 		"of-another-machine", "/files/run", map[string][]byte{"run": foreign()},
-		ending{errno: "ENOEXEC", exitCode: code(1), insight: []string{"not an executable of this machine"}},
+		ending{errno: "ENOEXEC", file: "/files/run", exitCode: code(1), insight: []string{"/files/run", "not an executable of this machine"}},
 	},
 	{
 		"without-interpreter", "/files/run", map[string][]byte{"run": []byte("#!/no/such/interpreter\n")},
-		ending{errno: "ENOENT", exitCode: code(1), insight: []string{"interpreter"}},
+		ending{errno: "ENOENT", file: "/files/run", exitCode: code(1), insight: []string{"interpreter"}},
 	},
 }
 
