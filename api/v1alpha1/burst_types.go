@@ -115,6 +115,10 @@ type Counterfactual struct {
 	RecordedMilliseconds int64 `json:"recordedMilliseconds"`
 	// +kubebuilder:validation:Minimum=0
 	Bursts int64 `json:"bursts"`
+	// LimitMillicores of the container itself while it was recorded: where the
+	// pod's quota throttles, kernelTruth has the pod's. Absent: it had none.
+	// +kubebuilder:validation:Minimum=1
+	LimitMillicores int64 `json:"limitMillicores,omitempty"`
 	// ClosedPercent is the share of the CPU time in bursts that follow the
 	// container's own completions and move with them. One decimal.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`

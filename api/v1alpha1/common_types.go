@@ -14,6 +14,10 @@ const (
 // AnnotationObserve on a pod or its namespace, with the value "false", opts out.
 const AnnotationObserve = "kernel-gossip.io/observe"
 
+// AnnotationAutoResize on a pod or its namespace, with the value "true", lets the
+// operator's automation resize the pod's containers; the pod's value wins.
+const AnnotationAutoResize = "kernel-gossip.io/auto-resize"
+
 // Condition types.
 const (
 	// ConditionAssessed is True once the operator has judged the observed generation.
@@ -22,6 +26,10 @@ const (
 	ConditionActive = "Active"
 	// ConditionResolved is True once a whisper's episode has ended.
 	ConditionResolved = "Resolved"
+	// ConditionResized says what the operator's automation did about a whisper: True
+	// once it has changed the limit, False where it did not or took it back; the
+	// reason says why.
+	ConditionResized = "Resized"
 )
 
 // PodReference names the pod that a resource testifies about. The pod is in

@@ -233,7 +233,10 @@ type KernelWhisperStatus struct {
 	Proposal *Proposal `json:"proposal,omitempty"`
 	// Outcome of the latest change of resources.
 	Outcome *ChangeOutcome `json:"outcome,omitempty"`
-	// Conditions: Active, Resolved, Assessed.
+	// ResizeStep is the automation's last change of this container's limit, made on
+	// account of this whisper.
+	ResizeStep *ResizeStep `json:"resizeStep,omitempty"`
+	// Conditions: Active, Resolved, Assessed; Resized where the owner asked for automation.
 	// +kubebuilder:validation:MaxItems=8
 	// +listType=map
 	// +listMapKey=type

@@ -74,3 +74,22 @@ type ChangeOutcome struct {
 	// +kubebuilder:validation:MaxLength=512
 	Summary string `json:"summary,omitempty"`
 }
+
+// ResizeStep is the last change of a limit that the operator's automation made.
+type ResizeStep struct {
+	// Time of the step.
+	Time metav1.MicroTime `json:"time"`
+	// FromMillicores and ToMillicores are the container's limit before and after.
+	// +kubebuilder:validation:Minimum=1
+	FromMillicores int64 `json:"fromMillicores"`
+	// +kubebuilder:validation:Minimum=1
+	ToMillicores int64 `json:"toMillicores"`
+	// ThrottledPercentBefore and StallP99MicrosecondsBefore are those of kernelTruth
+	// at the time of the step: whether it helped is held against them.
+	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
+	ThrottledPercentBefore string `json:"throttledPercentBefore"`
+	// +kubebuilder:validation:Minimum=0
+	StallP99MicrosecondsBefore *int64 `json:"stallP99MicrosecondsBefore,omitempty"`
+	// BackedOutTime at which fromMillicores was restored, because the step did not help.
+	BackedOutTime *metav1.MicroTime `json:"backedOutTime,omitempty"`
+}
