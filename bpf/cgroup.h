@@ -37,8 +37,8 @@ static __always_inline int kg_send_cgroup(u16 kind, struct cgroup *cgrp, const c
 	e->path[0] = 0;
 	if (path)
 		bpf_probe_read_kernel_str(e->path, sizeof(e->path), path);
-	/* A new pod's cgroup is what arms the syscall programs: tell at once. */
-	bpf_ringbuf_submit(e, BPF_RB_FORCE_WAKEUP);
+	/* A new pod's cgroup is what arms the syscall programs. */
+	bpf_ringbuf_submit(e, kg_wakeup());
 	return 0;
 }
 

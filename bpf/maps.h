@@ -78,6 +78,16 @@ u32 kg_hierarchy;
 /* 1 while the programs are attached that are heard only during births. */
 u32 kg_armed;
 
+/*
+ * Whoever may have to be listened to is told at once; while the programs are
+ * attached anyway, the reader's next look is early enough, and a birth is spared
+ * some forty wakeups of another thread.
+ */
+static __always_inline u64 kg_wakeup(void)
+{
+	return kg_armed ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
+}
+
 static __always_inline bool kg_starts_with(const char *s, const char *prefix, int len)
 {
 	int i;

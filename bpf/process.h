@@ -152,7 +152,7 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 	if (!kg_member_put(tid, &m))
 		return;
 	kg_fill(&t->open.h, KG_SESSION_OPEN, task, m.session, KG_ACTOR_OWN);
-	if (bpf_ringbuf_output(&events, &t->open, sizeof(t->open), BPF_RB_FORCE_WAKEUP))
+	if (bpf_ringbuf_output(&events, &t->open, sizeof(t->open), kg_wakeup()))
 		kg_count_lost(KG_LOST_EVENTS);
 }
 
