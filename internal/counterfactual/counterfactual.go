@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package counterfactual tells what a container's recorded bursts would have met
+// at another CPU limit: it replays them through a model of the kernel's CFS
+// bandwidth control (kernel/sched/fair.c). It is pure: a recording goes in, a
+// curve comes out, the same one each time.
+package counterfactual
+
+import (
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+// Target is what a limit has to meet: less than ThrottledShare (0..1) of the
+// active periods throttled, and less than StallP99 for 99 of 100 outside
+// activations.
+type Target struct {
+	ThrottledShare float64
+	StallP99       time.Duration
+}
+
+// Config of the replay. The zero value of a field stands for its default.
+type Config struct {
+	Target Target
+	// Resamples of blocks of periods for the interval, at least 20.
+	Resamples int
+	// Seed of the resampling. The same seed gives the same interval.
+	Seed uint64
+	// Tick is the time between two scheduler ticks (1/CONFIG_HZ): a running thread's
+	// time is charged no finer than this (task_tick_fair).
+	Tick time.Duration
+	// Slice is what a CPU takes from the pool at once (sched_cfs_bandwidth_slice_us).
+	Slice time.Duration
+	// Horizon is how long a later measurement is, that the interval should contain.
+	// 0: as long as the recording.
+	Horizon time.Duration
+	// MaxQuota (ns per period) is the most that Replay looks at; 0: what the CPUs can give.
+	MaxQuota uint64
+}
+
+// DefaultConfig is the target that the documentation states, and the kernel's
+// defaults (CONFIG_HZ=250, sched_cfs_bandwidth_slice_us=5000).
+func DefaultConfig() Config {
+	return Config{
+		Target:    Target{ThrottledShare: 0.05, StallP99: 5 * time.Millisecond},
+		Resamples: 200,
+		Seed:      1,
+		Tick:      4 * time.Millisecond,
+		Slice:     5 * time.Millisecond,
+	}
+}
+
+// withDefaults fills what was left at zero.
+func (c Config) withDefaults() Config {
+	d := DefaultConfig()
+	if c.Target == (Target{}) {
+		c.Target = d.Target
+	}
+	if c.Resamples < 20 {
+		c.Resamples = d.Resamples
+	}
+	if c.Tick <= 0 {
+		c.Tick = d.Tick
+	}
+	if c.Slice <= 0 {
+		c.Slice = d.Slice
+	}
+	return c
+}
+
+// Prediction is what the bursts meet at one limit.
+type Prediction struct {
+	// Quota of the container's own cgroup, nanoseconds per period; 0 is no limit.
+	Quota uint64
+	// Throttled is the share (0..1) of active periods that are throttled, at the
+	// level where it is greatest. Low and High bound it: what a measurement as long
+	// as Config.Horizon shows, in at least 95 of 100 cases.
+	Throttled, Low, High float64
+	// Stall of outside activations: for how long a quota holds them, themselves or
+	// in activations that they cause. StallP99High is an upper bound.
+	StallP50, StallP99, StallP99High time.Duration
+	// Usage in cores.
+	Usage float64
+	// Periods that were active in the replay, at that level.
+	Periods int
+}
+
+// Meets is true if the upper bounds stay below the target.
+func (p Prediction) Meets(t Target) bool {
+	return p.Throttled < t.ThrottledShare && p.StallP99 < t.StallP99
+}
+
+// Result is what Replay finds.
+type Result struct {
+	// Curve by quota, rising; at most 16 points.
+	Curve []Prediction
+	// Closed is the share (0..1) of the CPU time in bursts that follow the
+	// container's own completions and move with them.
+	Closed float64
+	// LowerBound: throttled in nearly all periods, with work left over. What the
+	// container wants beyond what it got is not known.
+	LowerBound bool
+	// Burst is the least cfs burst that meets the target at the present limit, if
+	// BurstKnown. It is at most the quota: the kernel allows no more.
+	Burst      time.Duration
+	BurstKnown bool
+	// Best is the index in Curve of the smallest limit that meets the target, -1 if
+	// none does.
+	Best int
+	// Bursts that were replayed.
+	Bursts int
+}
+
+// Predict replays a recording with another quota (ns per period, 0: no limit) of
+// the container's own cgroup. The pod's quota moves by the same difference.
+func Predict(r event.Recording, quota uint64, c Config) Prediction {
+	c = c.withDefaults()
+	w := newWorkload(r, c)
+	return w.predict(quota, ownBurst(r))
+}

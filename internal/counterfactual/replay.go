@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package counterfactual
+
+import (
+	"sort"
+	"time"
+)
+
+// warmUp is how many periods at the beginning do not count: the pool and the
+// queues find their state in them.
+const warmUp = 2
+
+// outcome is what one replay gave.
+type outcome struct {
+	// marks of each level, without the first periods.
+	marks  [][]mark
+	stalls []int64 // of outside activations that were held, rising
+	served int
+	used   int64
+}
+
+// replay runs a plan at a quota and a burst setting of the container's cgroup.
+func (w *workload) replay(p *plan, quota, burst int64) outcome {
+	levels := w.levels(quota, burst)
+	tick := int64(w.config.Tick)
+	first := tick - int64(w.from%uint64(tick))
+	m := newMachine(p, levels, w.cpus, tick, first)
+	m.run(w.span)
+	o := outcome{used: m.used, served: len(m.stalls)}
+	for _, l := range levels {
+		from := 0
+		for from < len(l.marks) && l.marks[from].at < l.period*warmUp {
+			from++
+		}
+		o.marks = append(o.marks, l.marks[from:])
+	}
+	for _, s := range m.stalls {
+		if s > 0 {
+			o.stalls = append(o.stalls, s)
+		}
+	}
+	sort.Slice(o.stalls, func(a, b int) bool { return o.stalls[a] < o.stalls[b] })
+	return o
+}
+
+// share of throttled marks.
+func share(marks []mark) float64 {
+	if len(marks) == 0 {
+		return 0
+	}
+	n := 0
+	for _, m := range marks {
+		if m.throttled {
+			n++
+		}
+	}
+	return float64(n) / float64(len(marks))
+}
+
+// worst is the level with the greatest share; of equals the first.
+func (o *outcome) worst() []mark {
+	var marks []mark
+	for i, m := range o.marks {
+		if i == 0 || share(m) > share(marks) {
+			marks = m
+		}
+	}
+	return marks
+}
+
+// stall is a quantile (0..1) over all outside activations.
+func (o *outcome) stall(q float64) time.Duration {
+	if o.served == 0 {
+		return 0
+	}
+	i := int(q*float64(o.served)) - (o.served - len(o.stalls))
+	if i < 0 || len(o.stalls) == 0 {
+		return 0
+	}
+	return time.Duration(o.stalls[min(i, len(o.stalls)-1)])
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package counterfactual
+
+import (
+	"sort"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const (
+	// curveMax is the most points of a curve.
+	curveMax = 16
+	// step that limits are rounded up to: 10 millicores of a 100 ms period.
+	step = 1_000_000
+	// nearlyAlways is the share of throttled periods beyond which what is wanted is
+	// not known.
+	nearlyAlways = 0.95
+)
+
+// Replay finds the smallest limit that meets the target, the curve around it and
+// the burst setting that would do. The limit is found by the point estimates: the
+// upper bounds would buy certainty with cores.
+func Replay(r event.Recording, c Config) Result {
+	c = c.withDefaults()
+	w := newWorkload(r, c)
+	out := Result{Best: -1, Bursts: len(r.Bursts), Closed: w.closed}
+	if len(w.bounds) == 0 || len(w.bursts) == 0 {
+		return out
+	}
+	s := &search{w: w, burst: ownBurst(r), seen: map[int64]bool{}}
+	s.lowerBound(&out, r)
+	least, top := s.range1()
+	best := s.bisect(least, top)
+	s.curve(least, best, top)
+	sort.Slice(s.points, func(a, b int) bool { return s.points[a].Quota < s.points[b].Quota })
+	out.Curve = s.points
+	for i := len(s.points) - 1; i >= 0 && s.points[i].Meets(c.Target); i-- {
+		out.Best = i
+	}
+	out.Burst, out.BurstKnown = w.leastBurst(c.Target)
+	return out
+}
+
+type search struct {
+	w      *workload
+	burst  int64
+	seen   map[int64]bool
+	points []Prediction
+}
+
+// lowerBound is true if the own cgroup or an ancestor was throttled in nearly all
+// periods of the recording.
+func (s *search) lowerBound(out *Result, r event.Recording) {
+	for i := range r.Before {
+		if i >= len(r.After) {
+			break
+		}
+		n, held := r.After[i].Periods-r.Before[i].Periods, r.After[i].Throttled-r.Before[i].Throttled
+		if n > 0 && float64(held) >= nearlyAlways*float64(n) {
+			out.LowerBound = true
+		}
+	}
+}
+
+// range1 is from half of what is used without a limit to what the CPUs give.
+func (s *search) range1() (least, top int64) {
+	period := s.w.bounds[0].period
+	free := s.w.replay(s.w.plan, 0, 0)
+	used := float64(free.used) / float64(max(s.w.span, 1))
+	least = round(int64(used / 2 * float64(period)))
+	top = int64(s.w.cpus) * period
+	if m := s.w.config.MaxQuota; m > 0 {
+		top = min(top, int64(m))
+	}
+	return least, max(round(top), least)
+}
+
+func round(quota int64) int64 { return max(step, (quota+step-1)/step*step) }
+
+// meets is a replay without an interval.
+func (s *search) meets(quota int64) bool {
+	o := s.w.replay(s.w.plan, quota, s.burst)
+	t := s.w.config.Target
+	return share(o.worst()) < t.ThrottledShare && o.stall(0.99) < t.StallP99
+}
+
+// bisect is the smallest limit that meets the target, or top.
+func (s *search) bisect(least, top int64) int64 {
+	lo, hi := least-step, top
+	for hi-lo > max(step, hi/50) {
+		mid := round((lo + hi) / 2)
+		if mid >= hi {
+			break
+		}
+		if s.meets(mid) {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return hi
+}
+
+// curve adds points from least to where nothing is throttled, dense around best.
+func (s *search) curve(least, best, top int64) {
+	s.add(best)
+	if q := s.w.bounds[0].quota; q > 0 {
+		s.add(round(q))
+	}
+	for _, f := range []float64{0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.2, 1.35, 1.5, 2} {
+		q := round(int64(f * float64(best)))
+		if q < least || q > top {
+			continue
+		}
+		s.add(q)
+	}
+	s.add(least)
+}
+
+// add predicts one more point.
+func (s *search) add(quota int64) {
+	if s.seen[quota] || len(s.points) >= curveMax {
+		return
+	}
+	s.seen[quota] = true
+	s.points = append(s.points, s.w.predict(uint64(quota), s.burst))
+}
+
+// leastBurst is the smallest burst setting that meets the target at the present
+// quota.
+func (w *workload) leastBurst(t Target) (time.Duration, bool) {
+	quota := w.bounds[0].quota
+	if quota == 0 {
+		return 0, false
+	}
+	meets := func(burst int64) bool {
+		o := w.replay(w.plan, quota, burst)
+		return share(o.worst()) < t.ThrottledShare && o.stall(0.99) < t.StallP99
+	}
+	if !meets(quota) {
+		return 0, false
+	}
+	lo, hi := int64(-1), quota
+	for hi-lo > step {
+		mid := (lo + hi) / 2
+		if meets(mid) {
+			hi = mid
+		} else {
+			lo = mid
+		}
+	}
+	return time.Duration(hi), true
+}
