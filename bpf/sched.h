@@ -52,48 +52,47 @@ static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, 
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void kg_switch_out(struct task_struct *task, bool preempted, u64 now)
+static __always_inline void kg_switch_out(struct kg_member *m, struct task_struct *task,
+					  bool preempted, u64 now)
 {
-	u32 tid = BPF_CORE_READ(task, pid), why = 0;
-	struct kg_member *m = kg_member_of(tid);
-	long state;
+	long state = kg_task_state(task);
+	u32 why = 0;
 
-	if (!m)
-		return;
-	state = kg_task_state(task);
 	if (preempted || !state)
 		why = KG_STRETCH_RUNNABLE;
 	else if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
 		why = KG_STRETCH_IOWAIT;
 	else if (state & KG_TASK_UNINTERRUPTIBLE)
 		why = KG_STRETCH_UNINTERRUPTIBLE;
-	kg_send_stretch(m, tid, now, why);
+	kg_send_stretch(m, task->pid, now, why);
 	m->off_ns = now;
 	m->woken_ns = why == KG_STRETCH_RUNNABLE ? now : 0;
 }
 
-static __always_inline void kg_switch_in(struct task_struct *task, u64 now)
-{
-	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = kg_member_of(tid);
-
-	if (!m)
-		return;
-	m->off_ns = 0;
-	m->on_ns = now;
-}
-
 /*
  * kernel/sched/core.c __schedule(). Since 5.18 prev_state is a further argument;
- * the task's own field says the same here and on older kernels.
+ * the task's own field says the same here and on older kernels. The arguments of
+ * typed tracepoints are read directly: of most switches both threads are
+ * bystanders, and two loads and two hints are all that these cost.
  */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	u64 now = bpf_ktime_get_ns();
+	u32 from = prev->pid, to = next->pid;
+	struct kg_member *out, *in;
+	u64 now;
 
-	kg_switch_out(prev, preempt, now);
-	kg_switch_in(next, now);
+	if (!(kg_hints[from % KG_HINTS] | kg_hints[to % KG_HINTS]))
+		return 0;
+	now = bpf_ktime_get_ns();
+	out = kg_member_of(from);
+	if (out)
+		kg_switch_out(out, prev, preempt, now);
+	in = kg_member_of(to);
+	if (in) {
+		in->off_ns = 0;
+		in->on_ns = now;
+	}
 	return 0;
 }
 
@@ -101,8 +100,7 @@ int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_s
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(sched_wakeup, struct task_struct *task)
 {
-	u32 tid = BPF_CORE_READ(task, pid);
-	struct kg_member *m = kg_member_of(tid);
+	struct kg_member *m = kg_member_of(task->pid);
 
 	if (m && m->off_ns && !m->woken_ns)
 		m->woken_ns = bpf_ktime_get_ns();
