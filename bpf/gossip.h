@@ -191,6 +191,9 @@ struct kg_cgroup_record {
 	u64 period_ns;
 	u64 throttled_ns;
 	u64 usage_ns;
+	u64 burst_ns;
+	u64 expires_ns;
+	u64 shares; /* as the kernel has it: scaled by 1024 */
 	u32 periods;
 	u32 throttled;
 	u32 hierarchy;

@@ -96,27 +96,69 @@ struct css_set {
 	struct cgroup_subsys_state *subsys[16];
 };
 
+/* include/linux/timerqueue.h, hrtimer.h; since 7.2 the node's type has another name. */
+struct timerqueue_node {
+	s64 expires; /* ktime_t */
+};
+
+struct hrtimer {
+	struct timerqueue_node node;
+};
+
+struct timerqueue_linked_node {
+	s64 expires;
+};
+
+struct hrtimer___linked {
+	struct timerqueue_linked_node node;
+};
+
 /* kernel/sched/sched.h */
 struct cfs_bandwidth {
 	u64 period; /* ktime_t */
 	u64 quota;  /* RUNTIME_INF (all ones) without a limit */
+	u64 burst;  /* since 5.14 */
+	struct hrtimer period_timer;
 	int nr_periods;
 	int nr_throttled;
 	u64 throttled_time;
 };
 
+struct rq {
+	u64 clock;
+	u64 clock_task;
+	u64 clock_pelt;
+	unsigned long lost_idle_time;
+};
+
+struct cfs_rq {
+	struct rq *rq;
+	int throttle_count;
+	u64 throttled_clock_pelt; /* since 5.19 */
+	u64 throttled_clock_pelt_time;
+	u64 throttled_clock_self; /* since 6.6 */
+	u64 throttled_clock_self_time;
+};
+
+/* Up to 5.18. */
+struct cfs_rq___task {
+	u64 throttled_clock_task;
+	u64 throttled_clock_task_time;
+};
+
 struct sched_entity {
+	struct cfs_rq *cfs_rq;
 	u64 sum_exec_runtime;
+	u64 prev_sum_exec_runtime;
 };
 
 struct task_group {
 	struct cgroup_subsys_state css;
 	struct sched_entity **se;
+	unsigned long shares;
+	struct list_head list;
+	struct task_group *parent;
 	struct cfs_bandwidth cfs_bandwidth;
-};
-
-struct cfs_rq {
-	int h_nr_queued; /* not read: the type is here for its size in cfs_tg_state */
 };
 
 /* 7.2, where the pointers to sched_entity are gone; cfs_rq is a per-CPU address. */
@@ -147,7 +189,11 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+struct file;
+
 struct mm_struct {
+	unsigned long start_code;
+	struct file *exe_file;
 	unsigned long arg_start;
 	unsigned long arg_end;
 	unsigned long env_start;
@@ -197,8 +243,19 @@ struct files_struct {
 	struct fdtable *fdt;
 };
 
+/* arm64 keeps the depth of interrupts here, x86 in a variable of each CPU. */
+struct thread_info {
+	u64 preempt_count;
+};
+
 struct task_struct {
+	struct thread_info thread_info;
 	unsigned int __state; /* since 5.14 */
+	void *stack;
+	unsigned int flags;
+	int nr_cpus_allowed;
+	struct task_group *sched_task_group;
+	bool throttled; /* since 6.18: the thread itself is held by a quota */
 	unsigned int in_iowait : 1;
 	struct files_struct *files;
 	int pid;

@@ -20,6 +20,9 @@ import (
 // ErrGone says that a cgroup no longer exists.
 var ErrGone = errors.New("cgroup is gone")
 
+// loadShift is how the kernel scales weights on 64 bit (scale_load, kernel/sched/sched.h).
+const loadShift = 10
+
 // Visit is told of one cgroup of the cpu controller's hierarchy: its id, what
 // identifies it to ReadGroup (a kernel address: neither stored nor shown), and
 // its path from the hierarchy's root.
@@ -97,6 +100,9 @@ func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
 		Throttled:     r.Throttled,
 		ThrottledTime: r.ThrottledNs,
 		Usage:         r.UsageNs,
+		Burst:         r.BurstNs,
+		Expires:       r.ExpiresNs,
+		Shares:        r.Shares >> loadShift,
 	}
 	if r.QuotaNs != math.MaxUint64 { // RUNTIME_INF, kernel/sched/sched.h
 		g.Quota = r.QuotaNs

@@ -76,3 +76,7 @@ func (e *Error) Error() string { return e.Message }
 
 // Unwrap gives both the reason and the cause.
 func (e *Error) Unwrap() []error { return []error{e.Reason, e.Cause} }
+
+// Explain turns an error of the eBPF library into one line that says what to do;
+// see Error. what is what was tried.
+func Explain(what string, err error) error { return explain(what, err) }

@@ -31,6 +31,9 @@ type observerKgCgroupRecord struct {
 	PeriodNs    uint64
 	ThrottledNs uint64
 	UsageNs     uint64
+	BurstNs     uint64
+	ExpiresNs   uint64
+	Shares      uint64
 	Periods     uint32
 	Throttled   uint32
 	Hierarchy   uint32

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * The bursts of at most two cgroups: an object of its own, attached only while
+ * somebody listens. A thread of another cgroup costs a walk up its task groups.
+ *
+ * A burst begins with the wake that brings its thread to a CPU and ends when the
+ * thread blocks. Only sched_waking is heard of a wake: the last one before a
+ * thread's return to a CPU is the one that counted, whatever the order in which
+ * it and the thread's going to sleep became known.
+ *
+ * CPU time is that of se.sum_exec_runtime: at sched_switch it is up to date for the
+ * thread that leaves, as the scheduler charges it before (put_prev_task).
+ */
+#include "burst.h"
+#include "language.h"
+#include "slept.h"
+#include "throttle.h"
+#include "turns.h"
+#include "waker.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Bursts travel as bytes; this keeps the layout in the object's type information. */
+const struct kg_burst *kg_layout_burst __attribute__((unused));
+
+#define KG_TASK_DEAD 0x80 /* include/linux/sched.h */
+
+static __always_inline struct kg_cpu *kg_this_cpu(void)
+{
+	u32 zero = 0;
+
+	return bpf_map_lookup_elem(&cpus, &zero);
+}
+
+static __always_inline long kg_state_of(struct task_struct *task)
+{
+	if (bpf_core_field_exists(task->__state))
+		return BPF_CORE_READ(task, __state);
+	return BPF_CORE_READ((struct task_struct___state *)task, state);
+}
+
+/* What the next burst or piece begins with. */
+static __always_inline void kg_begin(struct kg_thread *t, u64 woken)
+{
+	t->burst.woken = woken;
+	t->burst.cpu = 0;
+	t->burst.parked = 0;
+	t->burst.queued = 0;
+	t->burst.preemptor = 0;
+	t->burst.preemptor_time = 0;
+	t->burst.switches = 0;
+	t->burst.waker = KG_WAKER_NONE;
+	t->burst.waker_tid = 0;
+	t->burst.waker_cgroup = 0;
+	t->preemptor = 0;
+}
+
+/* Tells what has been heard of the thread since it was woken. */
+static __noinline int kg_tell(struct kg_thread *t, u32 slot, u64 now, u32 goes_on)
+{
+	struct kg_burst *e = bpf_ringbuf_reserve(&bursts, sizeof(*e), 0);
+
+	if (!e) {
+		kg_lose(slot);
+		return 0;
+	}
+	*e = t->burst;
+	e->ended = now;
+	e->goes_on = goes_on;
+	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/* A thread that does not block ends a piece and begins the next. */
+static __always_inline void kg_cut(struct kg_thread *t, u32 slot, u64 now, bool flush)
+{
+	if (!flush && now - t->burst.woken < KG_PIECE_NS)
+		return;
+	kg_tell(t, slot, now, 1);
+	kg_begin(t, now);
+}
+
+/*
+ * The thread's record, made if there is none for this listening. Its burst then has
+ * begun when it had ran ns less.
+ */
+static __noinline struct kg_thread *kg_thread_of(struct task_struct *task, u32 slot, u32 state,
+						 u64 now, u64 ran)
+{
+	u32 tid = BPF_CORE_READ(task, pid), i = slot - 1;
+	struct kg_thread *t = bpf_map_lookup_elem(&threads, &tid);
+	struct kg_thread blank = {};
+
+	if (i >= KG_LISTENED)
+		return NULL;
+	if (t && t->burst.cgroup == kg_ids[i])
+		return t;
+	/* The address may have become another group's when its own was removed. */
+	if (kg_group_id((struct task_group *)kg_groups[i]) != kg_ids[i])
+		return NULL;
+	blank.burst.cgroup = kg_ids[i];
+	blank.burst.tid = tid;
+	blank.burst.tgid = BPF_CORE_READ(task, tgid);
+	blank.burst.slept = -1;
+	blank.burst.woken = now - ran;
+	blank.burst.cpus = BPF_CORE_READ(task, nr_cpus_allowed);
+	blank.runtime = BPF_CORE_READ(task, se.sum_exec_runtime) - ran;
+	blank.state = state;
+	if (bpf_map_update_elem(&threads, &tid, &blank, BPF_ANY)) {
+		kg_lose(slot);
+		return NULL;
+	}
+	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/* The wake that was noted begins a burst; without one it begins now. */
+static __always_inline void kg_activate(struct kg_thread *t, u64 now)
+{
+	u64 blocked = t->burst.ended;
+
+	kg_begin(t, now);
+	if (!t->wake_at)
+		return;
+	t->burst.woken = t->wake_at > blocked ? t->wake_at : blocked;
+	t->burst.waker = t->wake_class;
+	t->burst.waker_tid = t->wake_tid;
+	t->burst.waker_cgroup = t->wake_cgroup;
+	t->wake_at = 0;
+}
+
+static __always_inline void kg_charge(struct kg_thread *t, u64 runtime)
+{
+	if (runtime > t->runtime)
+		t->burst.cpu += runtime - t->runtime;
+	t->runtime = runtime;
+}
+
+/* How long the thread has been on its CPU, but not since before listening began. */
+static __always_inline u64 kg_turn_of(struct task_struct *task, u32 slot, u64 now)
+{
+	u64 ran = BPF_CORE_READ(task, se.sum_exec_runtime) -
+		  BPF_CORE_READ(task, se.prev_sum_exec_runtime);
+	u32 i = slot - 1;
+	u64 since = i < KG_LISTENED ? kg_since[i] : now, most = now > since ? now - since : 0;
+
+	return ran < most ? ran : most;
+}
+
+static __always_inline void kg_find_language(struct kg_thread *t)
+{
+	if (t->burst.language || t->tries >= KG_LANGUAGE_TRIES)
+		return;
+	t->tries++;
+	t->burst.language = kg_language_of_current();
+}
+
+static __always_inline void kg_leaves(struct task_struct *task, u32 slot, bool preempted, u64 now)
+{
+	struct kg_thread *t =
+		kg_thread_of(task, slot, KG_RUNNING, now, kg_turn_of(task, slot, now));
+	long state = kg_state_of(task);
+	u32 tid;
+
+	if (!t)
+		return;
+	if (t->state == KG_BLOCKED) /* its return to the CPU was not heard */
+		kg_activate(t, now);
+	kg_charge(t, BPF_CORE_READ(task, se.sum_exec_runtime));
+	t->burst.switches++;
+	if (preempted || !state) {
+		t->state = KG_WAITING;
+		kg_wait_begins(t, task, now);
+		kg_cut(t, slot, now, false);
+		return;
+	}
+	kg_find_language(t);
+	t->burst.cpus = BPF_CORE_READ(task, nr_cpus_allowed);
+	kg_tell(t, slot, now, 0);
+	t->burst.ended = now;
+	t->state = KG_BLOCKED;
+	t->burst.slept = kg_syscall_of(task);
+	if (state & KG_TASK_DEAD) {
+		tid = t->burst.tid;
+		bpf_map_delete_elem(&threads, &tid);
+	}
+}
+
+static __always_inline void kg_arrives(struct task_struct *task, u32 slot, const struct kg_cpu *cpu,
+				       u64 now)
+{
+	struct kg_thread *t = kg_thread_of(task, slot, KG_RUNNING, now, 0);
+	u64 wait, held;
+
+	if (!t)
+		return;
+	if (t->state == KG_BLOCKED) {
+		kg_activate(t, now);
+		if (t->wait_from <
+		    t->burst.woken) /* nobody noted the queue that its wake put it in */
+			t->wait_queue = 0;
+		t->wait_from = t->burst.woken;
+	} else if (t->state == KG_RUNNING) {
+		return; /* its record was made just now */
+	}
+	wait = now > t->wait_from ? now - t->wait_from : 0;
+	held = kg_held_for(t, wait);
+	t->burst.parked += held;
+	t->burst.queued += wait - held;
+	if (wait > held)
+		kg_charge_turns(t, cpu, now - (wait - held));
+	t->state = KG_RUNNING;
+	kg_cut(t, slot, now, false);
+}
+
+/*
+ * kernel/sched/core.c __schedule(). Since 5.18 prev_state is a further argument;
+ * the task's own field says the same here and on older kernels: a waker may have
+ * set it to TASK_WAKING meanwhile, and to nothing else before the switch is over.
+ */
+SEC("tp_btf/sched_switch")
+int BPF_PROG(burst_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct task_group *leaving = prev->sched_task_group;
+	struct kg_cpu *cpu = kg_this_cpu();
+	u64 now = bpf_ktime_get_ns();
+	u32 slot;
+
+	if (!cpu)
+		return 0;
+	kg_turn_ends(cpu, prev->pid ? (u64)leaving : 0, now);
+	slot = kg_slot(leaving);
+	if (slot)
+		kg_leaves(prev, slot, preempt, now);
+	slot = kg_slot(next->sched_task_group);
+	if (slot)
+		kg_arrives(next, slot, cpu, now);
+	return 0;
+}
+
+/* kernel/sched/core.c try_to_wake_up(), in the context of the waker. */
+SEC("tp_btf/sched_waking")
+int BPF_PROG(burst_waking, struct task_struct *task)
+{
+	u32 slot = kg_slot(task->sched_task_group);
+	struct kg_thread *t;
+	struct kg_cpu *cpu;
+	u64 now;
+
+	if (!slot)
+		return 0;
+	now = bpf_ktime_get_ns();
+	t = kg_thread_of(task, slot, KG_BLOCKED, now, 0);
+	cpu = kg_this_cpu();
+	if (!t || !cpu || (u32)bpf_get_current_pid_tgid() == t->burst.tid)
+		return 0;
+	kg_note_waker(t, cpu, slot, now, false);
+	return 0;
+}
+
+/*
+ * kernel/sched/core.c ttwu_do_wakeup(), ttwu_do_activate() in later kernels: the
+ * woken thread is in its queue now. Attached only before 6.18, where that queue may
+ * be held by a quota.
+ */
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(burst_wakeup, struct task_struct *task)
+{
+	u32 slot = kg_slot(task->sched_task_group), tid;
+	struct kg_thread *t;
+
+	if (!slot)
+		return 0;
+	tid = BPF_CORE_READ(task, pid);
+	t = bpf_map_lookup_elem(&threads, &tid);
+	if (t && t->state == KG_BLOCKED)
+		kg_wait_begins(t, task, bpf_ktime_get_ns());
+	return 0;
+}
+
+/* kernel/sched/core.c wake_up_new_task(), in the context of the maker. */
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(burst_wakeup_new, struct task_struct *task)
+{
+	u32 slot = kg_slot(task->sched_task_group), tid;
+	struct kg_thread *t;
+	struct kg_cpu *cpu;
+	u64 now;
+
+	if (!slot)
+		return 0;
+	tid = BPF_CORE_READ(task, pid);
+	bpf_map_delete_elem(&threads, &tid); /* of an earlier thread with that id */
+	now = bpf_ktime_get_ns();
+	t = kg_thread_of(task, slot, KG_BLOCKED, now, 0);
+	cpu = kg_this_cpu();
+	if (!t || !cpu)
+		return 0;
+	kg_note_waker(t, cpu, slot, now, true);
+	if (!kg_held_one_by_one())
+		kg_wait_begins(t, task, now);
+	return 0;
+}
+
+/* net/core/dev.c netif_rx_internal(): a packet for this machine itself. */
+SEC("tp_btf/netif_rx")
+int BPF_PROG(burst_sent, void *skb)
+{
+	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
+	struct kg_cpu *cpu = kg_this_cpu();
+
+	if (!cpu || kg_preempt_count(current) & (KG_SERVES_SOFTIRQ | KG_IN_HARDIRQ))
+		return 0;
+	cpu->sent_by = (u32)bpf_get_current_pid_tgid();
+	cpu->sent_at = bpf_ktime_get_ns();
+	return 0;
+}
+
+/*
+ * Never attached: user space runs it on each CPU in turn (BPF_PROG_TEST_RUN, raw
+ * tracepoints with a CPU since 5.10). There it interrupts the current thread, which may
+ * not have been switched since listening began. Argument: 1 to end the piece anyhow.
+ * What the scheduler has not charged since the last tick comes with the next piece.
+ */
+SEC("raw_tracepoint/burst_pulse")
+int burst_pulse(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	u32 slot = kg_slot_at(BPF_CORE_READ(task, sched_task_group));
+	struct kg_thread *t;
+	u64 now;
+
+	if (!slot)
+		return 0;
+	now = bpf_ktime_get_ns();
+	t = kg_thread_of(task, slot, KG_RUNNING, now, 0);
+	if (!t || t->state != KG_RUNNING)
+		return 0;
+	kg_charge(t, BPF_CORE_READ(task, se.sum_exec_runtime));
+	kg_find_language(t);
+	kg_cut(t, slot, now, ctx->args[0]);
+	return 0;
+}
+
+/* What find_group found: a struct task_group, or 0 and where to go on. */
+u64 kg_found;
+u64 kg_next;
+/* 1: the count of nested interrupts, as find_group's caller has it. */
+u32 kg_count_seen;
+
+#define KG_STEPS 256
+
+/*
+ * Never attached: user space runs it with a cgroup's id and the address of the task
+ * group to go on from, 0 for the first time, until there is nothing to go on from. It
+ * follows the kernel's own list of task groups, whose head is none and has no id that
+ * could be asked for.
+ */
+SEC("raw_tracepoint/find_group")
+int find_group(struct bpf_raw_tracepoint_args *ctx)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_group *group = BPF_CORE_READ(task, sched_task_group);
+	u64 id = ctx->args[0], first = (u64)group;
+	u64 offset = bpf_core_field_offset(struct task_group, list);
+	int i;
+
+	if (ctx->args[1])
+		group = (struct task_group *)ctx->args[1];
+	kg_found = kg_next = 0;
+	kg_count_seen = kg_preempt_count(task);
+	for (i = 0; i < KG_STEPS; i++) {
+		if (kg_group_id(group) == id) {
+			kg_found = (u64)group;
+			return 0;
+		}
+		group = (struct task_group *)((u64)BPF_CORE_READ(group, list.next) - offset);
+		if ((u64)group == first)
+			return 0;
+	}
+	kg_next = (u64)group;
+	return 0;
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package bursts hears when the threads of a container were woken, ran, waited and
+// blocked, for a bounded time: the lean-in of internal/cpu. Its programs are an object
+// of their own (bpf/bursts.bpf.c), attached only while somebody listens.
+package bursts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/cilium/ebpf/ringbuf"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
+)
+
+const (
+	// listened is how many cgroups are listened to at a time (KG_LISTENED).
+	listened = 2
+	// drainInterval bounds how long a burst lies in the ring, which has room for about
+	// 35,000 of them.
+	drainInterval = 20 * time.Millisecond
+	// pulseInterval is after which time a thread that is never switched is looked at.
+	pulseInterval = 100 * time.Millisecond
+	// defaultMaxBursts of one recording take about 20 MB.
+	defaultMaxBursts = 1 << 17
+)
+
+// Reasons for which Start and Stop refuse.
+var (
+	ErrBusy         = errors.New("as many cgroups are listened to as can be at a time")
+	ErrUnknown      = errors.New("no such cgroup with a cpu controller")
+	ErrListened     = errors.New("the cgroup is listened to already")
+	ErrNotListened  = errors.New("the cgroup is not listened to")
+	errClosed       = errors.New("the listener is closed")
+	errNoInterrupts = errors.New("this kernel does not tell where it counts interrupts")
+)
+
+// Options of Load.
+type Options struct {
+	// MaxBursts bounds the bursts that one recording keeps; what comes after is
+	// counted as lost. 0: 131,072, about 20 MB.
+	MaxBursts int
+}
+
+// Listener is the loaded object. Its methods may be called from several goroutines.
+type Listener struct {
+	max  int
+	cpus int
+
+	mu       sync.Mutex // guards what follows
+	objects  burstsObjects
+	reader   *ringbuf.Reader
+	attached []io.Closer
+	heard    [listened]*hearing
+	stop     chan struct{} // ends the goroutine that drains
+	done     chan struct{}
+	failed   error // why it ended by itself
+	closed   bool
+}
+
+// Load loads the programs and attaches none.
+func Load(opts Options) (*Listener, error) {
+	// Needed up to 5.10 only; a refusal shows when a map is made.
+	_ = rlimit.RemoveMemlock()
+	l := &Listener{max: opts.MaxBursts}
+	if l.max <= 0 {
+		l.max = defaultMaxBursts
+	}
+	if err := loadBurstsObjects(&l.objects, nil); err != nil {
+		return nil, probe.Explain("load the programs that hear bursts", err)
+	}
+	if err := l.prepare(); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (l *Listener) prepare() error {
+	var err error
+	if l.cpus, err = ebpf.PossibleCPU(); err != nil {
+		return fmt.Errorf("count CPUs: %w", err)
+	}
+	if err := l.findPreemptCount(); err != nil {
+		return err
+	}
+	if l.reader, err = ringbuf.NewReader(l.objects.Bursts); err != nil {
+		return fmt.Errorf("open the ring of bursts: %w", err)
+	}
+	return nil
+}
+
+// Start listens to a cgroup of the cpu controller's hierarchy, and to those below
+// it. The first Start attaches the programs. It fails with ErrBusy while two others
+// are listened to, and with ErrUnknown if there is no such cgroup.
+func (l *Listener) Start(cgroup uint64) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return errClosed
+	}
+	slot := -1
+	for i, h := range l.heard {
+		switch {
+		case h != nil && h.recording.Cgroup == cgroup:
+			return ErrListened
+		case h == nil && slot < 0:
+			slot = i
+		}
+	}
+	if slot < 0 {
+		return ErrBusy
+	}
+	group, err := l.findGroup(cgroup)
+	if err != nil {
+		return err
+	}
+	if err := l.attach(); err != nil {
+		return err
+	}
+	h, err := l.begin(slot, cgroup)
+	if err != nil {
+		return errors.Join(err, l.detach())
+	}
+	if err := l.listenTo(slot, group, cgroup, h.recording.From); err != nil {
+		return errors.Join(err, l.listenTo(slot, 0, 0, 0), l.detach())
+	}
+	l.heard[slot] = h
+	if l.stop == nil {
+		l.stop, l.done = make(chan struct{}), make(chan struct{})
+		go l.drainAlong(l.stop, l.done)
+	}
+	return l.pulse(false)
+}
+
+// listenTo tells the programs what to listen to in a slot. The group comes last: it
+// is what they look for.
+func (l *Listener) listenTo(slot int, group, cgroup, since uint64) error {
+	groups, ids, times := [listened]uint64{}, [listened]uint64{}, [listened]uint64{}
+	if err := errors.Join(l.objects.KgGroups.Get(&groups), l.objects.KgIds.Get(&ids), l.objects.KgSince.Get(&times)); err != nil {
+		return fmt.Errorf("read what is listened to: %w", err)
+	}
+	groups[slot], ids[slot], times[slot] = group, cgroup, since
+	if err := errors.Join(l.objects.KgIds.Set(&ids), l.objects.KgSince.Set(&times), l.objects.KgGroups.Set(&groups)); err != nil {
+		return fmt.Errorf("set what is listened to: %w", err)
+	}
+	return nil
+}
+
+// Stop ends the listening to a cgroup and returns what was heard, also if the cgroup
+// has been removed meanwhile. The last Stop detaches the programs. The recording lacks
+// what the programs do not know: Before, After and Stolen.
+func (l *Listener) Stop(cgroup uint64) (event.Recording, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	slot := -1
+	for i, h := range l.heard {
+		if h != nil && h.recording.Cgroup == cgroup {
+			slot = i
+		}
+	}
+	if slot < 0 {
+		return event.Recording{}, ErrNotListened
+	}
+	h := l.heard[slot]
+	errs := []error{l.failed, l.pulse(true)}
+	h.recording.To = probe.Now()
+	errs = append(errs, l.listenTo(slot, 0, 0, 0))
+	_, err := l.drain()
+	errs = append(errs, err, l.flush(h), l.countLost(slot, h))
+	l.heard[slot] = nil
+	if l.heard == [listened]*hearing{} {
+		errs = append(errs, l.detach())
+	}
+	return h.close(), errors.Join(errs...)
+}
+
+// Close ends all listening and unloads the programs. Nothing stays in the kernel.
+func (l *Listener) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	l.closed = true
+	errs := []error{l.detach()}
+	if l.reader != nil {
+		errs = append(errs, l.reader.Close())
+	}
+	return errors.Join(append(errs, l.objects.Close())...)
+}
+
+// attach attaches what is not attached yet.
+func (l *Listener) attach() error {
+	if len(l.attached) > 0 {
+		return nil
+	}
+	for _, prog := range l.programs() {
+		a, err := link.AttachTracing(link.TracingOptions{Program: prog})
+		if err != nil {
+			return errors.Join(probe.Explain("attach "+prog.String(), err), l.detach())
+		}
+		l.attached = append(l.attached, a)
+	}
+	return nil
+}
+
+// programs are those that are attached while somebody listens. Where threads are held
+// one by one, nothing has to be known of the queue that a wake leads to.
+func (l *Listener) programs() []*ebpf.Program {
+	all := []*ebpf.Program{
+		l.objects.BurstSent, l.objects.BurstWaking, l.objects.BurstWakeupNew, l.objects.BurstSwitch,
+	}
+	if !heldOneByOne() {
+		all = append(all, l.objects.BurstWakeup)
+	}
+	return all
+}
+
+// detach detaches what nobody needs any more; it ends the draining, too.
+func (l *Listener) detach() error {
+	if l.heard != [listened]*hearing{} && !l.closed {
+		return nil
+	}
+	var errs []error
+	for _, a := range l.attached {
+		errs = append(errs, a.Close())
+	}
+	l.attached, l.failed = nil, nil
+	if l.stop != nil {
+		close(l.stop) // it holds no lock that is waited for: it may end later
+		l.stop, l.done = nil, nil
+	}
+	return errors.Join(errs...)
+}
