@@ -205,7 +205,7 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 
 	if (!m)
 		return 0;
-	nr = (s32)KG_SYSCALL_NR(regs);
+	nr = (s32)KG_SYSCALL_NR_TYPED(regs);
 	m->nr = -1;
 	if (!kg_end_matters(m, nr, ret))
 		return 0;
