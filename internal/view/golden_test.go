@@ -18,15 +18,28 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // certificate reads one of testdata; its README says what they are.
 func certificate(t *testing.T, name string) *v1alpha1.PodBirthCertificate {
 	t.Helper()
+	c := &v1alpha1.PodBirthCertificate{}
+	read(t, name, c)
+	return c
+}
+
+// whisper reads one of testdata.
+func whisper(t *testing.T, name string) *v1alpha1.KernelWhisper {
+	t.Helper()
+	w := &v1alpha1.KernelWhisper{}
+	read(t, "whisper-"+name, w)
+	return w
+}
+
+func read(t *testing.T, name string, into any) {
+	t.Helper()
 	raw, err := os.ReadFile("testdata/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &v1alpha1.PodBirthCertificate{}
-	if err := yaml.UnmarshalStrict(raw, c); err != nil {
+	if err := yaml.UnmarshalStrict(raw, into); err != nil {
 		t.Fatal(err)
 	}
-	return c
 }
 
 // hostile is a certificate in which every text that others choose tries to

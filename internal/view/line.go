@@ -77,22 +77,3 @@ func Failure(f *v1alpha1.BirthFailure) string {
 	}
 	return Clean(out)
 }
-
-// WhisperLine tells an episode in one line.
-func WhisperLine(w *v1alpha1.KernelWhisper) string {
-	w = cleaned(w)
-	s, k := w.Spec, w.Spec.KernelTruth
-	state := "throttled"
-	if s.EndTime != nil {
-		state = "ended after " + s.EndTime.Sub(s.StartTime.Time).Round(100_000_000).String() + ", throttled"
-	}
-	return fmt.Sprintf("whisper  %s/%s  container %s %s in %s%% of periods (%d of %d) by the %s's limit of %s; used %s, held back from %s",
-		w.Namespace, s.PodRef.Name, s.ContainerName, state, k.ThrottledPercent, k.ThrottledPeriods, k.Periods,
-		strings.ToLower(string(k.ThrottledAt)), limitOf(k),
-		Millicores(k.UsageMillicores), Millicores(heldBack(k)))
-}
-
-// heldBack is the CPU that the quota kept from the container.
-func heldBack(k v1alpha1.KernelTruth) int64 {
-	return max(0, k.DemandMillicores-k.UsageMillicores)
-}

@@ -48,6 +48,10 @@ func (p *page) say(s string, t tone) {
 	p.draw(c)
 }
 
+// factIndent is the title of a table's first column that stands among facts: as
+// wide as their names.
+const factIndent = "             "
+
 // fact writes a name and a text, which goes on in further lines beneath itself.
 func (p *page) fact(name, s string, t tone) { p.facts(name, strings.Fields(s), " ", t) }
 
@@ -57,7 +61,7 @@ func (p *page) facts(name string, all []string, separator string, t tone) {
 	if len(all) == 0 {
 		return
 	}
-	const column = 15
+	const column = len(factIndent) + gap
 	width := max(p.picture()-column, 8)
 	for i, line := range wrapWords(all, separator, width) {
 		c := newCanvas(column + cells(line))

@@ -98,42 +98,6 @@ func attempts(failed int32) text {
 	return text{fmt.Sprintf("%d failed", failed), bad}
 }
 
-// Whispers renders whispers as a table, those that go on first, then the youngest.
-func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNamespace bool, now time.Time) error {
-	sorted := slices.Clone(all)
-	slices.SortStableFunc(sorted, func(a, b v1alpha1.KernelWhisper) int {
-		if (a.Spec.EndTime == nil) != (b.Spec.EndTime == nil) {
-			if a.Spec.EndTime == nil {
-				return -1
-			}
-			return 1
-		}
-		return b.Spec.StartTime.Compare(a.Spec.StartTime.Time)
-	})
-	p := newPage(out, t)
-	tab := table{columns: []column{
-		{title: "NAMESPACE", rank: 6, least: 9}, {title: "POD", rank: 7, least: 12}, {title: "CONTAINER", rank: 5, least: 9}, {title: "SEVERITY"},
-		{title: "THROTTLED", right: true}, {title: "METRICS SAY", right: true, rank: 2}, {title: "USED", right: true, rank: 3},
-		{title: "HELD BACK", right: true, rank: 4}, {title: "LASTED"}, {title: "AGE", right: true, rank: 1},
-	}}
-	for i := range sorted {
-		w := cleaned(&sorted[i])
-		s, k := w.Spec, w.Spec.KernelTruth
-		claim := "-"
-		if m := w.Status.MetricsLie; m != nil {
-			claim = m.PercentOfLimit + "%"
-		}
-		tab.add(text{s: w.Namespace}, text{s: s.PodRef.Name}, text{s: s.ContainerName},
-			text{orDash(string(w.Status.Severity)), severityTone(w.Status.Severity)}, text{s: k.ThrottledPercent + "%"}, text{s: claim},
-			text{s: Millicores(k.UsageMillicores)}, text{s: Millicores(heldBack(k))}, text{s: lasted(w, now)}, text{s: age(w.CreationTimestamp, now)})
-	}
-	if !withNamespace {
-		tab.dropFirst()
-	}
-	tab.write(p)
-	return p.flush()
-}
-
 func severityTone(s v1alpha1.Severity) tone {
 	switch s {
 	case v1alpha1.SeverityCritical:
@@ -187,13 +151,6 @@ func longestPhase(phases []v1alpha1.Phase) string {
 		return cmp.Compare(a.DurationMicroseconds, b.DurationMicroseconds)
 	})
 	return phaseLabel(longest.Name, longest.Detail, longest.Container) + " " + span(longest.DurationMicroseconds)
-}
-
-func lasted(w *v1alpha1.KernelWhisper, now time.Time) string {
-	if end := w.Spec.EndTime; end != nil {
-		return duration.HumanDuration(end.Sub(w.Spec.StartTime.Time))
-	}
-	return duration.HumanDuration(now.Sub(w.Spec.StartTime.Time)) + " so far"
 }
 
 func age(created metav1.Time, now time.Time) string {

@@ -60,26 +60,3 @@ func TestBirthsTable(t *testing.T) {
 		golden(t, "testdata/births-"+name+".golden", out.Bytes())
 	}
 }
-
-func TestWhispersTableBeginsWithWhatGoesOn(t *testing.T) {
-	now := time.Date(2026, 11, 23, 15, 0, 0, 0, time.UTC)
-	whisper := func(pod string, start time.Duration, ended bool) v1alpha1.KernelWhisper {
-		w := v1alpha1.KernelWhisper{}
-		w.Spec.PodRef.Name, w.Spec.ContainerName = pod, "app"
-		w.Spec.StartTime = metav1.NewMicroTime(now.Add(-start))
-		w.Spec.KernelTruth = v1alpha1.KernelTruth{ThrottledPercent: "50.0", UsageMillicores: 100, DemandMillicores: 900}
-		if ended {
-			end := metav1.NewMicroTime(now.Add(-start + time.Minute))
-			w.Spec.EndTime = &end
-		}
-		return w
-	}
-	on := whisper("on", time.Hour, false)
-	on.Status.Severity, on.Status.MetricsLie = v1alpha1.SeverityCritical, &v1alpha1.MetricsLie{PercentOfLimit: "99.8"}
-	var out bytes.Buffer
-	all := []v1alpha1.KernelWhisper{whisper("older", 3*time.Hour, true), whisper("younger", 2*time.Hour, true), on}
-	if err := Whispers(&out, all, Terminal{}, false, now); err != nil {
-		t.Fatal(err)
-	}
-	golden(t, "testdata/whispers.golden", out.Bytes())
-}
