@@ -34,17 +34,25 @@ func (g *gossip) check(cmd *cobra.Command) error {
 	if cmd.Name() == "birth" {
 		formats = append(formats, formatSVG, formatPerfetto)
 	}
+	order, orders := &g.order, []string{string(view.ByDuration), string(view.BySyscalls), string(view.ByWait), string(view.ByAge)}
+	if cmd.Name() == "whispers" {
+		order, orders = &g.whispers.order, []string{string(view.BySeverity), string(view.ByStall), string(view.ByThrottled), string(view.ByAge)}
+	}
 	for _, flag := range []struct {
 		name, value string
 		allowed     []string
 	}{
 		{"output", g.output, formats},
-		{"sort-by", g.order, []string{string(view.ByDuration), string(view.BySyscalls), string(view.ByWait), string(view.ByAge)}},
+		{"sort-by", *order, orders},
+		{"dry-run", g.apply.dryRun, []string{dryRunNone, dryRunServer}},
 		{"color", g.color, []string{colorAuto, colorAlways, colorNever}},
 	} {
 		if cmd.Flags().Lookup(flag.name) != nil && !slices.Contains(flag.allowed, flag.value) {
 			return fmt.Errorf("--%s=%s: use %s", flag.name, flag.value, alternatives(flag.allowed))
 		}
+	}
+	if cmd.Name() == "apply" {
+		return g.checkApply()
 	}
 	return g.checkSections()
 }

@@ -40,6 +40,13 @@ func TestWrongUse(t *testing.T) {
 		"section of a file": {"birth a --blame -o svg", exitUsage, "does not go with --output=svg"},
 		"timeline of json":  {"birth a --timeline -o json", exitUsage, "does not go with --output=json"},
 		"hostile value":     {"birth a -o \x1b[31m", exitUsage, "--output=[31m:"},
+		"order of births":   {"whispers --sort-by=syscalls", exitUsage, "use severity, stall, throttled or age"},
+		"order of whispers": {"births --sort-by=stall", exitUsage, "use duration, syscalls, wait or age"},
+		"nobody to ask":     {"apply w", exitUsage, "use --yes to apply, or --dry-run=server to see the change"},
+		"no amount":         {"apply w --yes --limit=much", exitUsage, "use an amount of CPU such as 750m or 1.5"},
+		"no limit":          {"apply w --yes --limit=0", exitUsage, "use an amount of CPU above 0"},
+		"dry run of client": {"apply w --dry-run=client", exitUsage, "use none or server"},
+		"no time":           {"apply w --yes --timeout=0s", exitUsage, "use a time above 0"},
 		"dead cluster":      {"births --kubeconfig=" + nowhere, exitFailure, "connection refused"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -22,13 +22,24 @@ func (g *gossip) write(object runtime.Object, kind string, text func() error) er
 		return text()
 	}
 	object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	if list, ok := object.(*v1alpha1.PodBirthCertificateList); ok {
-		for i := range list.Items {
-			list.Items[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("PodBirthCertificate"))
-			list.Items[i].ManagedFields = nil
+	tidy := func(item interface {
+		runtime.Object
+		metav1.Object
+	}, kind string) {
+		item.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+		item.SetManagedFields(nil) // as kubectl does
+	}
+	switch o := object.(type) {
+	case *v1alpha1.PodBirthCertificateList:
+		for i := range o.Items {
+			tidy(&o.Items[i], "PodBirthCertificate")
 		}
-	} else if o, ok := object.(metav1.Object); ok {
-		o.SetManagedFields(nil) // as kubectl does
+	case *v1alpha1.KernelWhisperList:
+		for i := range o.Items {
+			tidy(&o.Items[i], "KernelWhisper")
+		}
+	case metav1.Object:
+		o.SetManagedFields(nil)
 	}
 	raw, err := json.MarshalIndent(object, "", "  ")
 	if err != nil {

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"io"
 	"os"
 	"strconv"
 
@@ -28,10 +27,10 @@ func (g *gossip) terminal() view.Terminal {
 	return t
 }
 
-// sizeOf asks the system for a terminal's width; 0 where there is no terminal,
-// or where it does not know.
-func sizeOf(out io.Writer) (columns int, terminal bool) {
-	f, ok := out.(*os.File)
+// sizeOf asks the system for a terminal's width; 0 where a stream is no
+// terminal, or where it does not know.
+func sizeOf(stream any) (columns int, terminal bool) {
+	f, ok := stream.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
 		return 0, false
 	}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
+)
+
+type whisperFlags struct {
+	order  string
+	active bool
+}
+
+func (g *gossip) whispersCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "whispers", Short: "List the episodes in which containers suffered", Args: cobra.NoArgs,
+		Example: `  kubectl gossip whispers -A --active
+  kubectl gossip whispers --sort-by=stall`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list v1alpha1.KernelWhisperList
+			if err := g.list(cmd, &list); err != nil {
+				return err
+			}
+			if g.whispers.active {
+				list.Items = slices.DeleteFunc(list.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
+			}
+			var err error
+			if list.Items, err = view.SortedWhispers(list.Items, view.Order(g.whispers.order)); err != nil {
+				return err
+			}
+			return g.write(&list, "KernelWhisperList", func() error {
+				return view.Whispers(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
+			})
+		},
+	}
+	cmd.Flags().StringVar(&g.whispers.order, "sort-by", string(view.BySeverity), "severity (what goes on first), stall, throttled or age")
+	cmd.Flags().BoolVar(&g.whispers.active, "active", false, "only those that go on")
+	g.addAllNamespaces(cmd)
+	g.addOutput(cmd, "text, yaml or json")
+	g.addColor(cmd)
+	return cmd
+}
+
+func (g *gossip) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "explain WHISPER|POD", Short: "Explain one episode: the kernel's truth beside the metric's claim", Args: cobra.ExactArgs(1),
+		Example: `  kubectl gossip explain web-r4chb`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var list v1alpha1.KernelWhisperList
+			if err := g.list(cmd, &list); err != nil {
+				return err
+			}
+			w, err := whisperOf(list.Items, args[0])
+			if err != nil {
+				return err
+			}
+			return g.write(w, "KernelWhisper", func() error { return view.Whisper(g.Out, w, g.terminal()) })
+		},
+	}
+	g.addOutput(cmd, "text, yaml or json")
+	g.addColor(cmd)
+	return cmd
+}
+
+// whisperOf is the whisper of that name, or the latest of a pod of that name.
+func whisperOf(all []v1alpha1.KernelWhisper, name string) (*v1alpha1.KernelWhisper, error) {
+	if w := lastWhisper(all, name); w != nil {
+		return w, nil
+	}
+	return nil, fmt.Errorf("no whisper %q and none of a pod of that name; kubectl gossip whispers lists what there is", name)
+}
