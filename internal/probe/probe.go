@@ -22,13 +22,19 @@ import (
 // Programs of a runtime whose exec opens a birth session, by base name. CNI
 // plugins have no fixed names; they are known by their environment.
 var defaultRoles = map[string]event.Role{
-	"containerd-shim":         event.RoleShim,
-	"containerd-shim-runc-v1": event.RoleShim,
-	"containerd-shim-runc-v2": event.RoleShim,
-	"runc":                    event.RoleRuntime,
-	"crun":                    event.RoleRuntime,
-	"conmon":                  event.RoleMonitor,
-	"conmonrs":                event.RoleMonitor,
+	"containerd-shim":          event.RoleShim,
+	"containerd-shim-runc-v1":  event.RoleShim,
+	"containerd-shim-runc-v2":  event.RoleShim,
+	"containerd-shim-kata-v2":  event.RoleShim,
+	"containerd-shim-runsc-v1": event.RoleShim,
+	"runc":                     event.RoleRuntime,
+	"crun":                     event.RoleRuntime,
+	"youki":                    event.RoleRuntime,
+	"runsc":                    event.RoleRuntime,
+	"sysbox-runc":              event.RoleRuntime,
+	"nvidia-container-runtime": event.RoleRuntime,
+	"conmon":                   event.RoleMonitor,
+	"conmonrs":                 event.RoleMonitor,
 }
 
 // Options of Load.
