@@ -3,10 +3,30 @@
 package verdict
 
 import (
-	"fmt"
 	"math/big"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// Thresholds of causes.
+const (
+	// wholeLimit: a container that uses as much of its limit on average has no room
+	// in it for anything that comes unevenly. What was recorded under a limit cannot
+	// exceed it, so the demand is never seen above it by much.
+	wholeLimit = 0.95
+	// manyThreads: more than twice as many threads ready at once as the limit has
+	// CPUs, and manyThreadsLeast at least: two or three meet by chance.
+	manyThreads      = 2
+	manyThreadsLeast = 4
+	// spinShare of the CPU time in threads that never slept: they take what they get.
+	spinShare = 0.50
+	// fanOut: so many activations that the container caused itself for each that came
+	// from outside. One is a hand-over to a pool; more is work that divides itself.
+	fanOut = 3
+	// stolenShare of the CPUs' time: below, a hypervisor's own housekeeping.
+	stolenShare = 0.10
+	// queuedShare of the threads' ready time: less waiting for a CPU is usual.
+	queuedShare = 0.10
 )
 
 // limitMillicores is the quota as a CPU limit; 0 where the period is not positive.
@@ -18,19 +38,31 @@ func limitMillicores(truth *v1alpha1.KernelTruth) int64 {
 	return clamp(new(big.Rat).SetFrac(quota, big.NewInt(truth.PeriodMicroseconds)))
 }
 
-// cause names what the counters prove and nothing more: an average demand below
-// the limit has several explanations, which need the shape of the bursts.
-func cause(truth *v1alpha1.KernelTruth) v1alpha1.Cause {
-	switch {
-	case truth.ThrottledPeriods <= 0:
-		return ""
-	case truth.ThrottledAt == v1alpha1.ThrottledAtAncestor:
-		return v1alpha1.CauseAncestorLimit
-	case demandExceedsLimit(truth):
-		return v1alpha1.CauseLimitTooLow
-	default:
-		return ""
+// causes names what the evidence proves, the weightier first, at most two.
+func causes(s *scene) []v1alpha1.Cause {
+	var all []v1alpha1.Cause
+	if s.contention() {
+		all = contentionCauses(s)
+	} else {
+		all = throttlingCauses(s)
 	}
+	return all[:min(len(all), 2)]
+}
+
+func throttlingCauses(s *scene) []v1alpha1.Cause {
+	switch {
+	case s.truth.ThrottledPeriods <= 0:
+		return nil
+	case s.truth.ThrottledAt == v1alpha1.ThrottledAtAncestor:
+		return append([]v1alpha1.Cause{v1alpha1.CauseAncestorLimit}, besides(s)...)
+	case s.bursts == nil && demandExceedsLimit(s.truth):
+		// An average demand below the limit has several explanations, which need the
+		// shape of the bursts.
+		return []v1alpha1.Cause{v1alpha1.CauseLimitTooLow}
+	case s.bursts == nil:
+		return nil
+	}
+	return append(ofOwnLimit(s), besides(s)...)
 }
 
 func demandExceedsLimit(truth *v1alpha1.KernelTruth) bool {
@@ -38,33 +70,107 @@ func demandExceedsLimit(truth *v1alpha1.KernelTruth) bool {
 	return limit > 0 && truth.DemandMillicores > limit
 }
 
-func recommendation(spec *v1alpha1.KernelWhisperSpec) string {
-	truth := &spec.KernelTruth
+// ofOwnLimit tells apart why the limit of the container or its pod struck. On
+// average the demand is above it or fits. If it fits, it comes in lumps: those
+// of threads that divide one piece of work among more CPUs than the limit has,
+// which fewer threads would smooth, or those of what arrives, which only a
+// higher limit or a burst setting holds.
+func ofOwnLimit(s *scene) []v1alpha1.Cause {
+	const low, threads, burst = v1alpha1.CauseLimitTooLow, v1alpha1.CauseTooManyThreads, v1alpha1.CauseBurst
+	exceeds, many, peak := s.wantsMore(), s.tooManyThreads(), s.peakExceeds()
 	switch {
-	case truth.ThrottledPeriods <= 0:
-		return ""
-	case truth.ThrottledAt == v1alpha1.ThrottledAtAncestor:
-		return fmt.Sprintf("The quota of %s per %s belongs to a cgroup above the pod, so a higher limit on the "+
-			"container changes nothing; spec.evidence names the cgroup, and whoever set its quota can raise it.",
-			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
-	case demandExceedsLimit(truth):
-		return fmt.Sprintf("Container %s used %s of CPU and was held back from %s more by %s of %s; a limit of %s on the "+
-			"container would have let both run. That is an average: a burst within one period of %s can still be stopped, "+
-			"and CPU time that other workloads took is not in it.",
-			plain(spec.ContainerName), millicores(truth.UsageMillicores), millicores(truth.DemandMillicores-truth.UsageMillicores),
-			limitOwner(truth), millicores(limitMillicores(truth)), millicores(truth.DemandMillicores),
-			exactDuration(truth.PeriodMicroseconds))
+	case many && s.neverSlept() >= spinShare && exceeds:
+		return []v1alpha1.Cause{threads, low}
+	case many && s.neverSlept() >= spinShare:
+		return []v1alpha1.Cause{threads}
+	case exceeds && many:
+		return []v1alpha1.Cause{low, threads}
+	case exceeds:
+		return []v1alpha1.Cause{low}
+	case many && peak:
+		return []v1alpha1.Cause{threads, burst}
+	case many:
+		return []v1alpha1.Cause{threads}
+	case peak:
+		return []v1alpha1.Cause{burst}
 	default:
-		return fmt.Sprintf("What container %s used and was held back from is %s of CPU on average, within %s of %s: it is stopped by "+
-			"bursts of more than %s of CPU time in one period of %s, and averages do not say which limit would hold them.",
-			plain(spec.ContainerName), millicores(truth.DemandMillicores), limitOwner(truth), millicores(limitMillicores(truth)),
-			exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds))
+		return nil
 	}
 }
 
-func limitOwner(truth *v1alpha1.KernelTruth) string {
-	if truth.ThrottledAt == v1alpha1.ThrottledAtPod {
-		return "the pod's limit"
+// wantsMore is true where the average demand reaches the limit.
+func (s *scene) wantsMore() bool {
+	if s.limit <= 0 {
+		return false
 	}
-	return "its limit"
+	demand := max(s.curve.usage(), s.average(s.bursts.CPUMicroseconds))
+	return s.lowerBound || float64(demand) >= wholeLimit*float64(s.limit)
+}
+
+// peakExceeds is true where what arrived in one period did not fit its quota,
+// or where a burst setting is known to make it fit.
+func (s *scene) peakExceeds() bool {
+	burst := s.burst()
+	return s.limit > 0 && (float64(s.bursts.PeakCPUMicroseconds) > s.quota() || burst != nil && *burst > 0)
+}
+
+// burst is the burst setting (µs) that would meet the default target, if known.
+func (s *scene) burst() *int64 {
+	if s.spec.Counterfactual == nil {
+		return nil
+	}
+	return s.spec.Counterfactual.BurstMicroseconds
+}
+
+// tooManyThreads is true where more threads are ready at once than the limit has
+// CPUs, more CPUs are there for them to burn it on, and they are the program's
+// doing: each of them being woken by another request is not.
+func (s *scene) tooManyThreads() bool {
+	ready := s.truth.RunnableThreadsMax
+	allowed := wholeCPUs(s.limit)
+	if ready == nil || s.limit <= 0 || *ready < manyThreadsLeast || *ready/manyThreads <= allowed || s.cpus() <= s.limit {
+		return false
+	}
+	return s.neverSlept() >= spinShare || s.bursts.Language == languageGo || s.dividesWork()
+}
+
+// dividesWork is true where the container wakes many more of its own threads
+// than are woken from outside.
+func (s *scene) dividesWork() bool {
+	own := max(s.bursts.Activations-s.outside(), 0)
+	return own/fanOut >= max(s.outside(), 1)
+}
+
+// Languages whose runtime decides how many threads compute. Go's is so at any
+// time (GOMAXPROCS); Java's for the collector, the compiler and the common pool,
+// not for threads that serve requests.
+const (
+	languageGo  = "Go"
+	languageJVM = "JVM"
+)
+
+// wholeCPUs that a limit has, rounded up.
+func wholeCPUs(millicores int64) int64 {
+	n := millicores / 1_000
+	if millicores%1_000 > 0 {
+		n++
+	}
+	return max(n, 1)
+}
+
+// besides are causes that a quota has nothing to do with.
+func besides(s *scene) []v1alpha1.Cause {
+	if s.bursts == nil {
+		return nil
+	}
+	b := s.bursts
+	queued := share(b.QueuedMicroseconds, addSaturated(addSaturated(b.CPUMicroseconds, b.ParkedMicroseconds), b.QueuedMicroseconds))
+	switch {
+	case s.stolen() >= stolenShare:
+		return []v1alpha1.Cause{v1alpha1.CauseStolenByHypervisor}
+	case queued >= queuedShare && b.QueuedMicroseconds >= b.ParkedMicroseconds && !s.waitsForItself():
+		return contentionCauses(s)
+	default:
+		return nil
+	}
 }

@@ -40,7 +40,8 @@ type conditionSet struct {
 
 func newConditionSet(existing []metav1.Condition, generation int64, now time.Time) *conditionSet {
 	ours := slices.DeleteFunc(slices.Clone(existing), func(c metav1.Condition) bool {
-		return c.Type != v1alpha1.ConditionActive && c.Type != v1alpha1.ConditionResolved && c.Type != v1alpha1.ConditionAssessed
+		return c.Type != v1alpha1.ConditionActive && c.Type != v1alpha1.ConditionResolved &&
+			c.Type != v1alpha1.ConditionAssessed && c.Type != v1alpha1.ConditionResized
 	})
 	// The API keeps whole seconds; a finer time would differ from its own echo.
 	return &conditionSet{conditions: ours, generation: generation, now: metav1.NewTime(now.Truncate(time.Second))}
@@ -60,20 +61,13 @@ func (s *conditionSet) transition(kind string, status metav1.ConditionStatus) me
 	return s.now
 }
 
-func whisperConditions(w *v1alpha1.KernelWhisper, now time.Time) []metav1.Condition {
+func whisperConditions(w *v1alpha1.KernelWhisper, basis basis, now time.Time) []metav1.Condition {
 	set := newConditionSet(w.Status.Conditions, w.Generation, now)
 	active, resolved, reason, message := episodeState(&w.Spec, now)
 	set.set(v1alpha1.ConditionActive, active, reason, message)
 	set.set(v1alpha1.ConditionResolved, resolved, reason, message)
-	set.set(v1alpha1.ConditionAssessed, metav1.ConditionTrue, ReasonJudged, "Severity follows from "+severityBasis(&w.Spec.KernelTruth)+".")
+	set.set(v1alpha1.ConditionAssessed, metav1.ConditionTrue, ReasonJudged, "Severity follows from "+string(basis)+".")
 	return set.conditions
-}
-
-func severityBasis(truth *v1alpha1.KernelTruth) string {
-	if truth.StallP99Microseconds != nil {
-		return "the stall per activation"
-	}
-	return "the share of throttled periods and the CPU time held back; stalls were not measured"
 }
 
 func episodeState(spec *v1alpha1.KernelWhisperSpec, now time.Time) (active, resolved metav1.ConditionStatus, reason, message string) {

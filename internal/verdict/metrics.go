@@ -29,14 +29,14 @@ var percentOfLimit = regexp.MustCompile(`^[0-9]{1,6}\.[0-9]$`)
 // metricsLie sets the metric's claim beside the whisper. Of a metric that was
 // read earlier for the same testimony, or for an episode that has ended since,
 // the figures are kept: what a metric said then cannot be asked for again.
-func metricsLie(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
+func metricsLie(w *v1alpha1.KernelWhisper, s *scene, metric *Metric) *v1alpha1.MetricsLie {
 	lie := figures(w, metric)
 	if lie.WindowMilliseconds < 1 || lie.UsageMillicores < 0 {
 		return nil
 	}
 	truth := &w.Spec.KernelTruth
 	lie.PercentOfLimit = reportedPercent(lie.UsageMillicores, truth)
-	lie.Claim = clip(claim(lie, truth))
+	lie.Claim = clip(claim(lie, s))
 	return lie
 }
 
@@ -109,8 +109,12 @@ func reportedPercent(usage int64, truth *v1alpha1.KernelTruth) string {
 }
 
 // claim is empty where no period was throttled: then the metric hides nothing.
-func claim(lie *v1alpha1.MetricsLie, truth *v1alpha1.KernelTruth) string {
-	if truth.ThrottledPeriods <= 0 {
+func claim(lie *v1alpha1.MetricsLie, s *scene) string {
+	truth := s.truth
+	switch {
+	case s.contention():
+		return contentionClaim(lie, s)
+	case truth.ThrottledPeriods <= 0:
 		return ""
 	}
 	return fmt.Sprintf("%s; an average does not show that the quota of %s per %s ran out in %s of %s periods.",

@@ -6,15 +6,12 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// Thresholds of severity.
+// Thresholds of severity without a recording.
 //
 // A percentage of throttled periods is not harm: a job that never waits for
 // anybody may be stopped in every period and only finish later, and a request
-// path may lose a deadline in one period of twenty. So stalls decide where they
-// were measured, held against the period of the quota: work that stands still
-// for a whole period has missed whatever it was answering.
-//
-// Without stalls, two figures have to agree. The share of throttled periods
+// path may lose a deadline in one period of twenty. harm.go judges stalls. Until
+// they were measured, two figures have to agree. The share of throttled periods
 // says how often the limit struck. The share of the CPU time that was held
 // back says how much it took; it takes the container to have had work all the
 // time, so it cannot prove harm, but a small one makes harm unlikely. The severity is the lower that the two allow.
@@ -23,23 +20,42 @@ const (
 	warningPeriods  = 0.10 // of active periods
 	criticalHeld    = 0.50 // of what it would have used: the work takes twice as long
 	warningHeld     = 0.10 // of what it would have used
-	warningStall    = 0.10 // of the quota's period
 )
 
-func severity(truth *v1alpha1.KernelTruth) v1alpha1.Severity {
-	if truth.StallP99Microseconds != nil {
-		return severityOfStall(*truth.StallP99Microseconds, truth.PeriodMicroseconds)
+// basis is what a severity follows from.
+type basis string
+
+const (
+	basisStalls   basis = "the stalls of activations that were woken from outside, how many were hit and how often"
+	basisNobody   basis = "the recording: nobody was seen to wait for this container"
+	basisStallP99 basis = "the stall per activation"
+	basisWait     basis = "the time for which activations that were woken from outside waited for a CPU"
+	basisCounters basis = "the share of throttled periods and the CPU time held back; stalls were not measured"
+	basisNothing  basis = "nothing: waits for a CPU were not measured"
+)
+
+func severity(s *scene) (v1alpha1.Severity, basis) {
+	switch {
+	case s.bursts != nil && s.servesNobody():
+		return v1alpha1.SeverityInfo, basisNobody
+	case s.contention():
+		return severityOfWait(s)
+	case s.truth.StallP99Microseconds == nil:
+		return severityOfCounters(s.truth), basisCounters
+	case s.bursts == nil:
+		return grade(share(*s.truth.StallP99Microseconds, s.truth.PeriodMicroseconds), warningStall, criticalStall), basisStallP99
+	default:
+		return severityOfStalls(s, *s.truth.StallP99Microseconds), basisStalls
 	}
+}
+
+func severityOfCounters(truth *v1alpha1.KernelTruth) v1alpha1.Severity {
 	byPeriods := grade(share(truth.ThrottledPeriods, truth.Periods), warningPeriods, criticalPeriods)
 	held, known := heldBack(truth)
 	if !known {
 		return byPeriods
 	}
 	return milder(byPeriods, grade(held, warningHeld, criticalHeld))
-}
-
-func severityOfStall(p99, period int64) v1alpha1.Severity {
-	return grade(share(p99, period), warningStall, 1)
 }
 
 func grade(value, warning, critical float64) v1alpha1.Severity {

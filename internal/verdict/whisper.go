@@ -9,33 +9,55 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// Whisper judges one episode. The metric is what metrics.k8s.io says of the
-// container, nil where it says nothing; now is the time of the verdict, which
-// shows only in conditions.
+// Whisper judges one episode by the default target. The metric is what
+// metrics.k8s.io says of the container, nil where it says nothing; now is the
+// time of the verdict, which shows only in conditions.
 func Whisper(w *v1alpha1.KernelWhisper, metric *Metric, now time.Time) v1alpha1.KernelWhisperStatus {
-	lie := metricsLie(w, metric)
-	return v1alpha1.KernelWhisperStatus{
-		ObservedGeneration: w.Generation,
-		Severity:           severity(&w.Spec.KernelTruth),
-		Cause:              cause(&w.Spec.KernelTruth),
-		Insight:            clip(whisperInsight(&w.Spec, lie)),
-		Recommendation:     clip(recommendation(&w.Spec)),
-		KernelEvidence:     clip(kernelEvidence(&w.Spec.KernelTruth)),
-		MetricsLie:         lie,
-		Conditions:         whisperConditions(w, now),
-	}
+	return DefaultTarget().Whisper(w, metric, now)
 }
 
-func whisperInsight(spec *v1alpha1.KernelWhisperSpec, lie *v1alpha1.MetricsLie) string {
-	truth := &spec.KernelTruth
+// Whisper judges one episode, as the function of that name does, by this target.
+// What the automation wrote into the status stays.
+func (t Target) Whisper(w *v1alpha1.KernelWhisper, metric *Metric, now time.Time) v1alpha1.KernelWhisperStatus {
+	s := newScene(w)
+	lie := metricsLie(w, s, metric)
+	severity, basis := severity(s)
+	causes := causes(s)
+	proposal := pending(w, proposal(s, t, causes))
+	status := v1alpha1.KernelWhisperStatus{
+		ObservedGeneration: w.Generation,
+		Severity:           severity,
+		Insight:            clip(whisperInsight(s, lie)),
+		Recommendation:     clip(recommendation(s, t, causes, proposal)),
+		KernelEvidence:     clip(kernelEvidence(s)),
+		MetricsLie:         lie,
+		Proposal:           proposal,
+		Outcome:            outcome(w, s, t),
+		ResizeStep:         w.Status.ResizeStep.DeepCopy(),
+		Conditions:         whisperConditions(w, basis, now),
+	}
+	if len(causes) > 0 {
+		status.Cause = causes[0]
+	}
+	if len(causes) > 1 {
+		status.SecondCause = causes[1]
+	}
+	return status
+}
+
+func whisperInsight(s *scene, lie *v1alpha1.MetricsLie) string {
+	truth := s.truth
+	if s.contention() {
+		return contentionInsight(s)
+	}
 	if truth.ThrottledPeriods <= 0 {
 		return fmt.Sprintf("The kernel counted no throttled period of container %s in %s active periods.",
-			plain(spec.ContainerName), count(truth.Periods))
+			plain(s.spec.ContainerName), count(truth.Periods))
 	}
 	return fmt.Sprintf("%s stopped container %s in %s of %s active periods%s%s; %s.",
-		limitInWords(truth), plain(spec.ContainerName),
+		limitInWords(truth), plain(s.spec.ContainerName),
 		count(truth.ThrottledPeriods), count(truth.Periods), inBrackets(percent(truth.ThrottledPeriods, truth.Periods)),
-		reportedInWords(lie), stallInWords(truth))
+		reportedInWords(lie), stallInWords(s))
 }
 
 func limitInWords(truth *v1alpha1.KernelTruth) string {
@@ -72,17 +94,35 @@ func reportedInWords(lie *v1alpha1.MetricsLie) string {
 	return text
 }
 
-// stallInWords says how much harm is known, because the percentage beside it
-// does not.
-func stallInWords(truth *v1alpha1.KernelTruth) string {
-	if truth.StallP99Microseconds == nil {
+// stallInWords says how much harm is known and to whom, because the percentage
+// beside it does not.
+func stallInWords(s *scene) string {
+	stall := s.truth.StallP99Microseconds
+	switch {
+	case s.bursts != nil && s.outside() == 0:
+		return fmt.Sprintf("in %s of recording nothing woke it from outside, so nobody was seen to wait for it", duration(s.recorded().Microseconds()))
+	case s.bursts != nil && s.servesNobody():
+		return fmt.Sprintf("its threads never sleep (%s %% of its CPU time), so nobody was seen to wait for it", plain(s.bursts.NeverSleptPercent))
+	case stall == nil:
 		return "how long its work stood still each time was not measured"
+	case s.bursts == nil:
+		return fmt.Sprintf("one activation in a hundred stood still for %s or longer", duration(*stall))
 	}
-	return fmt.Sprintf("one activation in a hundred stood still for %s or longer", duration(*truth.StallP99Microseconds))
+	stalled := s.bursts.StalledActivations
+	text := fmt.Sprintf("%s of %s activations that were woken from outside%s stood still for 1ms or longer",
+		count(stalled), count(s.outside()), inBrackets(percent(stalled, s.outside())))
+	if stalled > 0 {
+		text += fmt.Sprintf(", %.1f a second", s.perSecond(stalled))
+	}
+	return text + fmt.Sprintf("; one in a hundred for %s or longer", duration(*stall))
 }
 
 // kernelEvidence uses the names of cpu.stat, so that the reader knows where to look.
-func kernelEvidence(truth *v1alpha1.KernelTruth) string {
+func kernelEvidence(s *scene) string {
+	if s.contention() {
+		return contentionEvidence(s)
+	}
+	truth := s.truth
 	return fmt.Sprintf("nr_throttled %s of nr_periods %s%s, throttled for %s (summed over CPUs) in %s, quota %s per %s, at level %s",
 		count(truth.ThrottledPeriods), count(truth.Periods), inBrackets(percent(truth.ThrottledPeriods, truth.Periods)),
 		duration(truth.ThrottledMicroseconds), exactDuration(milliseconds(truth.WindowMilliseconds)),

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// A weight is coarse (cpu.weight of cgroup v2 has steps of about 26m), so a
+// request counts as exceeded from a tenth and this much above it.
+const (
+	requestSlackShare = 10
+	requestSlack      = 25 // millicores
+)
+
+// contentionCauses says why a container waits for a CPU that no quota keeps
+// from it. It may be waiting for its own other threads; it may want more than
+// its request entitles it to while others want theirs; if it wants less, it
+// waits for others within its share.
+func contentionCauses(s *scene) []v1alpha1.Cause {
+	if s.bursts == nil || s.bursts.QueuedMicroseconds <= 0 {
+		return nil
+	}
+	var all []v1alpha1.Cause
+	if s.stolen() >= stolenShare {
+		all = append(all, v1alpha1.CauseStolenByHypervisor)
+	}
+	switch {
+	case s.waitsForItself():
+		all = append(all, v1alpha1.CauseTooManyThreads)
+	case s.requestExceeded():
+		all = append(all, v1alpha1.CauseRequestTooSmall)
+	case s.neighbour() != nil:
+		all = append(all, v1alpha1.CauseNoisyNeighbour)
+	}
+	return all
+}
+
+// wanted (millicores) is what it used and what it waited for, its waits for its
+// own threads aside, and at most what its CPUs can give.
+func (s *scene) wanted() int64 {
+	queued := max(s.bursts.QueuedMicroseconds-s.ownWait(), 0)
+	return min(s.average(addSaturated(s.bursts.CPUMicroseconds, queued)), s.cpus())
+}
+
+func (s *scene) requestExceeded() bool {
+	request := s.bursts.RequestMillicores
+	return s.wanted() > addSaturated(request, max(request/requestSlackShare, requestSlack))
+}
+
+func (s *scene) own(p v1alpha1.Preemptor) bool {
+	return p.Pod != "" && p.Pod == s.spec.PodRef.Name && p.Namespace == s.namespace
+}
+
+// ownWait is the time for which its threads waited for others of its own pod.
+func (s *scene) ownWait() int64 {
+	sum := int64(0)
+	for _, p := range s.bursts.Preemptors {
+		if s.own(p) {
+			sum = addSaturated(sum, p.WaitMicroseconds)
+		}
+	}
+	return sum
+}
+
+func (s *scene) waitsForItself() bool {
+	return s.ownWait() > 0 && s.ownWait() >= max(s.bursts.QueuedMicroseconds, 0)/2
+}
+
+// Who else ran for longest while the container waited; nil if nobody did.
+func (s *scene) neighbour() *v1alpha1.Preemptor {
+	var top *v1alpha1.Preemptor
+	for i := range s.bursts.Preemptors {
+		p := &s.bursts.Preemptors[i]
+		if !s.own(*p) && p.WaitMicroseconds > 0 && (top == nil || p.WaitMicroseconds > top.WaitMicroseconds) {
+			top = p
+		}
+	}
+	return top
+}
+
+func neighbourInWords(p *v1alpha1.Preemptor) string {
+	switch {
+	case p.Pod != "" && p.Namespace != "":
+		return "pod " + plain(p.Namespace) + "/" + plain(p.Pod)
+	case p.Pod != "":
+		return "pod " + plain(p.Pod)
+	case p.Cgroup != "":
+		return "cgroup " + plain(p.Cgroup)
+	default:
+		return "what is in no cgroup of its own"
+	}
+}
+
+func contentionInsight(s *scene) string {
+	name := plain(s.spec.ContainerName)
+	if s.bursts == nil {
+		return fmt.Sprintf("Container %s was ready to run and waited for a CPU; for how long was not recorded.", name)
+	}
+	text := fmt.Sprintf("Container %s was ready and waited for a CPU for %s (summed over threads) in %s, and ran for %s, though no limit held it",
+		name, duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()), duration(s.bursts.CPUMicroseconds))
+	if wait := s.truth.RunQueueWaitP99Microseconds; wait != nil && s.outside() > 0 {
+		text += fmt.Sprintf("; one activation in a hundred, of %s that were woken from outside, waited for %s or longer",
+			count(s.outside()), duration(*wait))
+	}
+	switch top := s.neighbour(); {
+	case s.waitsForItself():
+		text += "; what ran meanwhile were mostly its own pod's threads, for " + duration(s.ownWait())
+	case top != nil:
+		text += fmt.Sprintf("; meanwhile %s ran for %s of that time", neighbourInWords(top), duration(top.WaitMicroseconds))
+	}
+	return text + "."
+}
+
+func contentionEvidence(s *scene) string {
+	if s.bursts == nil {
+		return ""
+	}
+	text := fmt.Sprintf("sched_wakeup, sched_switch: ready and waiting %s, running %s in %s",
+		duration(s.bursts.QueuedMicroseconds), duration(s.bursts.CPUMicroseconds), duration(s.recorded().Microseconds()))
+	if wait := s.truth.RunQueueWaitP99Microseconds; wait != nil {
+		text += ", p99 wait " + duration(*wait)
+	}
+	return text + fmt.Sprintf(", weight of a request of %s, %s CPUs", millicores(s.bursts.RequestMillicores), count(s.bursts.CPUs))
+}
+
+func contentionClaim(lie *v1alpha1.MetricsLie, s *scene) string {
+	if s.bursts == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s; it counts the time on a CPU and not the wait for one, which was %s in %s.",
+		metricInWords(lie), duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()))
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// recommendation says why it happened and what would help, from what was
+// measured: never a fixed percentage.
+func recommendation(s *scene, t Target, causes []v1alpha1.Cause, p *v1alpha1.Proposal) string {
+	switch {
+	case s.contention():
+		return sentences(append(each(causes, s.causeInWords), requestInWords(s, p))...)
+	case s.truth.ThrottledPeriods <= 0:
+		return ""
+	case s.truth.ThrottledAt == v1alpha1.ThrottledAtAncestor, s.bursts == nil:
+		return byCounters(s.spec)
+	}
+	parts := each(causes, s.causeInWords)
+	if len(parts) == 0 {
+		parts = append(parts, "Why the limit struck the recording does not say: what arrived in any one period fits the quota.")
+	}
+	if s.servesNobody() {
+		parts = append(parts, "Nobody was seen to wait for it.")
+	}
+	return sentences(append(parts, limitInAdvice(s, t, p), burstInWords(p), requestInWords(s, p))...)
+}
+
+func each(causes []v1alpha1.Cause, words func(v1alpha1.Cause) string) []string {
+	var all []string
+	for _, c := range causes {
+		all = append(all, words(c))
+	}
+	return all
+}
+
+// sentences joins what fits the field: one that is cut in half says nothing.
+func sentences(all ...string) string {
+	text := ""
+	for _, next := range all {
+		joined := strings.TrimSpace(text + " " + next)
+		if len([]rune(joined)) > maxText && text != "" {
+			continue
+		}
+		text = joined
+	}
+	return text
+}
+
+func (s *scene) causeInWords(cause v1alpha1.Cause) string {
+	name := plain(s.spec.ContainerName)
+	switch cause {
+	case v1alpha1.CauseLimitTooLow:
+		return s.tooLowInWords(name)
+	case v1alpha1.CauseTooManyThreads:
+		return s.threadsInWords(name)
+	case v1alpha1.CauseBurst:
+		return s.peakInWords(name)
+	case v1alpha1.CauseStolenByHypervisor:
+		return fmt.Sprintf("The hypervisor took %s of CPU time from the node meanwhile (%s %% of %s CPUs): no resource of a pod changes that.",
+			duration(s.bursts.StolenMicroseconds), oneDecimal(100*s.stolen()), count(s.bursts.CPUs))
+	case v1alpha1.CauseRequestTooSmall:
+		return fmt.Sprintf("Container %s wants %s of CPU, and its weight stands for a request of %s: others are entitled to the rest.",
+			name, millicores(s.wanted()), millicores(s.bursts.RequestMillicores))
+	case v1alpha1.CauseNoisyNeighbour:
+		return s.neighbourAdvice(name)
+	default:
+		return ""
+	}
+}
+
+func (s *scene) tooLowInWords(name string) string {
+	limit, usage := millicores(s.limit), s.curve.usage()
+	switch {
+	case s.lowerBound:
+		return fmt.Sprintf("Container %s was stopped nearly always: what it wants beyond its limit of %s is not known.", name, limit)
+	case usage > s.limit:
+		return fmt.Sprintf("Container %s would use %s of CPU on average, more than its limit of %s.", name, millicores(usage), limit)
+	default:
+		return fmt.Sprintf("Container %s used %s of CPU on average, all of its limit of %s.", name, millicores(s.average(s.bursts.CPUMicroseconds)), limit)
+	}
+}
+
+func (s *scene) threadsInWords(name string) string {
+	ready, threads := int64(0), s.bursts.Threads
+	if s.truth.RunnableThreadsMax != nil {
+		ready = *s.truth.RunnableThreadsMax
+	}
+	if s.contention() {
+		return fmt.Sprintf("Threads of container %s wait for each other: up to %s of %s were ready at once on %s CPUs. %s",
+			name, count(ready), count(threads), count(s.bursts.CPUs), s.threadSetting(s.bursts.CPUs))
+	}
+	return fmt.Sprintf("Up to %s of the %s threads of container %s were ready at once: on %s CPUs they burn the quota of a limit of %s early in the period. %s",
+		count(ready), count(threads), name, count(s.bursts.CPUs), millicores(s.limit), s.threadSetting(wholeCPUs(s.limit)))
+}
+
+// threadSetting names what governs the number of threads that compute.
+func (s *scene) threadSetting(cpus int64) string {
+	switch s.bursts.Language {
+	case languageGo:
+		return fmt.Sprintf("Go: GOMAXPROCS=%s, which Go 1.25 and later derive from the limit (2 at least) unless it is set.", count(cpus))
+	case languageJVM:
+		return fmt.Sprintf("Java: -XX:ActiveProcessorCount=%s; a JVM sizes itself when it starts, not when the limit changes.", count(cpus))
+	default:
+		return fmt.Sprintf("Its own setting for threads or workers should say %s.", count(cpus))
+	}
+}
+
+func (s *scene) peakInWords(name string) string {
+	if float64(s.bursts.PeakCPUMicroseconds) <= s.quota() {
+		return fmt.Sprintf("Container %s uses %s of CPU on average, within its limit of %s, and is stopped by peaks.",
+			name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.limit))
+	}
+	return fmt.Sprintf("Container %s uses %s of CPU on average, within its limit of %s; its peaks do not fit: up to %s arrived in one period of %s, with a quota of %s.",
+		name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.limit), duration(s.bursts.PeakCPUMicroseconds),
+		exactDuration(s.period()), exactDuration(whole(s.quota())))
+}
+
+func (s *scene) neighbourAdvice(name string) string {
+	top := s.neighbour()
+	return fmt.Sprintf("Container %s wants %s of CPU, within its request of %s, and waits for %s, which ran for %s of %s waited.",
+		name, millicores(s.wanted()), millicores(s.bursts.RequestMillicores), neighbourInWords(top),
+		duration(top.WaitMicroseconds), duration(s.bursts.QueuedMicroseconds))
+}
+
+func limitInAdvice(s *scene, t Target, p *v1alpha1.Proposal) string {
+	switch {
+	case len(s.curve) == 0:
+		return "Which limit would hold it was not computed: no replay of a recording is there."
+	case p == nil || p.LimitMillicores == nil:
+		return keepLimit(s, t)
+	case p.LowerBound:
+		return fmt.Sprintf("Next step: a limit of %s. More may be needed, so let it be measured again there.", millicores(*p.LimitMillicores))
+	case *p.LimitMillicores < s.limit:
+		return fmt.Sprintf("A limit of %s would do as well, %s less: %s; the target is %s.", millicores(*p.LimitMillicores),
+			millicores(s.limit-*p.LimitMillicores), predictedInWords(p.Predicted), t.inWords())
+	}
+	return fmt.Sprintf("A limit of %s would have held in the recording: %s; the target is %s.",
+		millicores(*p.LimitMillicores), predictedInWords(p.Predicted), t.inWords())
+}
+
+func keepLimit(s *scene, t Target) string {
+	best := s.bestLimit(t)
+	switch {
+	case s.limit <= 0:
+		return ""
+	case best == 0:
+		return fmt.Sprintf("No limit up to %s would have met the target (%s).", millicores(s.curve.greatest()), t.inWords())
+	case s.lowerBound:
+		return "Its CPUs give no more than its limit already allows."
+	default:
+		return fmt.Sprintf("What was recorded meets the target (%s) with the limit of %s already.", t.inWords(), millicores(s.limit))
+	}
+}
+
+func predictedInWords(p *v1alpha1.Predicted) string {
+	if p == nil {
+		return "not predicted"
+	}
+	return fmt.Sprintf("%s %% of periods throttled (%s to %s %%), p99 stall %s", p.ThrottledPercent,
+		p.ThrottledPercentLow, p.ThrottledPercentHigh, duration(p.StallP99Microseconds))
+}
+
+// burstInWords names what would do without a higher limit.
+func burstInWords(p *v1alpha1.Proposal) string {
+	if p == nil || p.BurstMicroseconds == nil {
+		return ""
+	}
+	return fmt.Sprintf("Or a burst of %s at the present limit (cpu.max.burst, cpu.cfs_burst_us of cgroup v1), for which Kubernetes has no field.",
+		exactDuration(*p.BurstMicroseconds))
+}
+
+func requestInWords(s *scene, p *v1alpha1.Proposal) string {
+	switch {
+	case p != nil && p.RequestMillicores != nil && s.requestExceeded():
+		return fmt.Sprintf("A request of %s entitles it to that whatever its neighbours request.", millicores(*p.RequestMillicores))
+	case p != nil && p.RequestMillicores != nil:
+		return fmt.Sprintf("A request of %s would entitle it in its busiest %s too.", millicores(*p.RequestMillicores), exactDuration(s.period()))
+	default:
+		return ""
+	}
+}
