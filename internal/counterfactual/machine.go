@@ -178,6 +178,9 @@ func (m *machine) release(j int32, from origin) {
 	t := m.plan.jobs[j].thread
 	th := &m.threads[t]
 	if th.busy {
+		if m.plan.jobs[j].lapses {
+			return
+		}
 		th.queue = append(th.queue, release{j, from})
 		return
 	}

@@ -28,6 +28,8 @@ type job struct {
 	serves bool
 	// goesOn: it is the next piece of the activation before.
 	goesOn bool
+	// lapses: it does not happen if its thread is still busy then.
+	lapses bool
 }
 
 // plan is a set of jobs, indexed by what releases them.

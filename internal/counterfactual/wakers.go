@@ -3,8 +3,6 @@
 package counterfactual
 
 import (
-	"sort"
-
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -14,33 +12,91 @@ func (w *workload) build() {
 	for i := range w.bursts {
 		jobs[i] = w.job(i)
 	}
-	var closed, total int64
-	for _, s := range w.streams(jobs) {
-		if !s.closed() {
-			continue
-		}
-		for k, i := range s.bursts {
-			if c := s.cause[k]; c >= 0 {
-				jobs[i].kind, jobs[i].cause = after, int32(c)
-				jobs[i].when = int64(w.bursts[i].Woken - w.bursts[c].Ended)
-			}
+	w.activate(jobs)
+	streams := w.streams()
+	for _, s := range streams {
+		w.judge(s)
+	}
+	w.weigh(streams)
+	w.plan = w.planned(jobs, streams, false)
+	w.closed = w.closedShare(w.plan.jobs)
+	for _, s := range streams {
+		if s.verdict == unsure && len(s.steps) > 0 {
+			w.other = w.planned(jobs, streams, true)
+			break
 		}
 	}
+}
+
+// planned applies the verdicts. Streams in doubt are open, or closed if so told.
+func (w *workload) planned(known []job, streams []*stream, doubtClosed bool) *plan {
+	jobs := append([]job(nil), known...)
+	type loop struct {
+		last, first int
+		gap         int64
+	}
+	var loops []loop
+	for _, s := range streams {
+		switch {
+		case s.verdict == closed || s.verdict == unsure && doubtClosed:
+			if last, first, gap := w.close(jobs, s); last >= 0 {
+				loops = append(loops, loop{last, first, gap})
+			}
+		case s.verdict == grid:
+			jobs = w.tick(jobs, s)
+		default:
+			jobs = w.unstack(jobs, s)
+		}
+	}
+	p := newPlan(jobs, len(w.first)-1)
+	for _, l := range loops {
+		p.repeat(l.last, l.first, l.gap)
+	}
+	w.loops(p)
+	return p
+}
+
+// close lets the activations of a stream follow one another. It returns the last
+// job and the first one, that follows it after a usual pause.
+func (w *workload) close(jobs []job, s *stream) (last, first int, gap int64) {
+	var gaps []int64
+	for k, g := range s.gaps {
+		if g < 0 {
+			continue
+		}
+		j := &jobs[w.acts[s.acts[k+1]].first]
+		j.kind, j.cause, j.when = after, int32(w.acts[s.acts[k]].answer), g
+		gaps = append(gaps, g)
+	}
+	if len(gaps) == 0 {
+		return -1, -1, 0
+	}
+	gaps = sorted(gaps)
+	return w.acts[s.acts[len(s.acts)-1]].answer, w.acts[s.acts[0]].first, gaps[len(gaps)/2]
+}
+
+// closedShare is the share of the CPU time that moves with completions.
+func (w *workload) closedShare(jobs []job) float64 {
+	var closed, total int64
 	for i := range jobs {
 		total += jobs[i].cpu
 		if w.moves(jobs, i) {
 			closed += jobs[i].cpu
 		}
 	}
-	if total > 0 {
-		w.closed = float64(closed) / float64(total)
+	return float64(closed) / float64(max(total, 1))
+}
+
+// moves is true if a job follows a completion, itself or what caused it.
+func (w *workload) moves(jobs []job, i int) bool {
+	for n := 0; n < deep && (jobs[i].kind == within || jobs[i].goesOn); n++ {
+		i = int(jobs[i].cause)
 	}
-	w.plan = newPlan(jobs, len(w.first)-1)
-	w.loops()
+	return jobs[i].kind == after
 }
 
 // loops lets threads that never sleep go on beyond what was recorded of them.
-func (w *workload) loops() {
+func (w *workload) loops(p *plan) {
 	for t := range len(w.first) - 1 {
 		last := w.first[t+1] - 1
 		first := last
@@ -48,17 +104,9 @@ func (w *workload) loops() {
 			first--
 		}
 		if w.bursts[last].GoesOn && int64(w.bursts[last].Ended-w.bursts[first].Woken) > w.span*9/10 {
-			w.plan.repeat(last, first, 0)
+			p.repeat(last, first, 0)
 		}
 	}
-}
-
-// moves is true if a job follows a completion, itself or what caused it.
-func (w *workload) moves(jobs []job, i int) bool {
-	for n := 0; n < deep && jobs[i].kind == within; n++ {
-		i = int(jobs[i].cause)
-	}
-	return jobs[i].kind == after
 }
 
 // job is a burst with what its waker alone tells of its release.
@@ -69,7 +117,7 @@ func (w *workload) job(i int) job {
 	j.when = int64(b.Woken - min(b.Woken, w.from))
 	j.serves = b.Waker == event.WakerInterrupt || b.Waker == event.WakerOutside
 	if i > w.first[j.thread] && w.bursts[i-1].GoesOn {
-		j.kind, j.cause, j.when, j.serves = after, int32(i-1), 0, false
+		j.kind, j.cause, j.when, j.serves, j.goesOn = after, int32(i-1), 0, false, true
 		return j
 	}
 	if b.Waker != event.WakerOwn && b.Waker != event.WakerBorn {
@@ -102,83 +150,4 @@ func progress(b *event.Burst, at uint64) int64 {
 		return 0
 	}
 	return int64(float64(b.CPU) * float64(at-b.Woken) / float64(long))
-}
-
-// stream is a row of outside activations that one waker makes.
-type stream struct {
-	bursts []int // by Woken
-	cause  []int // the burst whose end may have led to it, -1: none
-	gaps   []float64
-	steps  []float64
-}
-
-type key struct {
-	waker event.Waker
-	id    uint32
-}
-
-// streams groups the outside activations by who may have made them: a thread of
-// another cgroup, or whatever interrupts one thread.
-func (w *workload) streams(jobs []job) []*stream {
-	byKey := map[key]*stream{}
-	var list []*stream
-	for i := range w.bursts {
-		b := &w.bursts[i]
-		if !jobs[i].serves {
-			continue
-		}
-		k := key{b.Waker, b.TID}
-		if b.Waker == event.WakerOutside {
-			k.id = b.WakerTID
-		}
-		s := byKey[k]
-		if s == nil {
-			s = &stream{}
-			byKey[k] = s
-			list = append(list, s)
-		}
-		s.bursts = append(s.bursts, i)
-	}
-	for _, s := range list {
-		w.causes(s)
-	}
-	return list
-}
-
-// causes finds for each activation of a stream the completion that may have led
-// to it: the end of the activation before it.
-func (w *workload) causes(s *stream) {
-	sort.SliceStable(s.bursts, func(a, b int) bool {
-		return w.bursts[s.bursts[a]].Woken < w.bursts[s.bursts[b]].Woken
-	})
-	s.cause = make([]int, len(s.bursts))
-	for k, i := range s.bursts {
-		s.cause[k] = -1
-		if k == 0 {
-			continue
-		}
-		before := s.bursts[k-1]
-		s.steps = append(s.steps, float64(w.bursts[i].Woken-w.bursts[before].Woken))
-		if w.bursts[before].Ended <= w.bursts[i].Woken {
-			s.cause[k] = before
-			s.gaps = append(s.gaps, float64(w.bursts[i].Woken-w.bursts[before].Ended))
-		}
-	}
-}
-
-// closed is true if the pauses after completions are steadier than the steps from
-// one wake to the next.
-func (s *stream) closed() bool {
-	const few = 8
-	if len(s.gaps) < few || len(s.gaps)*10 < len(s.steps)*9 {
-		return false
-	}
-	return spread(s.gaps)*2 < spread(s.steps)
-}
-
-// spread is the distance between the quartiles.
-func spread(values []float64) float64 {
-	v := append([]float64(nil), values...)
-	sort.Float64s(v)
-	return v[len(v)*3/4] - v[len(v)/4]
 }

@@ -31,14 +31,21 @@ type workload struct {
 	other  *plan
 	closed float64
 	bounds []bound
+	acts   []activation
+	of     []int32 // the activation of each burst
+	mother []bool  // bursts whose progress releases others
+	// kappa is how much of the work that an open stream would have brought came in
+	// the recording's stalls; kappaClosed, what a closed one would have.
+	kappa, kappaClosed float64
 }
 
 // bound is a level's bandwidth as recorded.
 type bound struct {
 	quota, period, burst int64
 	next                 int64
-	moves                bool  // with the container's own quota
-	others               int64 // what other cgroups use of it, per period
+	moves                bool    // with the container's own quota
+	others               int64   // what other cgroups use of it, per period
+	share                float64 // of its periods that were throttled
 }
 
 func newWorkload(r event.Recording, c Config) *workload {
@@ -111,6 +118,9 @@ func bounds(r event.Recording) []bound {
 		b.moves = i == 0 || i == 1 && g.Quota >= r.Before[0].Quota
 		if i > 0 {
 			b.others = others(r, i, b.period)
+		}
+		if i < len(r.After) && r.After[i].Periods > g.Periods {
+			b.share = float64(r.After[i].Throttled-g.Throttled) / float64(r.After[i].Periods-g.Periods)
 		}
 		list = append(list, b)
 	}

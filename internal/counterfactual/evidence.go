@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package counterfactual
+
+import (
+	"math"
+	"sort"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+const (
+	// few wakes of a stream tell nothing.
+	few = 8
+	// nanosleep is that system call's number on x86-64 and on arm64: a pause from now
+	// on, always. clock_nanosleep may be either.
+	nanosleepX86, nanosleepARM = 35, 101
+	// onGrid is how close to a multiple of the period a step has to be, and
+	// gridShare how many steps have to be.
+	onGrid    = 0.04
+	gridShare = 0.85
+)
+
+// judge decides on a stream what it can by the stream alone.
+func (w *workload) judge(s *stream) {
+	if len(s.steps) < few {
+		return
+	}
+	if w.onGrid(s) {
+		s.verdict = grid
+		return
+	}
+	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
+	if first.Waker == event.WakerInterrupt && (first.Slept == nanosleepX86 || first.Slept == nanosleepARM) {
+		s.verdict = closed
+		return
+	}
+	if s.overlaps() > overlapsMany {
+		return
+	}
+	gaps, steps := quartiles(s.gaps), quartiles(s.steps)
+	switch {
+	case gaps*2 < steps:
+		s.verdict = closed
+	case steps*2 < gaps:
+		s.verdict = open
+	case s.slope() < -0.5:
+		s.verdict = open
+	}
+}
+
+// onGrid is true if the wakes come at multiples of a period, however long what
+// went before took. A closed loop's steps vary with what it does.
+func (w *workload) onGrid(s *stream) bool {
+	period := low(s.steps)
+	if period < 1_000_000 {
+		return false
+	}
+	near := 0
+	var sum float64
+	var n int64
+	for range 2 { // the first period is that of one step, the second the mean's
+		near, sum, n = 0, 0, 0
+		for _, d := range s.steps {
+			k := math.Round(float64(d) / float64(period))
+			if k >= 1 && math.Abs(float64(d)/float64(period)-k) < onGrid*math.Sqrt(k) {
+				near++
+				sum += float64(d)
+				n += int64(k)
+			}
+		}
+		if n == 0 {
+			return false
+		}
+		period = int64(sum / float64(n))
+	}
+	if float64(near) < gridShare*float64(len(s.steps)) {
+		return false
+	}
+	s.period = period
+	s.drops = w.drops(s)
+	return w.proved(s)
+}
+
+// proved is true if the grid is more than a loop whose work and pauses are always
+// the same: the pauses vary while the steps do not.
+func (w *workload) proved(s *stream) bool {
+	var residues []int64
+	for _, d := range s.steps {
+		k := int64(math.Round(float64(d) / float64(s.period)))
+		residues = append(residues, d-k*s.period)
+	}
+	return quartiles(residues)*2 < quartiles(s.gaps)
+}
+
+// drops is true if the activations before a step of several periods did not do the
+// work of several.
+func (w *workload) drops(s *stream) bool {
+	var one, many []int64
+	var extra float64
+	for k, d := range s.steps {
+		c := w.acts[s.acts[k]].cpu
+		if n := math.Round(float64(d) / float64(s.period)); n > 1 {
+			many = append(many, c)
+			extra += n - 1
+		} else {
+			one = append(one, c)
+		}
+	}
+	if len(many) == 0 || len(one) == 0 {
+		return false
+	}
+	excess := mean(many) - mean(one)
+	return excess*float64(len(many)) < 0.5*mean(one)*extra
+}
+
+// slope of the gaps over how long the activation before took: 0 if the pause
+// follows the end whenever that is, -1 if the wake comes at its time anyway.
+func (s *stream) slope() float64 {
+	var x, y, xx, xy, n float64
+	for k, g := range s.gaps {
+		if g < 0 {
+			continue
+		}
+		d := float64(s.steps[k] - g)
+		x, y, n = x+d, y+float64(g), n+1
+		xx, xy = xx+d*d, xy+d*float64(g)
+	}
+	v := n*xx - x*x
+	if n < few || v <= 0 {
+		return 0
+	}
+	return (n*xy - x*y) / v
+}
+
+// quartiles is the distance between the quartiles, and not 0.
+func quartiles(values []int64) float64 {
+	v := sorted(values)
+	const floor = 50_000 // ns: wakes are late by so much anyway
+	return max(float64(v[len(v)*3/4]-v[len(v)/4]), floor)
+}
+
+// low is a step that is not longer than it need be: the lower decile.
+func low(values []int64) int64 {
+	v := sorted(values)
+	return v[len(v)/4]
+}
+
+func sorted(values []int64) []int64 {
+	v := append([]int64(nil), values...)
+	sort.Slice(v, func(a, b int) bool { return v[a] < v[b] })
+	return v
+}
+
+func mean(values []int64) float64 {
+	var sum float64
+	for _, v := range values {
+		sum += float64(v)
+	}
+	return sum / float64(max(len(values), 1))
+}
