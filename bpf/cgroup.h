@@ -94,17 +94,6 @@ static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
 	return (struct cgroup *)((u64)entry - sibling - self);
 }
 
-/* When the timer of the group's periods runs next. */
-static __always_inline u64 kg_period_expires(struct task_group *group)
-{
-	u64 timer = (u64)group + bpf_core_field_offset(struct task_group, cfs_bandwidth) +
-		    bpf_core_field_offset(struct cfs_bandwidth, period_timer);
-
-	if (bpf_core_type_exists(struct timerqueue_linked_node))
-		return BPF_CORE_READ((struct hrtimer___linked *)timer, node.expires);
-	return BPF_CORE_READ((struct hrtimer *)timer, node.expires);
-}
-
 static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct cgroup *cgrp)
 {
 	u32 cpu = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
@@ -125,7 +114,7 @@ static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct
 	r->burst_ns = 0;
 	if (bpf_core_field_exists(group->cfs_bandwidth.burst))
 		r->burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst);
-	r->expires_ns = kg_period_expires(group);
+	r->expires_ns = BPF_CORE_READ(group, cfs_bandwidth.period_timer.node.expires);
 	r->shares = BPF_CORE_READ(group, shares);
 }
 

@@ -96,21 +96,16 @@ struct css_set {
 	struct cgroup_subsys_state *subsys[16];
 };
 
-/* include/linux/timerqueue.h, hrtimer.h; since 7.2 the node's type has another name. */
+/*
+ * include/linux/timerqueue.h, hrtimer.h. On 7.2 the node's type has another name,
+ * which relocations do not look at.
+ */
 struct timerqueue_node {
 	s64 expires; /* ktime_t */
 };
 
 struct hrtimer {
 	struct timerqueue_node node;
-};
-
-struct timerqueue_linked_node {
-	s64 expires;
-};
-
-struct hrtimer___linked {
-	struct timerqueue_linked_node node;
 };
 
 /* kernel/sched/sched.h */

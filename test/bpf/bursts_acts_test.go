@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func init() { acts["burst"] = burst }
+
+// deed is what one thread of an act says of itself, by its own clocks.
+type deed struct {
+	account
+	TID   uint32
+	Times int // how often it did what it does
+	// Nr is the system call that it waits in.
+	Nr int32
+}
+
+// part is one thread of an act. It prepares, says that it is ready, waits for go, and
+// tells how often it did what it does.
+type part func(ready func(), run <-chan struct{}, d time.Duration) (times int, nr int32, err error)
+
+// bursty are acts: the parts that play at the same time, by name.
+var bursty = map[string]func() []part{
+	"spin":      func() []part { return []part{spinning} },
+	"spins":     func() []part { return []part{spinning, spinning} },
+	"mixed":     func() []part { return []part{working, working, working} },
+	"nanosleep": func() []part { return []part{napping, spinning} },
+	"timerfd":   func() []part { return []part{ticking, spinning} },
+	"futex":     futexes,
+	"pipe":      pipes,
+	"loopback":  loopback,
+	"stdin":     func() []part { return []part{reading(0)} },
+	"server":    func() []part { return []part{serving} },
+	"births":    func() []part { return []part{bearing} },
+}
+
+// burst plays an act inside a cgroup. Arguments: act, cgroup folder, milliseconds,
+// "free" or "pinned" to the first CPU. It says "ready" and the thread ids, goes on when
+// a line comes in, tells its deeds, and ends when its standard input does.
+func burst(args []string) error {
+	debug.SetGCPercent(-1)
+	ms, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(args[1], "cgroup.procs"), []byte("0"), 0); err != nil {
+		return err
+	}
+	if args[3] == "pinned" {
+		if err := allToFirstCPU(); err != nil {
+			return err
+		}
+	}
+	parts := bursty[args[0]]()
+	deeds, errs := make([]deed, len(parts)), make([]error, len(parts))
+	run := make(chan struct{})
+	var prepared, done sync.WaitGroup
+	prepared.Add(len(parts))
+	for i, p := range parts {
+		done.Go(func() { deeds[i], errs[i] = perform(p, prepared.Done, run, time.Duration(ms)*time.Millisecond) })
+	}
+	prepared.Wait()
+	fmt.Println("ready")
+	if _, err := io.ReadFull(os.Stdin, make([]byte, 1)); err != nil {
+		return err
+	}
+	close(run)
+	done.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(deeds); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+func perform(p part, ready func(), run <-chan struct{}, d time.Duration) (deed, error) {
+	runtime.LockOSThread()
+	said := deed{TID: uint32(unix.Gettid())}
+	var before account
+	var began int64
+	clocked := func() {
+		before, began = accountOfThread(), readClock(unix.CLOCK_MONOTONIC)
+		ready()
+	}
+	times, nr, err := p(clocked, run, d)
+	said.account = accountOfThread()
+	said.Took = readClock(unix.CLOCK_MONOTONIC) - began
+	said.CPU -= before.CPU
+	if said.Ran >= 0 {
+		said.Ran, said.Queued = said.Ran-before.Ran, said.Queued-before.Queued
+	}
+	said.Times, said.Nr = times, nr
+	return said, err
+}
+
+// allToFirstCPU pins the threads that there are, and so those that they make.
+func allToFirstCPU() error {
+	var all, first unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &all); err != nil {
+		return err
+	}
+	for cpu := 0; first.Count() == 0; cpu++ {
+		if all.IsSet(cpu) {
+			first.Set(cpu)
+		}
+	}
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(tid, &first); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func until(d time.Duration) func() bool {
+	end := readClock(unix.CLOCK_MONOTONIC) + d.Nanoseconds()
+	return func() bool { return readClock(unix.CLOCK_MONOTONIC) < end }
+}
+
+func spinning(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	ready()
+	<-run
+	return 0, -1, burn(d, nil)
+}
+
+// working burns and sleeps in turns.
+func working(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	ready()
+	<-run
+	n := 0
+	for more := until(d); more(); n++ {
+		if err := burn(time.Duration(1+n%5)*time.Millisecond, nil); err != nil {
+			return n, 0, err
+		}
+		if err := sleepOnTimer(time.Duration(1+n%3)*time.Millisecond, nil); err != nil {
+			return n, 0, err
+		}
+	}
+	return n, unix.SYS_NANOSLEEP, nil
+}
+
+func napping(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	ready()
+	<-run
+	n := 0
+	for more := until(d); more(); n++ {
+		if err := sleepOnTimer(5*time.Millisecond, nil); err != nil {
+			return n, 0, err
+		}
+	}
+	return n, unix.SYS_NANOSLEEP, nil
+}
+
+// ticking waits in epoll for a timer's file descriptor.
+func ticking(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	timer, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	every := unix.NsecToTimespec((5 * time.Millisecond).Nanoseconds())
+	if err := unix.TimerfdSettime(timer, 0, &unix.ItimerSpec{Interval: every, Value: every}, nil); err != nil {
+		return 0, 0, err
+	}
+	poll, err := unix.EpollCreate1(0)
+	if err != nil {
+		return 0, 0, err
+	}
+	if err := unix.EpollCtl(poll, unix.EPOLL_CTL_ADD, timer, &unix.EpollEvent{Events: unix.EPOLLIN}); err != nil {
+		return 0, 0, err
+	}
+	ready()
+	<-run
+	n := 0
+	for more := until(d); more(); n++ {
+		if err := patiently(func() error {
+			_, err := unix.EpollWait(poll, make([]unix.EpollEvent, 1), -1)
+			return err
+		}); err != nil {
+			return n, 0, err
+		}
+		if _, err := unix.Read(timer, make([]byte, 8)); err != nil {
+			return n, 0, err
+		}
+	}
+	return n, epollWaitNr, nil
+}
+
+// bearing makes threads, which end with their goroutines.
+func bearing(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	ready()
+	<-run
+	n := 0
+	for more := until(d); more(); n++ {
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			runtime.LockOSThread()
+		}()
+		<-ended
+	}
+	return n, -1, nil
+}
+
+// reading reads lines of one byte until an "e".
+func reading(fd int) part {
+	return func(ready func(), run <-chan struct{}, _ time.Duration) (int, int32, error) {
+		ready()
+		<-run
+		one := make([]byte, 1)
+		for n := 0; ; n++ {
+			if err := patiently(func() error { _, err := unix.Read(fd, one); return err }); err != nil {
+				return n, 0, err
+			}
+			if one[0] == 'e' {
+				return n, unix.SYS_READ, nil
+			}
+		}
+	}
+}
+
+// sender writes bytes with pauses, and at the end an "e".
+func sender(write func([]byte) error) part {
+	return func(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+		ready()
+		<-run
+		n := 0
+		for more := until(d); more(); n++ {
+			if err := sleepOnTimer(5*time.Millisecond, nil); err != nil {
+				return n, 0, err
+			}
+			if err := write([]byte{'x'}); err != nil {
+				return n, 0, err
+			}
+		}
+		return n, unix.SYS_NANOSLEEP, write([]byte{'e'})
+	}
+}
+
+func pipes() []part {
+	var ends [2]int
+	if err := unix.Pipe(ends[:]); err != nil {
+		return []part{failing(err)}
+	}
+	return []part{reading(ends[0]), sender(func(b []byte) error { _, err := unix.Write(ends[1], b); return err })}
+}
+
+func failing(err error) part {
+	return func(ready func(), _ <-chan struct{}, _ time.Duration) (int, int32, error) {
+		ready()
+		return 0, 0, err
+	}
+}
+
+// loopback is a connection of an act with itself.
+func loopback() []part {
+	listening, port, err := listenOnLoopback()
+	if err != nil {
+		return []part{failing(err)}
+	}
+	out, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return []part{failing(err)}
+	}
+	if err := unix.Connect(out, &unix.SockaddrInet4{Port: port, Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return []part{failing(err)}
+	}
+	in, _, err := unix.Accept(listening)
+	if err != nil {
+		return []part{failing(err)}
+	}
+	return []part{reading(in), sender(func(b []byte) error { _, err := unix.Write(out, b); return err })}
+}
+
+func listenOnLoopback() (fd, port int, err error) {
+	if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0); err != nil {
+		return 0, 0, err
+	}
+	if err := unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		return 0, 0, err
+	}
+	if err := unix.Listen(fd, 1); err != nil {
+		return 0, 0, err
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, 0, err
+	}
+	return fd, name.(*unix.SockaddrInet4).Port, nil
+}
+
+// serving tells its port, accepts one connection and reads from it.
+func serving(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+	listening, port, err := listenOnLoopback()
+	if err != nil {
+		return 0, 0, err
+	}
+	fmt.Println(port)
+	in, _, err := unix.Accept(listening)
+	if err != nil {
+		return 0, 0, err
+	}
+	return reading(in)(ready, run, d)
+}
+
+// stage is an act that a test has on: it is ready to go.
+type stage struct {
+	in    io.WriteCloser
+	lines *bufio.Reader
+}
+
+func (s *stage) line() (string, error) { return s.lines.ReadString('\n') }
+
+// futexes wait for each other's word.
+func futexes() []part {
+	word := new(uint32)
+	wait := func(ready func(), run <-chan struct{}, _ time.Duration) (int, int32, error) {
+		ready()
+		<-run
+		n := 0
+		for seen := uint32(0); seen != ended; n++ {
+			futex(word, futexWait, seen)
+			seen = atomic.LoadUint32(word)
+		}
+		return n, unix.SYS_FUTEX, nil
+	}
+	return []part{wait, sender(func(b []byte) error {
+		if b[0] == 'e' {
+			atomic.StoreUint32(word, ended)
+		} else {
+			atomic.AddUint32(word, 1)
+		}
+		futex(word, futexWake, 1)
+		return nil
+	})}
+}
+
+// include/uapi/linux/futex.h, with FUTEX_PRIVATE_FLAG.
+const (
+	futexWait = 0 | 128
+	futexWake = 1 | 128
+	ended     = 1 << 31
+)
+
+func futex(word *uint32, op, value uint32) {
+	_, _, _ = unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), uintptr(op), uintptr(value), 0, 0, 0)
+}

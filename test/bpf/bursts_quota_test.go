@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bpf
+
+import (
+	"bufio"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+)
+
+func throttledTime(stat map[string]uint64) uint64 {
+	if usec, v2 := stat["throttled_usec"]; v2 {
+		return usec * 1000
+	}
+	return stat["throttled_time"]
+}
+
+// The time for which a thread was held by a quota is that of cpu.stat: one level, one
+// CPU, one thread that always wants to run. It is not queueing: nobody else is there.
+func TestParkedAgainstCPUStat(t *testing.T) {
+	l := ears(t)
+	for _, quota := range []int{10_000, 30_000, 70_000} {
+		t.Run(fmt.Sprint(quota), func(t *testing.T) {
+			dir, _ := makeCgroup(t, fmt.Sprint("parked-", quota))
+			limit(t, dir, quota)
+			insistent(t, func() (uint64, string) {
+				s := act(t, "spin", dir, 2*time.Second, "pinned")
+				before := atRest(t, dir)
+				eavesdrop(t, l, dir)
+				s.begin(t)
+				d := s.said(t)[0]
+				r := stopListening(t, l, dir)
+				after := atRest(t, dir)
+				_ = s.in.Close()
+				held, throttled := throttledTime(after)-throttledTime(before), after["nr_throttled"]-before["nr_throttled"]
+				b, n := sum(r, d.TID)
+				t.Logf("parked %s in %d pieces, queued %s, CPU %s of %s; cpu.stat: %s in %d periods; lost %d", time.Duration(b.Parked), n,
+					time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(b.Ended-b.Woken), time.Duration(held), throttled, r.Lost)
+				// What its other threads did before and after is in cpu.stat, too.
+				if !near(float64(b.Parked), float64(held), 0.06, 15*time.Millisecond) {
+					return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d", b.Parked, held)
+				}
+				length := b.Ended - b.Woken
+				if b.Parked == 0 || !near(float64(b.CPU+b.Parked+b.Queued), float64(length), 0.1, 50*time.Millisecond) {
+					return r.Lost, fmt.Sprintf("%d ns of CPU, %d parked and %d queued are not %d", b.CPU, b.Parked, b.Queued, length)
+				}
+				return r.Lost, whole(r)
+			})
+		})
+	}
+}
+
+// A group without a quota below a limited one shows nothing in its cpu.stat, and its
+// threads are held all the same.
+func TestParkedByTheQuotaOfAnAncestor(t *testing.T) {
+	l := ears(t)
+	dir, _ := makeCgroup(t, "ancestor")
+	sub := subgroup(t, dir, "unlimited")
+	limit(t, dir, 20_000)
+	insistent(t, func() (uint64, string) {
+		s := act(t, "spin", sub, 2*time.Second, "pinned")
+		before, own := atRest(t, dir), cpuStat(t, sub)
+		eavesdrop(t, l, sub)
+		s.begin(t)
+		d := s.said(t)[0]
+		r := stopListening(t, l, sub)
+		after := atRest(t, dir)
+		_ = s.in.Close()
+		b, _ := sum(r, d.TID)
+		held := throttledTime(after) - throttledTime(before)
+		t.Logf("parked %s, cpu.stat above: %s; its own: %v", time.Duration(b.Parked), time.Duration(held), cpuStat(t, sub))
+		if now := cpuStat(t, sub); now["nr_throttled"] != own["nr_throttled"] || throttledTime(now) != throttledTime(own) {
+			t.Errorf("this kernel counts throttling in a group without a quota: %v", now)
+		}
+		if !near(float64(b.Parked), float64(held), 0.06, 15*time.Millisecond) {
+			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat above has %d", b.Parked, held)
+		}
+		return r.Lost, ""
+	})
+}
+
+// Held threads add up to more than there was time, as cpu.stat does.
+func TestParkedMoreThanTheTime(t *testing.T) {
+	l := ears(t)
+	dir, _ := makeCgroup(t, "overlap")
+	limit(t, dir, 10_000)
+	insistent(t, func() (uint64, string) {
+		r, deeds := record(t, l, "spins", dir, 2*time.Second, "free")
+		var parked, took uint64
+		for _, d := range deeds {
+			b, _ := sum(r, d.TID)
+			parked, took = parked+b.Parked, max(took, uint64(d.Took))
+		}
+		t.Logf("two threads were parked for %s in %s; runnable at most %d", time.Duration(parked), time.Duration(took), r.RunnableMax)
+		if parked < took || r.RunnableMax < 2 {
+			return r.Lost, fmt.Sprintf("parked for %d ns in %d; %+v", parked, took, summary(r))
+		}
+		return r.Lost, ""
+	})
+}
+
+// A thread that is held is no neighbour's victim: most of its wait is the quota's,
+// although it leaves the CPU as one that is ready to run.
+func TestParkedIsNotQueued(t *testing.T) {
+	l := ears(t)
+	dir, _ := makeCgroup(t, "alone")
+	limit(t, dir, 20_000)
+	insistent(t, func() (uint64, string) {
+		r, deeds := record(t, l, "spin", dir, 2*time.Second, "free")
+		b, _ := sum(r, deeds[0].TID)
+		t.Logf("parked %s, queued %s", time.Duration(b.Parked), time.Duration(b.Queued))
+		if b.Queued*3 > b.Parked {
+			return r.Lost, fmt.Sprintf("parked for %d ns, queued for %d", b.Parked, b.Queued)
+		}
+		return r.Lost, ""
+	})
+}
+
+// The time for which a thread is ready and another group has its CPU is the kernel's
+// own account of it, and the other group is told.
+func TestQueuedAgainstSchedstat(t *testing.T) {
+	l := ears(t)
+	neighbour, _ := makeCgroup(t, "neighbour")
+	dir, _ := makeCgroup(t, "queued")
+	compete := exec.Command(program(t, "competitor"), "compete")
+	out, err := compete.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compete.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _, _ = compete.Process.Kill(), compete.Wait() })
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(neighbour, "cgroup.procs"), strconv.Itoa(compete.Process.Pid))
+	insistent(t, func() (uint64, string) {
+		before := stolen(t)
+		r, deeds := record(t, l, "spin", dir, 2*time.Second, "pinned")
+		gone := stolen(t) - before
+		d := deeds[0]
+		b, _ := sum(r, d.TID)
+		queued := d.account.Queued
+		if queued < 0 {
+			queued = d.Took - d.CPU
+		}
+		by := map[uint64]uint64{}
+		for _, b := range r.Bursts {
+			if b.TID == d.TID {
+				by[b.Preemptor] += b.PreemptorTime
+			}
+		}
+		t.Logf("queued %s, by the kernel's account %s (took %s, CPU %s); the neighbour ran %s of it; %v", time.Duration(b.Queued), time.Duration(queued),
+			time.Duration(d.Took), time.Duration(d.CPU), time.Duration(by[inode(t, neighbour)]), by)
+		if !near(float64(b.Queued), float64(queued), 0.1, 20*time.Millisecond+gone) || b.Parked > 0 {
+			return r.Lost, fmt.Sprintf("queued for %d ns and parked for %d, by the kernel's account %d", b.Queued, b.Parked, queued)
+		}
+		if by[inode(t, neighbour)]*2 < b.Queued {
+			return r.Lost, fmt.Sprintf("the neighbour %d has %v of %d ns", inode(t, neighbour), by, b.Queued)
+		}
+		return r.Lost, whole(r)
+	})
+}
+
+// Held and queued at once: a limit, and a neighbour on the same CPU.
+func TestParkedAndQueued(t *testing.T) {
+	l := ears(t)
+	dir, _ := makeCgroup(t, "both")
+	limit(t, dir, 20_000)
+	neighbour, _ := makeCgroup(t, "rival")
+	rival := act(t, "spin", neighbour, time.Hour, "pinned")
+	rival.begin(t)
+	insistent(t, func() (uint64, string) {
+		s := act(t, "spin", dir, 2*time.Second, "pinned")
+		before := atRest(t, dir)
+		eavesdrop(t, l, dir)
+		s.begin(t)
+		d := s.said(t)[0]
+		r := stopListening(t, l, dir)
+		after := atRest(t, dir)
+		_ = s.in.Close()
+		held := throttledTime(after) - throttledTime(before)
+		b, _ := sum(r, d.TID)
+		t.Logf("parked %s, cpu.stat %s; queued %s; CPU %s; took %s", time.Duration(b.Parked), time.Duration(held),
+			time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(d.Took))
+		// Two groups want to run where the time of the one is up: the clocks of both
+		// accounts are read some switches apart.
+		if !near(float64(b.Parked), float64(held), 0.1, 30*time.Millisecond) || b.Queued == 0 {
+			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d; queued for %d", b.Parked, held, b.Queued)
+		}
+		return r.Lost, whole(r)
+	})
+}
+
+// Only periods in which the group wants to run are counted, and its timer then rests:
+// the phase is that of the last period.
+func TestPeriodsOfAGroupAtRest(t *testing.T) {
+	k := listen(t)
+	dir, path := makeCgroup(t, "phase")
+	limit(t, dir, 20_000)
+	made := k.made(path)
+	s := act(t, "spin", dir, time.Second, "pinned")
+	s.begin(t)
+	waitForThrottling(t, dir)
+	g, err := k.ReadGroup(made.Cgroup, made.Pointer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The timer is late by what its interrupt is late.
+	if g.Expires+uint64(50*time.Millisecond) < g.Time || g.Expires > g.Time+g.Period+uint64(50*time.Millisecond) {
+		t.Errorf("at %d the next period begins at %d: %+v", g.Time, g.Expires, g)
+	}
+	if g.Shares != 1024 || g.Burst != 0 {
+		t.Errorf("weight or burst: %+v", g)
+	}
+	s.said(t)
+	_ = s.in.Close()
+	atRest(t, dir)
+	var rest event.Group
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		if rest, err = k.ReadGroup(made.Cgroup, made.Pointer); err != nil {
+			t.Fatal(err)
+		}
+		if rest.Expires+2*rest.Period < rest.Time {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the timer does not rest: %+v", rest)
+		}
+	}
+	later, err := k.ReadGroup(made.Cgroup, made.Pointer)
+	if err != nil || later.Periods != rest.Periods {
+		t.Errorf("periods are counted at rest: %+v, then %+v, %v", rest, later, err)
+	}
+}
