@@ -211,7 +211,7 @@ func ticking(ready func(), run <-chan struct{}, d time.Duration) (int, int32, er
 			return n, 0, err
 		}
 	}
-	return n, epollWaitNr, nil
+	return n, unix.SYS_EPOLL_PWAIT, nil
 }
 
 // bearing makes threads, which end with their goroutines.

@@ -3,7 +3,6 @@
 package bpf
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +35,12 @@ func TestMain(m *testing.M) {
 			os.Exit(0)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := shared.close(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // needKernel skips unless the stage has been prepared.
@@ -47,35 +51,46 @@ func needKernel(t *testing.T) {
 	}
 }
 
-// kernel is a loaded probe whose events are kept.
+// kernel is the loaded probe in the hands of one test, whose events are kept.
 type kernel struct {
 	*probe.Probe
 	t      *testing.T
 	events chan event.Event
 	kept   []event.Event
+	before event.Loss
 }
 
+// listen hands the probe to a test, from here to its end.
 func listen(t *testing.T) *kernel {
 	t.Helper()
 	needKernel(t)
-	p, err := probe.Load(probe.Options{Runtimes: []string{runtimeName}})
-	if err != nil {
+	if err := shared.open(); err != nil {
 		t.Fatalf("%+v", err)
 	}
-	k := &kernel{Probe: p, t: t, events: make(chan event.Event, 1<<16)}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- p.Read(ctx, func(e event.Event) { k.events <- e }) }()
+	k := &kernel{Probe: shared.probe, t: t, events: make(chan event.Event, 1<<16)}
+	before, err := k.Probe.Lost()
+	if err != nil {
+		t.Fatal(err)
+	}
+	k.before = before
+	shared.tell(k.events)
 	t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-		if err := p.Close(); err != nil {
+		shared.tell(nil)
+		if err := k.Disarm(); err != nil {
 			t.Error(err)
 		}
 	})
 	return k
+}
+
+// Lost is what was lost since the test began.
+func (k *kernel) Lost() (event.Loss, error) {
+	now, err := k.Probe.Lost()
+	now.Events -= k.before.Events
+	now.Sessions -= k.before.Sessions
+	now.Members -= k.before.Members
+	now.Skipped -= k.before.Skipped
+	return now, err
 }
 
 func (k *kernel) arm() {
