@@ -136,6 +136,9 @@ func heardLimit(w *v1alpha1.KernelWhisper) (millicores int64, known bool) {
 	if pr := w.Status.Proposal; pr != nil {
 		return pr.CurrentLimitMillicores, true
 	}
+	if cf := w.Spec.Counterfactual; cf != nil {
+		return cf.LimitMillicores, true
+	}
 	k := &w.Spec.KernelTruth
 	if k.ThrottledAt != v1alpha1.ThrottledAtContainer || k.PeriodMicroseconds <= 0 {
 		return 0, false

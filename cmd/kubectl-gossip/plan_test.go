@@ -158,7 +158,7 @@ func TestPlanRefuses(t *testing.T) {
 // A limit of one's own needs no proposal, but the whisper has to be of the present limit all the same.
 func TestOwnLimitWithoutProposal(t *testing.T) {
 	p, w := somePod("200m", "100m"), someWhisper()
-	w.Status.Proposal = nil
+	w.Status.Proposal, w.Spec.Counterfactual = nil, nil
 	w.Spec.KernelTruth = v1alpha1.KernelTruth{ThrottledAt: v1alpha1.ThrottledAtContainer, QuotaMicroseconds: 20000, PeriodMicroseconds: 100000}
 	if c, err := plan(p, w, 300); err != nil || c.limitTo != 300 {
 		t.Errorf("%+v: %v", c, err)

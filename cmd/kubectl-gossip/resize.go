@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -72,7 +73,7 @@ func (r *resizer) patch(ctx context.Context, options ...client.SubResourcePatchO
 			return nil
 		case apierrors.IsNotFound(err):
 			return r.notFound(ctx)
-		case apierrors.IsForbidden(err):
+		case apierrors.IsForbidden(err) && strings.Contains(err.Error(), `"pods/resize"`): // and not by a quota or an admission policy
 			return fmt.Errorf("resize: %w (the ClusterRole kernel-gossip-apply allows it)", err)
 		case !apierrors.IsConflict(err):
 			return fmt.Errorf("resize: %w", err)

@@ -45,10 +45,15 @@ func patches(t *testing.T, answers []func(client.Client) error, objects ...clien
 
 var pods = schema.GroupResource{Resource: "pods"}
 
-func conflict(client.Client) error  { return apierrors.NewConflict(pods, "web-1", errors.New("later")) }
-func taken(client.Client) error     { return nil }
-func missing(client.Client) error   { return apierrors.NewNotFound(pods, "web-1") }
-func forbidden(client.Client) error { return apierrors.NewForbidden(pods, "web-1", errors.New("no")) }
+func conflict(client.Client) error { return apierrors.NewConflict(pods, "web-1", errors.New("later")) }
+func taken(client.Client) error    { return nil }
+func missing(client.Client) error  { return apierrors.NewNotFound(pods, "web-1") }
+func quota(client.Client) error {
+	return apierrors.NewForbidden(pods, "web-1", errors.New("exceeded quota"))
+}
+func forbidden(client.Client) error {
+	return apierrors.NewForbidden(pods, "web-1", errors.New(`User "u" cannot patch resource "pods/resize"`))
+}
 
 // raised is a conflict because somebody has changed the limit meanwhile.
 func raised(c client.Client) error {
@@ -73,6 +78,7 @@ func TestResize(t *testing.T) {
 		"status meanwhile":  {answers{conflict, conflict, taken}, ""},
 		"changed meanwhile": {answers{raised}, "out of date: it was heard at a limit of 200m, and container app has 300m now"},
 		"an old cluster":    {answers{missing}, "cannot resize pods in place"},
+		"beyond a quota":    {answers{quota}, "exceeded quota"},
 		"no right":          {answers{forbidden}, "kernel-gossip-apply allows it"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -74,12 +74,12 @@ func newCurve(w *v1alpha1.KernelWhisper) curve {
 // measuredLimit is the limit that the counters of the whisper are of, where it
 // is the container's. A pod's is, if it has one container with a limit.
 func measuredLimit(w *v1alpha1.KernelWhisper) int64 {
-	k, pr := &w.Spec.KernelTruth, w.Status.Proposal
+	k := &w.Spec.KernelTruth
 	limit := limitMillicores(k)
 	switch {
 	case k.ThrottledAt == v1alpha1.ThrottledAtContainer:
 		return limit
-	case k.ThrottledAt == v1alpha1.ThrottledAtPod && pr != nil && pr.CurrentLimitMillicores == limit:
+	case k.ThrottledAt == v1alpha1.ThrottledAtPod && w.Spec.Counterfactual.LimitMillicores == limit:
 		return limit
 	}
 	return 0

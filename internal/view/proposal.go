@@ -63,6 +63,27 @@ func targetOf(t v1alpha1.Target) string {
 	return fmt.Sprintf("under %s%% of periods throttled and a stall p99 under %s", t.ThrottledPercent, span(t.StallP99Microseconds))
 }
 
+// automation tells what the operator did of itself, where the owner asked for it.
+func automation(p *page, w *v1alpha1.KernelWhisper) {
+	var says []string
+	if r := w.Status.ResizeStep; r != nil {
+		to := r.ToMillicores
+		says = append(says, fmt.Sprintf("%s at %s", stepOf(r.FromMillicores, &to), r.Time.UTC().Format(moment)))
+		if r.BackedOutTime != nil {
+			says = append(says, "taken back at "+clock(r.BackedOutTime.Time)+" UTC")
+		}
+	}
+	for _, c := range w.Status.Conditions {
+		if c.Type == v1alpha1.ConditionResized {
+			says = append(says, c.Reason+": "+c.Message)
+		}
+	}
+	if len(says) > 0 {
+		p.heading("THE AUTOMATION")
+		p.fact("did", strings.Join(says, "; "), plain)
+	}
+}
+
 // outcomeOfChange sets what was predicted for a change beside what was measured after it.
 func outcomeOfChange(p *page, w *v1alpha1.KernelWhisper) {
 	o, c := w.Status.Outcome, w.Spec.Change

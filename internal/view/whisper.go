@@ -23,6 +23,7 @@ func Whisper(out io.Writer, w *v1alpha1.KernelWhisper, t Terminal) error {
 	preemptors(p, w.Spec.Bursts)
 	otherLimits(p, w)
 	proposal(p, w)
+	automation(p, w)
 	outcomeOfChange(p, w)
 	evidence(p, w.Spec.Evidence)
 	return p.flush()
