@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Writes image archives to build/images. Usage: hack/images/build.sh NAME...
-# Names: pause busybox nginx kernel-observer operator, and redis apache python, which
+# Names: pause load busybox nginx kernel-observer operator, and redis apache python, which
 # only docs/reference/births.md needs. Needs neither Docker nor root, apart from
 # installing what is missing on Debian.
 set -euo pipefail
@@ -54,7 +54,7 @@ compile_python() {
 
 prepare() { # NAME
   case $1 in
-    pause) compile "$TOP/hack/images" ./pause pause ;;
+    pause | load) compile "$TOP/hack/images" "./$1" "$1" ;;
     kernel-observer | operator) compile "$TOP" "./cmd/$1" "$1" ;;
     busybox) unpack busybox-static ;;
     nginx) 
@@ -70,14 +70,14 @@ prepare() { # NAME
       unpack_together python python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g
       timed "compiling Python's modules" compile_python
       ;;
-    *) die "no image is named $1; there are: pause busybox nginx kernel-observer operator redis apache python" ;;
+    *) die "no image is named $1; there are: pause load busybox nginx kernel-observer operator redis apache python" ;;
   esac
 }
 
-(($#)) || set -- pause busybox nginx kernel-observer operator
+(($#)) || set -- pause load busybox nginx kernel-observer operator
 for image in "$@"; do
   case $image in
-    kernel-observer | operator | pause) timed "compiling $image" prepare "$image" ;;
+    kernel-observer | operator | pause | load) timed "compiling $image" prepare "$image" ;;
     *) prepare "$image" ;;
   esac
 done

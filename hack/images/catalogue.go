@@ -26,6 +26,7 @@ var searchPath = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 
 var catalogue = map[string]func(sources) (recipe, error){
 	"pause":           func(from sources) (recipe, error) { return static(from, "pause", unprivileged) },
+	"load":            func(from sources) (recipe, error) { return static(from, "load", unprivileged) },
 	"kernel-observer": func(from sources) (recipe, error) { return static(from, "kernel-observer", "0:0") },
 	"operator":        func(from sources) (recipe, error) { return static(from, "operator", unprivileged) },
 	"busybox":         busybox,
