@@ -4,7 +4,7 @@ package counterfactual
 
 import (
 	"math"
-	"sort"
+	"slices"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -147,8 +147,8 @@ func low(values []int64) int64 {
 }
 
 func sorted(values []int64) []int64 {
-	v := append([]int64(nil), values...)
-	sort.Slice(v, func(a, b int) bool { return v[a] < v[b] })
+	v := slices.Clone(values)
+	slices.Sort(v)
 	return v
 }
 

@@ -16,31 +16,60 @@ const (
 	scaleError = 0.03
 )
 
-// predict is the prediction at one quota.
-func (w *workload) predict(quota uint64, burst int64) Prediction {
-	o := w.replay(w.plan, int64(quota), burst)
+// point is one replay at a quota, with what its interval needs.
+type point struct {
+	Prediction
+	marks []mark
+	// doubt is the share and the stall under the other reading of the streams in doubt.
+	doubt      float64
+	doubtMarks []mark
+	doubtStall time.Duration
+}
+
+// at replays at one quota.
+func (w *workload) at(quota, burst int64) point {
+	o := w.replay(w.plan, quota, burst)
 	marks := o.worst()
-	p := Prediction{
-		Quota: quota, Throttled: share(marks), Periods: len(marks),
-		StallP50: o.stall(0.50), StallP99: o.stall(0.99), StallP99High: o.stall(0.99),
-	}
+	p := point{marks: marks, Prediction: Prediction{
+		Quota: uint64(quota), Throttled: share(marks), Periods: len(marks),
+		StallP50: o.stall(0.50), StallP99: o.stall(0.99),
+	}}
 	if w.span > 0 {
 		p.Usage = float64(o.used) / float64(w.span)
 	}
-	if quota == 0 || len(w.bounds) == 0 {
-		return p
+	p.doubt, p.doubtMarks, p.doubtStall = p.Throttled, marks, p.StallP99
+	if w.other != nil {
+		o := w.replay(w.other, quota, burst)
+		p.doubtMarks = o.worst()
+		p.doubt, p.doubtStall = share(p.doubtMarks), o.stall(0.99)
 	}
-	low, high := w.spread(marks)
-	for _, scale := range []float64{1 - scaleError, 1 + scaleError} {
-		v := w.replay(w.plan, int64(float64(quota)*scale), burst)
-		m := v.worst()
-		l, h := w.spread(m)
-		low, high = min(low, l), max(high, h)
-		p.StallP99High = max(p.StallP99High, v.stall(0.99))
-	}
-	p.Low = max(0, low-modelError)
-	p.High = min(1, high+modelError)
 	return p
+}
+
+// predict is the prediction at one quota.
+func (w *workload) predict(quota uint64, burst int64) Prediction {
+	p := w.at(int64(quota), burst)
+	if quota == 0 || len(w.bounds) == 0 {
+		p.StallP99High = p.StallP99
+		return p.Prediction
+	}
+	less := w.at(int64(float64(quota)*(1-scaleError)), burst)
+	more := w.at(int64(float64(quota)*(1+scaleError)), burst)
+	w.widen(&p, less.Throttled, more.Throttled, less.StallP99)
+	return p.Prediction
+}
+
+// widen sets the interval of a point: what resampling gives, moved to the shares
+// at a little less and a little more quota, and the model's own error.
+func (w *workload) widen(p *point, less, more float64, stall time.Duration) {
+	low, high := w.spread(p.marks)
+	if w.other != nil {
+		l, h := w.spread(p.doubtMarks)
+		low, high = min(low, l), max(high, h)
+	}
+	p.Low = max(0, low-max(0, p.Throttled-more)-modelError)
+	p.High = min(1, high+max(0, less-p.Throttled)+modelError)
+	p.StallP99High = max(p.StallP99, stall, p.doubtStall)
 }
 
 // spread resamples blocks of the replay's periods: the middle 95 % of the shares

@@ -45,7 +45,7 @@ type origin struct {
 
 // thread is a thread that works off jobs one after the other.
 type thread struct {
-	queue   []release
+	queue   []int32
 	head    int
 	busy    bool
 	job     int32
@@ -56,12 +56,6 @@ type thread struct {
 	ran     int64 // since when it runs without a pause
 	from    origin
 	held    int64 // in this activation
-}
-
-// release is a job that waits for its thread.
-type release struct {
-	job  int32
-	from origin
 }
 
 // processor is one CPU.
@@ -129,10 +123,7 @@ func (m *machine) run(end int64) {
 // nextEvent is the earliest time at which something happens, and the CPU that it
 // happens on, -1 if it is a timer.
 func (m *machine) nextEvent() (t int64, cpu int) {
-	t, cpu = m.timers.next(), -1
-	if m.arrival < len(m.plan.arrivals) {
-		t = min(t, m.plan.jobs[m.plan.arrivals[m.arrival]].when)
-	}
+	t, cpu = min(m.timers.next(), m.plan.due[m.arrival]), -1
 	for _, l := range m.levels {
 		if l.active {
 			t = min(t, l.next)
@@ -162,13 +153,9 @@ func (m *machine) timersDue() {
 		j := m.timers.pop()
 		m.release(j, origin{stall: -1})
 	}
-	for m.arrival < len(m.plan.arrivals) {
-		j := m.plan.arrivals[m.arrival]
-		if m.plan.jobs[j].when > m.now {
-			break
-		}
+	for m.plan.due[m.arrival] <= m.now {
 		m.arrival++
-		m.release(j, origin{stall: -1})
+		m.release(m.plan.arrivals[m.arrival-1], origin{stall: -1})
 	}
 }
 
@@ -181,7 +168,7 @@ func (m *machine) release(j int32, from origin) {
 		if m.plan.jobs[j].lapses {
 			return
 		}
-		th.queue = append(th.queue, release{j, from})
+		th.queue = append(th.queue, j)
 		return
 	}
 	th.busy, th.held = true, 0

@@ -2,7 +2,10 @@
 
 package counterfactual
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+)
 
 // kind of trigger that releases a job.
 type kind uint8
@@ -15,15 +18,15 @@ const (
 
 // job is one burst, or a part of one, as the replay sees it.
 type job struct {
-	cpu    int64   // nanoseconds of CPU time
-	speed  float64 // CPU time per wall time while it has a CPU (0..1]
-	thread int32
-	kind   kind
-	// cause is the job that releases it, unless kind is atTime.
-	cause int32
+	cpu int64 // nanoseconds of CPU time
 	// when: the time since the recording began, the CPU time of the cause that is
 	// done, or the pause after its end.
-	when int64
+	when   int64
+	speed  float32 // CPU time per wall time while it has a CPU (0..1]
+	thread int32
+	// cause is the job that releases it, unless kind is atTime.
+	cause int32
+	kind  kind
 	// serves: it is an outside activation, whose stall counts.
 	serves bool
 	// goesOn: it is the next piece of the activation before.
@@ -36,8 +39,9 @@ type job struct {
 type plan struct {
 	jobs    []job
 	threads int
-	// arrivals are the jobs with a fixed time, by time.
+	// arrivals are the jobs with a fixed time, by time; due are those times.
 	arrivals []int32
+	due      []int64
 	// children of job i that its progress releases are inner[innerAt[i]:innerAt[i+1]],
 	// by progress; those that its end releases are outer[outerAt[i]:outerAt[i+1]].
 	inner, innerAt []int32
@@ -72,9 +76,14 @@ func newPlan(jobs []job, threads int) *plan {
 			p.arrivals = append(p.arrivals, int32(i))
 		}
 	}
-	sort.SliceStable(p.arrivals, func(a, b int) bool {
-		return jobs[p.arrivals[a]].when < jobs[p.arrivals[b]].when
+	slices.SortFunc(p.arrivals, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(jobs[a].when, jobs[b].when), cmp.Compare(a, b))
 	})
+	p.due = make([]int64, len(p.arrivals), len(p.arrivals)+1)
+	for i, j := range p.arrivals {
+		p.due[i] = jobs[j].when
+	}
+	p.due = append(p.due, never)
 	p.inner, p.innerAt = index(jobs, within)
 	p.outer, p.outerAt = index(jobs, after)
 	return p
@@ -92,12 +101,9 @@ func index(jobs []job, k kind) (list, at []int32) {
 	for i := range jobs {
 		at[i+1] += at[i]
 	}
-	sort.SliceStable(list, func(a, b int) bool {
-		x, y := &jobs[list[a]], &jobs[list[b]]
-		if x.cause != y.cause {
-			return x.cause < y.cause
-		}
-		return x.when < y.when
+	slices.SortFunc(list, func(a, b int32) int {
+		x, y := &jobs[a], &jobs[b]
+		return cmp.Or(cmp.Compare(x.cause, y.cause), cmp.Compare(x.when, y.when), cmp.Compare(a, b))
 	})
 	return list, at
 }

@@ -3,7 +3,7 @@
 package counterfactual
 
 import (
-	"sort"
+	"slices"
 	"time"
 )
 
@@ -40,7 +40,7 @@ func (w *workload) replay(p *plan, quota, burst int64) outcome {
 			o.stalls = append(o.stalls, s)
 		}
 	}
-	sort.Slice(o.stalls, func(a, b int) bool { return o.stalls[a] < o.stalls[b] })
+	slices.Sort(o.stalls)
 	return o
 }
 

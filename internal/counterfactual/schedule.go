@@ -25,7 +25,7 @@ func (m *machine) dispatch(c int) {
 	m.waiting--
 	th := &m.threads[t]
 	p.running, p.since = t, m.now
-	p.speed = m.plan.jobs[th.job].speed
+	p.speed = float64(m.plan.jobs[th.job].speed)
 	th.ran = m.now
 	m.schedule(c)
 }
@@ -217,13 +217,13 @@ func (m *machine) finish(c int) {
 	th := &m.threads[t]
 	m.follow(th)
 	if th.head < len(th.queue) {
-		r := th.queue[th.head]
+		next := th.queue[th.head]
 		th.head++
 		if th.head == len(th.queue) {
 			th.queue, th.head = th.queue[:0], 0
 		}
-		m.begin(th, r.job)
-		p.speed = m.plan.jobs[r.job].speed
+		m.begin(th, next)
+		p.speed = float64(m.plan.jobs[next].speed)
 		m.schedule(c)
 		return
 	}

@@ -34,9 +34,8 @@ func Replay(r event.Recording, c Config) Result {
 	least, top := s.range1()
 	best := s.bisect(least, top)
 	s.curve(least, best, top)
-	sort.Slice(s.points, func(a, b int) bool { return s.points[a].Quota < s.points[b].Quota })
-	out.Curve = s.points
-	for i := len(s.points) - 1; i >= 0 && s.points[i].Meets(c.Target); i-- {
+	out.Curve = s.predictions()
+	for i := len(out.Curve) - 1; i >= 0 && out.Curve[i].Meets(c.Target); i-- {
 		out.Best = i
 	}
 	out.Burst, out.BurstKnown = w.leastBurst(c.Target)
@@ -47,7 +46,7 @@ type search struct {
 	w      *workload
 	burst  int64
 	seen   map[int64]bool
-	points []Prediction
+	points []point
 }
 
 // lowerBound is true if the own cgroup or an ancestor was throttled in nearly all
@@ -119,13 +118,47 @@ func (s *search) curve(least, best, top int64) {
 	s.add(least)
 }
 
-// add predicts one more point.
+// add replays one more point.
 func (s *search) add(quota int64) {
 	if s.seen[quota] || len(s.points) >= curveMax {
 		return
 	}
 	s.seen[quota] = true
-	s.points = append(s.points, s.w.predict(uint64(quota), s.burst))
+	s.points = append(s.points, s.w.at(quota, s.burst))
+}
+
+// predictions are the points by quota, with their intervals: the shares at a
+// little less and a little more lie between those of their neighbors.
+func (s *search) predictions() []Prediction {
+	sort.Slice(s.points, func(a, b int) bool { return s.points[a].Quota < s.points[b].Quota })
+	var list []Prediction
+	for i := range s.points {
+		p := s.points[i]
+		less, more := p, p
+		if i > 0 {
+			less = s.points[i-1]
+		}
+		if i < len(s.points)-1 {
+			more = s.points[i+1]
+		}
+		stall := p.StallP99
+		if float64(less.Quota) >= float64(p.Quota)*(1-2*scaleError) {
+			stall = max(stall, less.StallP99)
+		}
+		s.w.widen(&p, between(p, less, 1-scaleError), between(p, more, 1+scaleError), stall)
+		list = append(list, p.Prediction)
+	}
+	return list
+}
+
+// between is the share at a multiple of p's quota, on the way to q.
+func between(p, q point, scale float64) float64 {
+	d := float64(q.Quota) - float64(p.Quota)
+	if d == 0 {
+		return p.Throttled
+	}
+	f := min(1, float64(p.Quota)*(scale-1)/d)
+	return p.Throttled + f*(q.Throttled-p.Throttled)
 }
 
 // leastBurst is the smallest burst setting that meets the target at the present

@@ -3,7 +3,8 @@
 package counterfactual
 
 import (
-	"sort"
+	"cmp"
+	"slices"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -114,7 +115,9 @@ func (w *workload) split(s *stream) []*stream {
 
 // measure fills the gaps and steps of a stream.
 func (w *workload) measure(s *stream) {
-	sort.SliceStable(s.acts, func(a, b int) bool { return w.acts[s.acts[a]].woken < w.acts[s.acts[b]].woken })
+	slices.SortFunc(s.acts, func(a, b int32) int {
+		return cmp.Or(cmp.Compare(w.acts[a].woken, w.acts[b].woken), cmp.Compare(a, b))
+	})
 	s.gaps, s.steps = nil, nil
 	for k := 1; k < len(s.acts); k++ {
 		a, b := &w.acts[s.acts[k-1]], &w.acts[s.acts[k]]

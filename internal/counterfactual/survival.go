@@ -2,7 +2,11 @@
 
 package counterfactual
 
-import "sort"
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
 
 // survival estimates how much CPU time a job takes from jobs of which some are
 // known only up to a point (Kaplan and Meier's estimator).
@@ -23,7 +27,7 @@ func (s *survival) add(cpu int64, ends bool) {
 
 // ready computes the estimate.
 func (s *survival) ready() {
-	sort.SliceStable(s.items, func(a, b int) bool { return s.items[a].cpu < s.items[b].cpu })
+	slices.SortFunc(s.items, func(a, b life) int { return cmp.Compare(a.cpu, b.cpu) })
 	s.left = make([]float64, len(s.items))
 	share, at := 1.0, 0.0
 	var sum, ended float64

@@ -5,6 +5,7 @@ package counterfactual
 import (
 	"compress/gzip"
 	"encoding/json"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -44,6 +45,19 @@ func readRecorded(t *testing.T, path string) recorded {
 	return r
 }
 
+// told is how the streams were judged.
+func (w *workload) told() string {
+	n := map[verdict]int{}
+	var text string
+	for _, s := range w.judged {
+		n[s.verdict] += len(s.acts)
+		if len(s.steps) >= few && text == "" {
+			text = fmt.Sprintf("gaps %.1f steps %.1f ms slope %.2f overlaps %.2f", quartiles(s.gaps)/ms, quartiles(s.steps)/ms, s.slope(), s.overlaps())
+		}
+	}
+	return fmt.Sprintf("unsure %d open %d grid %d closed %d, kappa %.2f (closed %.2f), stalls %d; %s", n[unsure], n[open], n[grid], n[closed], w.kappa, w.kappaClosed, len(w.stalledTimes()), text)
+}
+
 // TestValidate prints a table for recordings of one's own: COUNTERFACTUAL_RECORDINGS
 // is their directory.
 func TestValidate(t *testing.T) {
@@ -58,6 +72,7 @@ func TestValidate(t *testing.T) {
 		r := readRecorded(t, file)
 		w := newWorkload(r.Recording, DefaultConfig())
 		t.Logf("%s: %s: %d bursts, recorded at %d ms, closed %.2f", r.Name, r.Spec, len(r.Recording.Bursts), r.Recording.Before[0].Quota/ms, w.closed)
+		t.Logf("  %s", w.told())
 		for _, m := range r.Measured {
 			got := float64(m.Throttled) / float64(max(m.Periods, 1))
 			p := Predict(r.Recording, m.Quota, Config{})

@@ -18,6 +18,7 @@ func (w *workload) build() {
 		w.judge(s)
 	}
 	w.weigh(streams)
+	w.judged = streams
 	w.plan = w.planned(jobs, streams, false)
 	w.closed = w.closedShare(w.plan.jobs)
 	for _, s := range streams {
@@ -134,12 +135,12 @@ func (w *workload) job(i int) job {
 
 // speed is the part of the time on its way that a burst had a CPU: what ran
 // meanwhile of other cgroups takes from it again.
-func speed(b *event.Burst, cpu int64) float64 {
+func speed(b *event.Burst, cpu int64) float32 {
 	foreign := int64(b.Queued)
 	if b.Preemptor == 0 {
 		foreign = 0
 	}
-	return float64(cpu) / float64(cpu+foreign)
+	return float32(float64(cpu) / float64(cpu+foreign))
 }
 
 // progress is how much of its CPU time a burst had been charged at a time. It is

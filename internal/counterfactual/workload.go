@@ -3,6 +3,8 @@
 package counterfactual
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -37,6 +39,7 @@ type workload struct {
 	// kappa is how much of the work that an open stream would have brought came in
 	// the recording's stalls; kappaClosed, what a closed one would have.
 	kappa, kappaClosed float64
+	judged             []*stream
 }
 
 // bound is a level's bandwidth as recorded.
@@ -60,12 +63,8 @@ func newWorkload(r event.Recording, c Config) *workload {
 // order sorts bursts by thread.
 func (w *workload) order(bursts []event.Burst) {
 	w.bursts = append([]event.Burst(nil), bursts...)
-	sort.SliceStable(w.bursts, func(a, b int) bool {
-		x, y := &w.bursts[a], &w.bursts[b]
-		if x.TID != y.TID {
-			return x.TID < y.TID
-		}
-		return x.Woken < y.Woken
+	slices.SortFunc(w.bursts, func(x, y event.Burst) int {
+		return cmp.Or(cmp.Compare(x.TID, y.TID), cmp.Compare(x.Woken, y.Woken), cmp.Compare(x.Ended, y.Ended))
 	})
 	w.thread = make([]int32, len(w.bursts))
 	for i := range w.bursts {
