@@ -1,52 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cpu finds episodes of CPU throttling in samples of cgroups'
-// bandwidth counters. It is pure: samples go in, whispers come out.
 package cpu
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
-
-// Config of a Detector.
-type Config struct {
-	NodeName string
-	// Window that a whisper's counters cover, once the episode is as old; up to
-	// one interval between samples longer.
-	Window time.Duration
-	// OpenWithin, OpenPeriods and OpenPercent: an episode begins when within
-	// OpenWithin at least OpenPeriods periods were throttled, and those were at
-	// least OpenPercent of the active ones. The count keeps an idle agent that
-	// is throttled once per wake-up quiet; the share keeps a busy one that is
-	// hardly held.
-	OpenWithin  time.Duration
-	OpenPeriods uint32
-	OpenPercent float64
-	// Quiet is how long no period must be throttled for an episode to end.
-	Quiet time.Duration
-	// Repeat is when an episode that lasts is told again for the first time. Each
-	// further time comes after twice as long, up to RepeatMax: ten thousand
-	// containers that are always throttled must not keep the API server busy.
-	Repeat, RepeatMax time.Duration
-	// Wall turns the clock of samples (monotonic, ns) into wall time.
-	Wall func(monotonic uint64) time.Time
-}
-
-// DefaultConfig has the thresholds that the documentation states.
-func DefaultConfig() Config {
-	return Config{
-		Window:      15 * time.Second,
-		OpenWithin:  5 * time.Second,
-		OpenPeriods: 5,
-		OpenPercent: 10,
-		Quiet:       10 * time.Second,
-		Repeat:      15 * time.Second,
-		RepeatMax:   4 * time.Minute,
-	}
-}
 
 // Level is one cgroup whose quota can stop a container.
 type Level struct {
@@ -69,33 +31,50 @@ type Container struct {
 
 func (s Sample) time() uint64 { return s.Levels[0].Time }
 
+// limited is true if anything limits the container.
+func (s Sample) limited() bool {
+	return slices.ContainsFunc(s.Levels, func(l Level) bool { return l.Quota > 0 })
+}
+
+// limit of the container itself, in millicores; 0 is none.
+func (s Sample) limit() int64 { return millicores(s.Levels[0].Quota, s.Levels[0].Period) }
+
 // track is what is kept of one container.
 type track struct {
 	samples []Sample
 	episode *episode
+	// ended is the latest episode, while a change may still be written into it.
+	ended *ended
+	// limit of the latest sample, in millicores; known once there was one.
+	limit int64
+	known bool
 }
 
 // Detector holds the recent samples and the open episodes of a node. It is not
 // safe for concurrent use.
 type Detector struct {
-	config Config
-	tracks map[string]*track
-	// resumable are episodes that an earlier run of the observer left open, by
-	// pod UID and container name.
-	resumable map[[2]string]*v1alpha1.KernelWhisper
+	config    Config
+	tracks    map[string]*track
+	resumable resumables
+	// underWay tells whether a container is leaned in on, waiting whether that is
+	// so or will be.
+	underWay, waiting func(containerID string) bool
 }
 
 // NewDetector makes a detector that knows of no container.
 func NewDetector(c Config) *Detector {
-	return &Detector{config: c, tracks: map[string]*track{}, resumable: map[[2]string]*v1alpha1.KernelWhisper{}}
+	return &Detector{
+		config: c, tracks: map[string]*track{}, resumable: resumables{},
+		underWay: nobody, waiting: nobody,
+	}
 }
+
+func nobody(string) bool { return false }
 
 // Resume hands over an episode that an earlier run of the observer left open:
 // it goes on if the container is still throttled, and ends where it was last
 // seen if not.
-func (d *Detector) Resume(w *v1alpha1.KernelWhisper) {
-	d.resumable[[2]string{w.Spec.PodRef.UID, w.Spec.ContainerName}] = w
-}
+func (d *Detector) Resume(w *v1alpha1.KernelWhisper) { d.resumable.add(w) }
 
 // Open is how many episodes are going on.
 func (d *Detector) Open() int {
@@ -108,26 +87,35 @@ func (d *Detector) Open() int {
 	return n
 }
 
-// Take takes a sample and returns the whisper to be written, if there is one.
-func (d *Detector) Take(s Sample) (*v1alpha1.KernelWhisper, bool) {
+// Take takes a sample and returns the whispers to be written, if there are any.
+// Of a container that nothing limits (any more) only what is left to tell is kept.
+func (d *Detector) Take(s Sample) []*v1alpha1.KernelWhisper {
 	t := d.tracks[s.Container.ID]
 	if t == nil {
+		if !s.limited() {
+			return nil
+		}
 		t = &track{}
 		d.tracks[s.Container.ID] = t
 	}
-	t.add(s, d.config.Window)
-	if t.episode == nil {
-		if !d.opens(t) {
-			return nil, false
-		}
-		t.episode = d.begin(t, s)
-		return t.episode.tell(s), true
+	if !s.limited() && t.episode == nil && t.ended == nil {
+		delete(d.tracks, s.Container.ID)
+		return nil
 	}
-	return d.goOn(t, s)
+	told := d.changes(t, s)
+	t.add(s, d.config.Window)
+	switch {
+	case t.episode != nil:
+		told = append(told, d.goOn(t, s)...)
+	case d.opens(t):
+		t.episode = d.begin(t, s)
+		told = append(told, t.episode.tell(s))
+	}
+	return told
 }
 
 // goOn continues an episode with a new sample, or ends it.
-func (d *Detector) goOn(t *track, s Sample) (*v1alpha1.KernelWhisper, bool) {
+func (d *Detector) goOn(t *track, s Sample) []*v1alpha1.KernelWhisper {
 	e := t.episode
 	e.container = s.Container
 	if t.throttledSince(t.samples[max(0, len(t.samples)-2)]) {
@@ -135,13 +123,12 @@ func (d *Detector) goOn(t *track, s Sample) (*v1alpha1.KernelWhisper, bool) {
 		e.truth(t, s)
 	}
 	switch {
-	case s.time()-e.lastSeen >= uint64(d.config.Quiet):
-		t.episode = nil
-		return e.end(), true
+	case s.time()-e.lastSeen >= uint64(d.config.Quiet) && e.change == nil && !d.underWay(s.Container.ID):
+		return []*v1alpha1.KernelWhisper{d.finish(t, s.time())}
 	case s.time()-e.told >= uint64(e.repeat) && e.lastSeen > e.told:
-		return e.tell(s), true
+		return []*v1alpha1.KernelWhisper{e.tell(s)}
 	}
-	return nil, false
+	return nil
 }
 
 // Gone takes that a container no longer exists, and returns its last whisper if
@@ -158,19 +145,35 @@ func (d *Detector) Gone(containerID string) (*v1alpha1.KernelWhisper, bool) {
 	return t.episode.end(), true
 }
 
+// Interest is what a recording of the container is wanted for, if it is.
+func (d *Detector) Interest(containerID string) (Interest, bool) {
+	t := d.tracks[containerID]
+	if t == nil {
+		return Interest{}, false
+	}
+	in := Interest{For: d.config.LeanIn, Situation: t.situation()}
+	if c := t.change(); c != nil {
+		in.Why, in.Occasion = WhyChanged, c.seen
+		return in, c.wantsRecording()
+	}
+	if t.episode == nil {
+		return Interest{}, false
+	}
+	in.Why, in.Occasion = WhyThrottled, uint64(t.episode.start.UnixNano())
+	return in, true
+}
+
+// situation of the container over the samples that are kept.
+func (t *track) situation() Situation {
+	first, now := t.samples[0], t.samples[len(t.samples)-1]
+	at, own := difference(first, now, worst(first, now)), difference(first, now, 0)
+	return Situation{Quota: now.Levels[0].Quota, Throttled: at.percent() / 100, Usage: own.millicores(own.usage)}
+}
+
 // Abandoned returns the final form of the episodes handed to Resume that were
 // not taken up since: they ended while nobody listened, at some time after
 // they were last seen.
-func (d *Detector) Abandoned() []*v1alpha1.KernelWhisper {
-	var ended []*v1alpha1.KernelWhisper
-	for key, w := range d.resumable {
-		delete(d.resumable, key)
-		last := w.Spec.LastSeenTime
-		w.Spec.EndTime = &last
-		ended = append(ended, w)
-	}
-	return ended
-}
+func (d *Detector) Abandoned() []*v1alpha1.KernelWhisper { return d.resumable.abandon() }
 
 // opens is true if the recent samples make an episode.
 func (d *Detector) opens(t *track) bool {
@@ -186,7 +189,8 @@ func (d *Detector) opens(t *track) bool {
 }
 
 // add keeps a sample and drops those older than the window needs. Counters that
-// ran backwards (the cgroup was made anew) begin the track afresh.
+// ran backwards (the cgroup was made anew) begin the track afresh, as other
+// limits do: no figure is of two of them.
 func (t *track) add(s Sample, window time.Duration) {
 	if n := len(t.samples); n > 0 && !follows(t.samples[n-1], s) {
 		t.samples = nil
@@ -203,7 +207,8 @@ func follows(a, b Sample) bool {
 	}
 	for i := range a.Levels {
 		if a.Levels[i].Cgroup != b.Levels[i].Cgroup || a.Levels[i].Periods > b.Levels[i].Periods ||
-			a.Levels[i].Throttled > b.Levels[i].Throttled {
+			a.Levels[i].Throttled > b.Levels[i].Throttled ||
+			a.Levels[i].Quota != b.Levels[i].Quota || a.Levels[i].Period != b.Levels[i].Period {
 			return false
 		}
 	}

@@ -3,14 +3,9 @@
 package cpu
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
@@ -63,21 +58,39 @@ type episode struct {
 	told      uint64
 	repeat    time.Duration
 	spec      v1alpha1.KernelWhisperSpec
+	// counted is the evidence of the counters, heard that of the latest recording.
+	counted, heard []v1alpha1.Evidence
+	// figures of the latest recording, nil before there is one.
+	figures *figures
+	// change that is being measured.
+	change *change
 }
 
 // begin opens an episode, or takes up the one that an earlier run left open.
 func (d *Detector) begin(t *track, s Sample) *episode {
 	e := &episode{config: d.config, container: s.Container, lastSeen: s.time(), repeat: d.config.Repeat}
-	key := [2]string{s.Container.PodUID, s.Container.Name}
-	if old := d.resumable[key]; old != nil {
-		delete(d.resumable, key)
+	if old := d.resumable.take(s.Container); old != nil {
 		e.name, e.start = old.Name, old.Spec.StartTime.Time
+		e.takeUp(old, s)
 	} else {
 		e.start = d.config.Wall(t.firstThrottled())
-		e.name = Name(s.Container, e.start)
+		e.name = Name(s.Container, v1alpha1.ReasonCPUThrottling, e.start)
 	}
 	e.truth(t, s)
 	return e
+}
+
+// takeUp keeps what an earlier run heard, with the figures of its truth that are
+// of its bursts.
+// A change whose measurement it did not end is measured now.
+func (e *episode) takeUp(old *v1alpha1.KernelWhisper, s Sample) {
+	e.spec.Bursts, e.spec.Counterfactual, e.spec.Change = old.Spec.Bursts, old.Spec.Counterfactual, old.Spec.Change
+	if old.Spec.Bursts != nil {
+		e.figures = figuresOf(old.Spec.KernelTruth)
+	}
+	if c := old.Spec.Change; c != nil && c.Measured == nil && c.ToMillicores == s.limit() {
+		e.change = &change{config: e.config, at: c.Time, seen: s.time(), from: c.FromMillicores, to: c.ToMillicores}
+	}
 }
 
 // firstThrottled is the start of the interval in which throttling was first
@@ -93,27 +106,19 @@ func (t *track) firstThrottled() uint64 {
 	return t.samples[0].time()
 }
 
-// Name of an episode's whisper: pod and container, cut where they must be, and
-// a hash of pod UID, container, reason and start.
-func Name(c Container, start time.Time) string {
-	const nameMax, hashLen = 253, 8
-	sum := sha256.Sum256([]byte(strings.Join([]string{
-		c.PodUID, c.Name, string(v1alpha1.ReasonCPUThrottling), strconv.FormatInt(start.UnixMicro(), 10),
-	}, "/")))
-	name := c.Pod + "-" + c.Name
-	if keep := nameMax - 1 - hashLen; len(name) > keep {
-		name = name[:keep]
-	}
-	return strings.TrimRight(name, "-.") + "-" + hex.EncodeToString(sum[:])[:hashLen]
-}
-
 // truth takes the counters of the window that ends with the sample.
 func (e *episode) truth(t *track, now Sample) {
 	first := t.windowStart(e.config.Wall, e.start)
+	e.spec.KernelTruth = truth(first, now)
+	e.figures.write(&e.spec.KernelTruth)
+	e.counted = evidence(first, now)
+}
+
+// truth is what the counters gained between two samples.
+func truth(first, now Sample) v1alpha1.KernelTruth {
 	level := worst(first, now)
 	at := difference(first, now, level)
 	own := difference(first, now, 0)
-	l := now.Levels[level]
 	usage := own.millicores(own.usage)
 	// The times of a container and of its pod can follow each other or overlap,
 	// the counters do not say: the longest is what is certain.
@@ -121,7 +126,7 @@ func (e *episode) truth(t *track, now Sample) {
 	for i := range now.Levels {
 		held = max(held, difference(first, now, i).throttledTime)
 	}
-	e.spec.KernelTruth = v1alpha1.KernelTruth{
+	k := v1alpha1.KernelTruth{
 		WindowMilliseconds:    max(1, int64(at.elapsed/1e6)),
 		Periods:               int64(at.periods),
 		ThrottledPeriods:      int64(min(at.throttled, at.periods)),
@@ -129,11 +134,12 @@ func (e *episode) truth(t *track, now Sample) {
 		ThrottledMicroseconds: int64(at.throttledTime / 1000),
 		UsageMillicores:       usage,
 		DemandMillicores:      usage + own.millicores(held),
-		QuotaMicroseconds:     max(1, int64(l.Quota/1000)),
-		PeriodMicroseconds:    max(1, int64(l.Period/1000)),
-		ThrottledAt:           l.At,
 	}
-	e.spec.Evidence = evidence(first, now)
+	if l := now.Levels[level]; l.Quota > 0 {
+		k.QuotaMicroseconds, k.PeriodMicroseconds = max(1, int64(l.Quota/1000)), max(1, int64(l.Period/1000))
+		k.ThrottledAt = l.At
+	}
+	return k
 }
 
 // windowStart is the oldest sample of the window that is not before the episode.
@@ -148,8 +154,9 @@ func (t *track) windowStart(wall func(uint64) time.Time, start time.Time) Sample
 
 // worst is the level with the greatest share of throttled periods; of equals,
 // the one that took more time, and of those the one nearest to the container.
+// Where none throttled it is the nearest that limits.
 func worst(first, now Sample) int {
-	best, most := 0, delta{}
+	best, most := max(0, slices.IndexFunc(now.Levels, func(l Level) bool { return l.Quota > 0 })), delta{}
 	for i := range now.Levels {
 		d := difference(first, now, i)
 		if d.throttled == 0 {
@@ -160,40 +167,6 @@ func worst(first, now Sample) int {
 		}
 	}
 	return best
-}
-
-// evidence lists the raw counters of every level that throttled, as a reader of
-// cpu.stat would see them.
-func evidence(first, now Sample) []v1alpha1.Evidence {
-	const levelsMax = 3
-	var all []v1alpha1.Evidence
-	add := func(source string, before, after uint64) {
-		all = append(all, v1alpha1.Evidence{
-			Source: source, Before: strconv.FormatUint(before, 10), After: strconv.FormatUint(after, 10),
-		})
-	}
-	levels := 0
-	for i, l := range now.Levels {
-		if i > 0 && difference(first, now, i).throttled == 0 || levels == levelsMax {
-			continue
-		}
-		levels++
-		was := first.Levels[i]
-		add("cpu.stat nr_periods of "+pathEnd(l.Path), uint64(was.Periods), uint64(l.Periods))
-		add("cpu.stat nr_throttled of "+pathEnd(l.Path), uint64(was.Throttled), uint64(l.Throttled))
-		add("throttled time (ns) of "+pathEnd(l.Path), was.ThrottledTime, l.ThrottledTime)
-	}
-	add("CPU time (ns) of "+pathEnd(now.Levels[0].Path), first.Levels[0].Usage, now.Levels[0].Usage)
-	return all
-}
-
-// pathEnd bounds a path from its front: its end tells the cgroup.
-func pathEnd(p string) string {
-	const pathMax = 400
-	if len(p) > pathMax {
-		return "…" + p[len(p)-pathMax:]
-	}
-	return p
 }
 
 // tell writes the whisper as the episode stands.
@@ -215,20 +188,10 @@ func (e *episode) end() *v1alpha1.KernelWhisper {
 }
 
 func (e *episode) whisper() *v1alpha1.KernelWhisper {
-	labels := map[string]string{v1alpha1.LabelPodUID: e.container.PodUID}
-	if n := e.config.NodeName; n != "" && len(n) <= 63 {
-		labels[v1alpha1.LabelNode] = n
-	}
-	w := &v1alpha1.KernelWhisper{
-		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "KernelWhisper"},
-		ObjectMeta: metav1.ObjectMeta{Namespace: e.container.Namespace, Name: e.name, Labels: labels},
-		Spec:       *e.spec.DeepCopy(),
-	}
-	w.Spec.PodRef = v1alpha1.PodReference{Name: e.container.Pod, UID: e.container.PodUID}
-	w.Spec.NodeName = e.config.NodeName
-	w.Spec.ContainerName = e.container.Name
+	w := newWhisper(e.config, e.container, e.name)
+	e.spec.DeepCopyInto(&w.Spec)
+	w.Spec.Evidence = append(slices.Clone(e.counted), e.heard...)
 	w.Spec.Reason = v1alpha1.ReasonCPUThrottling
-	w.Spec.StartTime = metav1.NewMicroTime(e.start)
-	w.Spec.LastSeenTime = metav1.NewMicroTime(e.config.Wall(e.lastSeen))
+	stamp(w, e.config, e.container, e.start, e.lastSeen)
 	return w
 }

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cpu
+
+import (
+	"math"
+	"time"
+)
+
+// Why a container is leaned in on.
+type Why string
+
+// The reasons.
+const (
+	WhyThrottled Why = "Throttled" // an episode of throttling is going on
+	WhyChanged   Why = "Changed"   // its limit was changed: what came of it is measured
+	WhyContended Why = "Contended" // the node is busy, and it may wait for a CPU
+)
+
+// LeanIn asks for one container's bursts.
+type LeanIn struct {
+	ContainerID string
+	Why         Why
+	// For is how long to listen at most.
+	For time.Duration
+}
+
+// Interest in a container's bursts.
+type Interest struct {
+	Why Why
+	// Occasion tells one episode or one change from the next; 0 for what has none.
+	Occasion uint64
+	// For is how long to listen.
+	For time.Duration
+	// Situation of the container.
+	Situation Situation
+}
+
+// Situation is what has to stay as it is for the pause to grow.
+type Situation struct {
+	Quota uint64
+	// Throttled share (0..1) of periods, Usage in millicores.
+	Throttled float64
+	Usage     int64
+}
+
+// likeThat is true while nothing worth a new recording has changed.
+func (s Situation) likeThat(before Situation) bool {
+	low, high := min(s.Usage, before.Usage), max(s.Usage, before.Usage)
+	return s.Quota == before.Quota && math.Abs(s.Throttled-before.Throttled) < 0.2 && high < 2*low+10
+}
+
+const (
+	// occasionPause is the least time from one lean-in on a container to the next,
+	// though a new episode of it opens.
+	occasionPause = 45 * time.Second
+	// answerWithin is how much longer than it lasts a lean-in may take to answer.
+	answerWithin = time.Minute
+)
+
+// suspect is what is kept of one container.
+type suspect struct {
+	interest Interest
+	active   bool
+	// due is when it may be leaned in on. urgent: it goes before those that wait.
+	due    uint64
+	urgent bool
+	// last is when the latest lean-in ended, 0 if there was none; heard its
+	// situation then, and pause the time to the next.
+	last  uint64
+	heard Situation
+	pause time.Duration
+	// answered is the occasion of the latest lean-in.
+	answered uint64
+	why      Why
+}
+
+func (x *suspect) rank() int {
+	switch {
+	case !x.urgent:
+		return 0
+	case x.interest.Why == WhyChanged:
+		return 2
+	}
+	return 1
+}
+
+// Suspects decides on whom to lean in, and when. It is not safe for concurrent use.
+type Suspects struct {
+	config   Config
+	all      map[string]*suspect
+	underWay map[string]underWay
+	// jumped: the latest to go was picked for its rank. The next is who has waited
+	// longest.
+	jumped bool
+}
+
+type underWay struct {
+	LeanIn
+	until uint64 // when to give up waiting for its end
+}
+
+// NewSuspects suspects nobody.
+func NewSuspects(c Config) *Suspects {
+	return &Suspects{config: c, all: map[string]*suspect{}, underWay: map[string]underWay{}}
+}
+
+// Suspect takes that there is an interest in a container. Told again it changes
+// nothing, unless the interest is another.
+func (s *Suspects) Suspect(id string, in Interest, now uint64) {
+	x := s.all[id]
+	if x == nil {
+		x = &suspect{}
+		s.all[id] = x
+	}
+	was, known := x.interest, x.active
+	x.interest, x.active = in, true
+	switch {
+	case known && was.Why == in.Why && was.Occasion == in.Occasion:
+		if x.last != 0 && x.pause > s.config.PauseFirst && !in.Situation.likeThat(x.heard) {
+			x.pause = s.config.PauseFirst
+			x.due = min(x.due, x.last+uint64(x.pause))
+		}
+	case in.Occasion != 0 && (in.Why != x.why || in.Occasion != x.answered):
+		x.due, x.urgent = now, true
+		if in.Why != WhyChanged && x.last != 0 {
+			x.due = max(now, x.last+uint64(occasionPause))
+		}
+	case x.last != 0:
+		x.due = x.last + uint64(x.pause)
+	default:
+		x.due = now
+	}
+}
+
+// Clear takes that there is no interest any more. What was heard when is kept:
+// who comes back does not come first.
+func (s *Suspects) Clear(id string) {
+	if x := s.all[id]; x != nil {
+		x.active, x.urgent = false, false
+		if x.last == 0 {
+			delete(s.all, id)
+		}
+	}
+}
+
+// Forget takes that the container is gone.
+func (s *Suspects) Forget(id string) { delete(s.all, id) }
+
+// Waiting is true from the time that an occasion came up until its lean-in has
+// ended.
+func (s *Suspects) Waiting(id string) bool {
+	x := s.all[id]
+	return s.UnderWay(id) || s.config.LeanIn > 0 && x != nil && x.active && x.urgent
+}
+
+// UnderWay is true while the container is leaned in on.
+func (s *Suspects) UnderWay(id string) bool {
+	_, ok := s.underWay[id]
+	return ok
+}
+
+// Listening is how many are leaned in on now.
+func (s *Suspects) Listening() int { return len(s.underWay) }
+
+// Next are those to lean in on from now. Their end has to be told to Done.
+func (s *Suspects) Next(now uint64) []LeanIn {
+	for id, u := range s.underWay {
+		if now > u.until {
+			s.Done(id, now)
+		}
+	}
+	var next []LeanIn
+	for s.config.LeanIn > 0 && len(s.underWay) < s.config.LeanInsMax {
+		id, x := s.first(now)
+		if x == nil {
+			break
+		}
+		s.jumped = !s.jumped && x.urgent
+		x.urgent, x.why, x.answered = false, x.interest.Why, x.interest.Occasion
+		l := LeanIn{ContainerID: id, Why: x.interest.Why, For: x.interest.For}
+		s.underWay[id] = underWay{l, now + uint64(l.For+answerWithin)}
+		next = append(next, l)
+	}
+	return next
+}
+
+// first is who goes first of those that are due: a change before the opening of
+// an episode, and that before the rest. But every second time it is who has been
+// due for longest, so that nobody waits for ever.
+func (s *Suspects) first(now uint64) (string, *suspect) {
+	var id string
+	var best *suspect
+	before := func(a, b *suspect, aid, bid string) bool {
+		if x, y := a.rank(), b.rank(); x != y && !s.jumped {
+			return x > y
+		}
+		return a.due < b.due || a.due == b.due && aid < bid
+	}
+	for other, x := range s.all {
+		if !x.active || x.due > now || s.UnderWay(other) {
+			continue
+		}
+		if best == nil || before(x, best, other, id) {
+			id, best = other, x
+		}
+	}
+	return id, best
+}
+
+// Done takes that a lean-in has ended, whatever came of it.
+func (s *Suspects) Done(id string, now uint64) {
+	delete(s.underWay, id)
+	x := s.all[id]
+	if x == nil {
+		return
+	}
+	switch {
+	case x.last == 0 || !x.interest.Situation.likeThat(x.heard):
+		x.pause = s.config.PauseFirst
+	default:
+		x.pause = min(2*x.pause, s.config.PauseMax)
+	}
+	x.last, x.heard = now, x.interest.Situation
+	if !x.urgent {
+		x.due = now + uint64(x.pause)
+	}
+}
