@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 )
 
 type options struct {
@@ -24,11 +26,19 @@ type options struct {
 	replay       string
 	runtimes     []string
 	birthTimeout time.Duration
+	leanIn       time.Duration
 
 	// parsed is true once the command line was understood: later errors are
 	// not about its use.
 	parsed bool
 }
+
+// Bounds of --lean-in. Shorter says nothing of stalls, and longer costs the
+// suspect more than a longer recording is worth.
+const (
+	shortestLeanIn = time.Second
+	longestLeanIn  = time.Minute
+)
 
 func newCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
@@ -59,6 +69,7 @@ func newCommand(o *options) *cobra.Command {
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringSliceVar(&o.runtimes, "runtime", nil, "further container runtimes that act like runc, by the name of their program")
 	f.DurationVar(&o.birthTimeout, "birth-timeout", 10*time.Minute, "end a birth that does not get Ready after this time")
+	f.DurationVar(&o.leanIn, "lean-in", cpu.DefaultConfig().LeanIn, "how long to listen to the bursts of a container that is held or waits for a CPU, 0 for never")
 	f.StringVar(&o.record, "record", "", "also record all that is heard to this file")
 	f.StringVar(&o.replay, "replay", "", "replay such a recording instead of listening (needs no privileges)")
 	return cmd
@@ -80,8 +91,8 @@ func (o *options) check() error {
 	if _, err := o.level(); err != nil {
 		return fmt.Errorf("--log-level=%s: use debug, info, warn or error", o.logLevel)
 	}
-	if o.birthTimeout <= 0 {
-		return fmt.Errorf("--birth-timeout=%s: must be positive", o.birthTimeout)
+	if err := o.checkTimes(); err != nil {
+		return err
 	}
 	if o.record != "" && o.replay != "" {
 		return fmt.Errorf("--record and --replay exclude each other")
@@ -97,6 +108,16 @@ func (o *options) check() error {
 			return fmt.Errorf("find the host name (or set --node-name): %w", err)
 		}
 		o.nodeName = name
+	}
+	return nil
+}
+
+func (o *options) checkTimes() error {
+	if o.birthTimeout <= 0 {
+		return fmt.Errorf("--birth-timeout=%s: must be positive", o.birthTimeout)
+	}
+	if o.leanIn != 0 && (o.leanIn < shortestLeanIn || o.leanIn > longestLeanIn) {
+		return fmt.Errorf("--lean-in=%s: must be 0, or from %s to %s", o.leanIn, shortestLeanIn, longestLeanIn)
 	}
 	return nil
 }

@@ -62,7 +62,7 @@ func engineConfig(o *options, withoutAPI bool, wall func(uint64) time.Time) (obs
 		CPU:         cpu.DefaultConfig(),
 		DisarmAfter: 5 * time.Second,
 	}
-	c.CPU.NodeName, c.CPU.Wall = o.nodeName, wall
+	c.CPU.NodeName, c.CPU.Wall, c.CPU.LeanIn = o.nodeName, wall, o.leanIn
 	return c, nil
 }
 
@@ -86,7 +86,12 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 			log.Error("cannot unload the BPF programs", "error", err)
 		}
 	}()
-	in := observer.Inputs{Read: kernel.Read, Now: probe.Now}
+	in := observer.Inputs{Read: kernel.Read, Now: probe.Now, Node: readNode}
+	ears := newEars(o, kernel, log)
+	if ears != nil {
+		defer ears.close()
+		in.LeanIn, in.Heard = ears.LeanIn, ears.Heard()
+	}
 	var heard observer.Kernel = kernel
 	if cluster != nil {
 		in.Pods, in.Open, in.Ask = cluster.pods, cluster.open, cluster.asker.Ask
@@ -104,12 +109,14 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 				log.Error("the recording is incomplete", "error", err)
 			}
 		}()
+		r.WeightsV2 = weightsV2()
 		heard, in = r.Kernel(kernel), r.Inputs(in)
 	}
 	config, err := engineConfig(o, cluster == nil, wallClock)
 	if err != nil {
 		return err
 	}
+	config.WeightsV2 = weightsV2()
 	engine, err := observer.NewEngine(config, heard, log, sinks...)
 	if err != nil {
 		return err
@@ -120,6 +127,12 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return observer.Run(ctx, engine, in) })
+	if ears != nil {
+		group.Go(func() error {
+			ears.Run(ctx)
+			return nil
+		})
+	}
 	if cluster != nil {
 		group.Go(func() error { return cluster.run(ctx, o.nodeName, log) })
 	}
@@ -138,7 +151,7 @@ func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
 	if err != nil {
 		return err
 	}
-	config.Birth.Remarks = r.WithRemarks()
+	config.Birth.Remarks, config.WeightsV2 = r.WithRemarks(), r.WeightsV2()
 	engine, err := observer.NewEngine(config, r, log, sinks...)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", o.replay, err)

@@ -53,6 +53,13 @@ func (s *state) snapshot() prometheus.Snapshot {
 		Cgroups:                 e.Cgroups, Armed: e.Armed, KernelErrors: e.KernelErrors,
 		Lost:   map[string]uint64{"events": e.Loss.Events, "sessions": e.Loss.Sessions, "members": e.Loss.Members, "skipped": e.Loss.Skipped},
 		Events: map[string]uint64{}, SessionEventsDropped: map[string]uint64{},
+		LeanIns: map[string]uint64{}, LeanInsUnderWay: e.CPU.UnderWay,
+		LeanInsFailed: map[string]uint64{"refused": e.CPU.Refused, "spoiled": e.CPU.Spoiled},
+		Bursts:        map[string]uint64{"heard": e.CPU.Bursts, "lost": e.CPU.BurstsLost},
+		ReplaySeconds: e.ReplayTime.Seconds(),
+	}
+	for why, n := range e.CPU.LeanIns {
+		out.LeanIns[string(why)] = n
 	}
 	for kind, n := range e.Events {
 		out.Events[string(kind)] = n

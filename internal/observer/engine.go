@@ -47,6 +47,8 @@ type Config struct {
 	CPU   cpu.Config
 	// DisarmAfter is how long system calls are still heard after the last birth.
 	DisarmAfter time.Duration
+	// WeightsV2: the cpu controller is in cgroup v2, whose weights are others.
+	WeightsV2 bool
 }
 
 // Stats are an engine's running totals.
@@ -62,7 +64,11 @@ type Stats struct {
 	Cgroups        int
 	Armed          bool
 	KernelErrors   uint64
-	Samples        uint64
+	// Samples of containers that have a limit.
+	Samples uint64
+	CPU     cpu.Stats
+	// ReplayTime that the model took for what was heard, in all.
+	ReplayTime time.Duration
 }
 
 // Engine is the synchronous heart of the observer. It is not safe for
@@ -75,7 +81,7 @@ type Engine struct {
 	dictionary *cgroup.Dictionary
 	ledger     *attribution.Ledger
 	book       *birth.Book
-	detector   *cpu.Detector
+	watch      *cpu.Watch
 
 	armedAt  uint64 // 0: not armed
 	idleFrom uint64 // since when no birth is expected
@@ -84,6 +90,10 @@ type Engine struct {
 	ends map[string]end
 	// ask asks for what the kubelet has said of a pod; nil where nobody can.
 	ask func(birth.Pod)
+	// leanIn listens to a container's bursts; nil where nobody can.
+	leanIn func(LeanIn)
+	// cgroups of each container, as they were read in the latest round.
+	cgroups map[string][]CgroupRef
 	// lastError is what the last failed request to the kernel was for.
 	lastError string
 	loss      event.Loss
@@ -99,13 +109,16 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 	d := cgroup.NewDictionary()
 	e := &Engine{
 		config: c, kernel: k, log: log, sinks: sinks, dictionary: d,
-		ledger:   attribution.NewLedger(d),
-		book:     birth.NewBook(c.Birth),
-		detector: cpu.NewDetector(c.CPU),
-		deaf:     []birth.Span{{}},
-		ends:     map[string]end{},
-		stats:    Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
+		ledger: attribution.NewLedger(d),
+		book:   birth.NewBook(c.Birth),
+		deaf:   []birth.Span{{}},
+		ends:   map[string]end{},
+
+		cgroups: map[string][]CgroupRef{},
+		stats:   Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
+	c.CPU.Neighbor, c.CPU.Request = e.neighbor, e.request
+	e.watch = cpu.NewWatch(c.CPU)
 	if err := k.Walk(e.ledger.Learn); err != nil {
 		return nil, fmt.Errorf("walk the cgroups: %w", err)
 	}
@@ -113,14 +126,10 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 }
 
 // Resume hands over an episode that an earlier run left open.
-func (e *Engine) Resume(w *v1alpha1.KernelWhisper) { e.detector.Resume(w) }
+func (e *Engine) Resume(w *v1alpha1.KernelWhisper) { e.watch.Resume(w) }
 
 // Abandon writes the end of the resumed episodes that did not go on.
-func (e *Engine) Abandon() {
-	for _, w := range e.detector.Abandoned() {
-		e.whisper(w)
-	}
-}
+func (e *Engine) Abandon() { e.whisper(e.watch.Abandoned()) }
 
 // Event takes one event of the kernel at the given time (its clock, ns).
 func (e *Engine) Event(ev event.Event, now uint64) {
@@ -255,7 +264,8 @@ func (e *Engine) Stats() Stats {
 	s.Attribution = e.ledger.Stats()
 	s.Loss = e.loss
 	s.BirthsOpen = e.book.Open()
-	s.EpisodesOpen = e.detector.Open()
+	s.CPU = e.watch.Stats()
+	s.EpisodesOpen = s.CPU.Episodes
 	s.Cgroups = e.dictionary.Len()
 	s.Armed = e.armedAt != 0
 	return s.clone()
@@ -415,9 +425,11 @@ func (e *Engine) kernelError(what string, err error) {
 	}
 }
 
-func (e *Engine) whisper(w *v1alpha1.KernelWhisper) {
-	e.stats.Whispers++
-	for _, s := range e.sinks {
-		s.Whisper(w)
+func (e *Engine) whisper(all []*v1alpha1.KernelWhisper) {
+	for _, w := range all {
+		e.stats.Whispers++
+		for _, s := range e.sinks {
+			s.Whisper(w)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -42,6 +43,12 @@ type Inputs struct {
 	// Ask asks for the kubelet's remarks on a pod, which come as a PodUpdate. It
 	// must not block. May be nil.
 	Ask func(birth.Pod)
+	// LeanIn listens to a container's bursts; what comes of it is told to Heard. It
+	// must not block. Both are nil where nobody can.
+	LeanIn func(LeanIn)
+	Heard  <-chan Heard
+	// Node reads how the node's CPUs have been used; may be nil.
+	Node func() (cpu.Node, error)
 	// Open are the whispers that an earlier run left open; may be nil.
 	Open <-chan []*v1alpha1.KernelWhisper
 	// Now is the clock of events.
@@ -80,6 +87,18 @@ func (e *Engine) update(p PodUpdate, now uint64) {
 	}
 }
 
+func (e *Engine) readNode(read func() (cpu.Node, error)) {
+	if read == nil {
+		return
+	}
+	n, err := read()
+	if err != nil {
+		e.kernelError("read how the CPUs were used", err)
+		return
+	}
+	e.Node(n)
+}
+
 func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) {
 	births := time.NewTicker(birthInterval)
 	defer births.Stop()
@@ -89,6 +108,7 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 	defer sweep.Stop()
 	abandon := make(<-chan time.Time)
 	e.ask = in.Ask
+	e.LeanWith(in.LeanIn)
 	for {
 		select {
 		case <-ctx.Done():
@@ -106,8 +126,11 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 			e.Abandon()
 		case <-births.C:
 			e.Births(in.Now())
+		case h := <-in.Heard:
+			e.Heard(h, in.Now())
 		case <-throttling.C:
-			e.Throttling()
+			e.readNode(in.Node)
+			e.Throttling(in.Now())
 			in.Stats(e.Stats())
 		case <-sweep.C:
 			e.Sweep(in.Now())

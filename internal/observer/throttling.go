@@ -11,38 +11,44 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
-// Throttling reads the bandwidth of every limited container, once.
-func (e *Engine) Throttling() {
+// Throttling reads the bandwidth of every container, once, and leans in on those
+// that are suspected by now.
+func (e *Engine) Throttling(now uint64) {
 	reader := groupReader{kernel: e.kernel, groups: map[uint64]*event.Group{}}
 	for _, c := range e.dictionary.Containers() {
 		if e.ledger.IsSandbox(c.Place.ContainerID) {
 			continue
 		}
-		levels := e.levels(&reader, c)
+		levels, limited := e.levels(&reader, c)
 		if len(levels) == 0 {
-			// No limit, or no longer: an episode that was going on is over.
-			e.containerGone(c.Place.ContainerID)
-			continue
+			continue // it is going
 		}
 		container, ok := e.identify(c)
 		if !ok {
 			continue
 		}
-		e.stats.Samples++
-		if w, ok := e.detector.Take(cpu.Sample{Container: container, Levels: levels}); ok {
-			e.whisper(w)
+		if limited {
+			e.stats.Samples++
 		}
+		e.whisper(e.watch.Take(cpu.Sample{Container: container, Levels: levels}))
+	}
+	if e.leanIn != nil {
+		e.lean(now)
 	}
 }
 
-// levels are the container's own cgroup and those above it that have a limit;
-// none if nothing limits the container.
-func (e *Engine) levels(r *groupReader, c *cgroup.Entry) []cpu.Level {
+// Node takes how the node's CPUs have been used.
+func (e *Engine) Node(n cpu.Node) { e.whisper(e.watch.Node(n)) }
+
+// levels are the container's own cgroup and those above it that have a limit, and
+// whether any limits it.
+func (e *Engine) levels(r *groupReader, c *cgroup.Entry) ([]cpu.Level, bool) {
 	own := r.read(c)
 	if own == nil {
-		return nil
+		return nil, false
 	}
 	levels := []cpu.Level{{At: v1alpha1.ThrottledAtContainer, Path: c.Path, Group: *own}}
+	refs := append(e.cgroups[c.Place.ContainerID][:0], CgroupRef{c.ID, c.Pointer})
 	limited := own.Quota > 0
 	for _, up := range e.dictionary.Ancestors(c.Path) {
 		g := r.read(up)
@@ -55,11 +61,10 @@ func (e *Engine) levels(r *groupReader, c *cgroup.Entry) []cpu.Level {
 		}
 		limited = true
 		levels = append(levels, cpu.Level{At: at, Path: up.Path, Group: *g})
+		refs = append(refs, CgroupRef{up.ID, up.Pointer})
 	}
-	if !limited {
-		return nil
-	}
-	return levels
+	e.cgroups[c.Place.ContainerID] = refs
+	return levels, limited
 }
 
 // identify names a container. It fails for pods that opted out and as long as
@@ -80,9 +85,8 @@ func (e *Engine) identify(c *cgroup.Entry) (cpu.Container, bool) {
 }
 
 func (e *Engine) containerGone(id string) {
-	if w, ok := e.detector.Gone(id); ok {
-		e.whisper(w)
-	}
+	delete(e.cgroups, id)
+	e.whisper(e.watch.Gone(id))
 }
 
 // removed takes the end of a cgroup: that of a pod, of a container, or of

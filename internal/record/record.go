@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 )
@@ -26,6 +27,8 @@ type entry struct {
 	// Wall is in the first line: the wall time of At.
 	Wall     *time.Time   `json:"wall,omitempty"`
 	WithAPI  bool         `json:"withAPI,omitempty"`
+	LeansIn  bool         `json:"leansIn,omitempty"`
+	Weights2 bool         `json:"weightsV2,omitempty"`
 	Cgroup   *known       `json:"cgroup,omitempty"`
 	Event    *event.Event `json:"event,omitempty"`
 	Pod      *birth.Pod   `json:"pod,omitempty"`
@@ -37,6 +40,8 @@ type entry struct {
 	Armed    uint64       `json:"armed,omitempty"`
 	Disarmed bool         `json:"disarmed,omitempty"`
 	Loss     *event.Loss  `json:"loss,omitempty"`
+	Node     *cpu.Node    `json:"node,omitempty"`
+	Heard    *cpu.Heard   `json:"heard,omitempty"`
 }
 
 // known is a cgroup that existed when the recording began.
@@ -59,6 +64,10 @@ type counted struct {
 
 // Recorder writes a recording.
 type Recorder struct {
+	// WeightsV2 is kept for the replay, see observer.Config. It must be set before
+	// Inputs is called.
+	WeightsV2 bool
+
 	mu     sync.Mutex
 	file   *os.File
 	buffer *bufio.Writer
@@ -129,10 +138,34 @@ func (r *Recorder) Inputs(in observer.Inputs) observer.Inputs {
 			}
 		}()
 	}
+	r.leanIns(in, &out)
 	r.now = in.Now
 	now := time.Now()
-	r.write(entry{Wall: &now, WithAPI: in.Pods != nil})
+	r.write(entry{Wall: &now, WithAPI: in.Pods != nil, LeansIn: in.LeanIn != nil, Weights2: r.WeightsV2})
 	return out
+}
+
+// leanIns records what was heard of bursts, and how the node's CPUs were used.
+func (r *Recorder) leanIns(in observer.Inputs, out *observer.Inputs) {
+	if in.Heard != nil {
+		heard := make(chan observer.Heard)
+		out.Heard = heard
+		go func() {
+			for h := range in.Heard {
+				r.write(entry{Heard: &h.Heard})
+				heard <- h
+			}
+		}()
+	}
+	if in.Node != nil {
+		out.Node = func() (cpu.Node, error) {
+			n, err := in.Node()
+			if err == nil {
+				r.write(entry{Node: &n})
+			}
+			return n, err
+		}
+	}
 }
 
 // Kernel records what a kernel answers.

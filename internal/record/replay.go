@@ -18,8 +18,8 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 )
 
-// lineMax bounds one line of a recording.
-const lineMax = 1 << 20
+// lineMax bounds one line of a recording; the longest has the bursts of a lean-in.
+const lineMax = 64 << 20
 
 var errGone = errors.New("the recording has no such cgroup")
 
@@ -77,6 +77,9 @@ func Read(in io.Reader) (*Replay, error) {
 // WithAPI tells whether an API server told of pods.
 func (r *Replay) WithAPI() bool { return r.entries[0].WithAPI }
 
+// WeightsV2 tells whether weights are those of cgroup v2, see observer.Config.
+func (r *Replay) WeightsV2() bool { return r.entries[0].Weights2 }
+
 // WithRemarks tells whether the kubelet's remarks on pods are in it.
 func (r *Replay) WithRemarks() bool {
 	return slices.ContainsFunc(r.entries, func(e entry) bool { return e.Said != nil })
@@ -92,6 +95,11 @@ func (r *Replay) Wall(monotonic uint64) time.Time {
 func (r *Replay) Run(e *observer.Engine) error {
 	const births = uint64(100 * time.Millisecond)
 	next := r.began
+	if r.entries[0].LeansIn {
+		e.LeanWith(func(observer.LeanIn) {}) // what came of it is in the recording
+	} else {
+		e.LeanWith(nil)
+	}
 	for i, told := range r.entries {
 		r.at = i
 		for ; next < told.At; next += births {
@@ -106,8 +114,14 @@ func (r *Replay) Run(e *observer.Engine) error {
 			e.PodGone(told.Gone, told.At)
 		case told.Said != nil:
 			e.Said(told.Said.UID, told.Said.Remarks)
+		case told.Node != nil:
+			e.Node(*told.Node)
+		case told.Heard != nil:
+			h := observer.Heard{Heard: *told.Heard}
+			h.Judge()
+			e.Heard(h, told.At)
 		case r.beginsRound(i):
-			e.Throttling()
+			e.Throttling(told.At)
 		}
 	}
 	return nil

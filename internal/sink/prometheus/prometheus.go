@@ -25,6 +25,13 @@ type Snapshot struct {
 	KernelErrors             uint64
 	Writes                   map[string]uint64
 	WritesWaiting            int
+	// LeanIns that began, by reason, LeanInsFailed by how, and those under way.
+	LeanIns, LeanInsFailed map[string]uint64
+	LeanInsUnderWay        int
+	// Bursts by what became of them: heard, lost.
+	Bursts map[string]uint64
+	// ReplaySeconds that the model took.
+	ReplaySeconds float64
 }
 
 // Collector turns snapshots into metrics.
@@ -39,13 +46,16 @@ var labelled = map[string]string{
 	"session_events_dropped_total": "role",
 	"lost_total":                   "what",
 	"writes_total":                 "result",
+	"lean_ins_total":               "reason",
+	"lean_ins_failed_total":        "how",
+	"bursts_total":                 "what",
 }
 
 var help = map[string]string{
 	"births_total":                    "Births that ended, by outcome.",
 	"births_nameless_total":           "Births without a certificate, because nobody named the pod.",
 	"births_open":                     "Births under way.",
-	"episodes_open":                   "Episodes of throttling going on.",
+	"episodes_open":                   "Episodes of throttling and contention going on.",
 	"whispers_total":                  "Whispers handed to the sinks, repeats included.",
 	"samples_total":                   "Samples of limited containers' bandwidth.",
 	"events_total":                    "Kernel events heard, by kind.",
@@ -57,6 +67,11 @@ var help = map[string]string{
 	"kernel_errors_total":             "Requests to the kernel side that failed.",
 	"writes_total":                    "Writes to the API server, by result.",
 	"writes_waiting":                  "Objects that wait to be written to the API server.",
+	"lean_ins_total":                  "Recordings of a container's bursts that began, by reason.",
+	"lean_ins_failed_total":           "Recordings that say nothing: refused (could not be made), spoiled (the limit was changed meanwhile).",
+	"lean_ins_under_way":              "Recordings under way.",
+	"bursts_total":                    "Bursts of recordings: heard, lost (no room in the ring or the thread table).",
+	"replay_seconds_total":            "Time that the replay of recordings at other limits took.",
 }
 
 // NewCollector makes a collector of what snapshot returns.
@@ -94,6 +109,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for name, values := range map[string]map[string]uint64{
 		"events_total": s.Events, "session_events_dropped_total": s.SessionEventsDropped,
 		"lost_total": s.Lost, "writes_total": s.Writes,
+		"lean_ins_total": s.LeanIns, "lean_ins_failed_total": s.LeanInsFailed, "bursts_total": s.Bursts,
 	} {
 		for label, v := range values {
 			counter(name, v, label)
@@ -104,6 +120,8 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	counter("samples_total", s.Samples)
 	counter("session_events_attributed_total", s.SessionEventsAttributed)
 	counter("kernel_errors_total", s.KernelErrors)
+	out <- prometheus.MustNewConstMetric(c.descs["replay_seconds_total"], prometheus.CounterValue, s.ReplaySeconds)
+	gauge("lean_ins_under_way", s.LeanInsUnderWay)
 	gauge("births_open", s.BirthsOpen)
 	gauge("episodes_open", s.EpisodesOpen)
 	gauge("cgroups", s.Cgroups)

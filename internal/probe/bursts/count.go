@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bursts
+
+// Heard is how many bursts of a cgroup are kept so far, 0 if it is not listened to.
+func (l *Listener) Heard(cgroup uint64) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, h := range l.heard {
+		if h != nil && h.recording.Cgroup == cgroup {
+			return len(h.recording.Bursts)
+		}
+	}
+	return 0
+}
