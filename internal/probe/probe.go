@@ -51,6 +51,7 @@ type Probe struct {
 	always  []io.Closer
 
 	mu      sync.Mutex // guards what follows, and the cgroup record
+	address [1]uint64  // what read_cgroup is asked for
 	armed   []io.Closer
 	armedAt uint64
 }
