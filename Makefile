@@ -86,6 +86,10 @@ bench-births: ## What the observer costs the start of a pod: blocks with it and 
 bench-memory: ## What the observer takes with 250 pods on its node (root)
 	@hack/bench/run.sh memory
 
+.PHONY: bench-recommender
+bench-recommender: ## Predicted and recommended limits against measured ones (root; no cluster; FLAGS, e.g. -help)
+	@hack/bench/run.sh recommender $(FLAGS)
+
 ##@ One-node cluster
 
 .PHONY: node-up

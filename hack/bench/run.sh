@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measurements on a cluster that runs both components (make node-up deploy).
-# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS]
+# Measurements on a cluster that runs both components (make node-up deploy), and
+# that of the recommender, which needs none.
+# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS] | recommender [FLAGS]
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
@@ -23,16 +24,25 @@ memory() {
   build/bin/bench-memory "$@"
 }
 
+# recommender FLAGS: predictions and recommendations against measurements (root).
+recommender() {
+  mkdir -p build/bin
+  CGO_ENABLED=0 go build -o build/bin/bench-recommender ./hack/bench/recommender
+  exec build/bin/bench-recommender "$@"
+}
+
 measurement=${1:-}
 shift || true
 case $measurement in
-  storm | births | memory) ;;
+  storm | births | memory)
+    choose_cluster
+    export KUBECONFIG
+    ;;
+  recommender) ;;
   *)
-    sed -n '3,4s/^# //p' "$0" >&2
+    sed -n '3,5s/^# //p' "$0" >&2
     exit 2
     ;;
 esac
-choose_cluster
-export KUBECONFIG
 cd "$TOP"
 "$measurement" "$@"

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Work is measured in CPU time, never in time on the wall: it takes the same
+// whatever the limit and whoever else runs.
+
+// burn computes until this thread was charged d. Its caller is locked to its thread.
+func burn(d time.Duration) {
+	const piece = 2000 // a few microseconds
+	for until := threadCPU() + d; threadCPU() < until; {
+		spin(piece)
+	}
+}
+
+// threadCPU is what the scheduler has charged this thread.
+func threadCPU() time.Duration {
+	var ts unix.Timespec
+	// The clock exists on every Linux; the call cannot fail.
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
+	return time.Duration(ts.Nano())
+}
+
+//go:noinline
+func spin(rounds int) uint64 {
+	x := uint64(rounds) | 1
+	for range rounds {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+	}
+	return x
+}
+
+// calibrated is how many rounds of spin take a millisecond, for goroutines that
+// change their thread and have no clock of their own.
+func calibrated() int {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	const rounds, tries = 1 << 20, 5
+	best := time.Duration(1 << 62)
+	for range tries {
+		before := threadCPU()
+		spin(rounds)
+		best = min(best, threadCPU()-before)
+	}
+	return int(int64(rounds) * int64(time.Millisecond) / int64(max(best, 1)))
+}
