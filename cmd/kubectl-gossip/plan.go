@@ -121,6 +121,9 @@ func (c *change) keepValid(class corev1.PodQOSClass) {
 // fresh refuses what was computed for another limit than the present one.
 func (c *change) fresh(w *v1alpha1.KernelWhisper) error {
 	if c.limitFrom == c.limitTo && c.requestFrom == c.requestTo {
+		if pr := w.Status.Proposal; pr != nil && pr.LimitMillicores == nil && pr.RequestMillicores == nil {
+			return fmt.Errorf("whisper %s proposes neither another limit nor another request, but a cpu.max.burst, for which Kubernetes has no field; --limit sets a limit of your own", w.Name)
+		}
 		return fmt.Errorf("container %s already has a limit of %s and a request of %s", c.container, amount(c.limitFrom), amount(c.requestFrom))
 	}
 	heard, known := heardLimit(w)

@@ -123,7 +123,8 @@ func TestPlanRefuses(t *testing.T) {
 		"done": {func(p *corev1.Pod, _ *v1alpha1.KernelWhisper) {
 			p.Spec.Containers[1].Resources = resources("500m", "100m")
 		}, "already has a limit of 500m and a request of 100m"},
-		"no container": {func(p *corev1.Pod, _ *v1alpha1.KernelWhisper) { p.Spec.Containers = p.Spec.Containers[:1] }, "no container app"},
+		"a burst alone": {func(_ *corev1.Pod, w *v1alpha1.KernelWhisper) { w.Status.Proposal.LimitMillicores = nil }, "Kubernetes has no field"},
+		"no container":  {func(p *corev1.Pod, _ *v1alpha1.KernelWhisper) { p.Spec.Containers = p.Spec.Containers[:1] }, "no container app"},
 		"init container": {func(p *corev1.Pod, w *v1alpha1.KernelWhisper) {
 			sidecar(p, w)
 			p.Spec.InitContainers[0].RestartPolicy = nil

@@ -42,7 +42,7 @@ func (r *resizer) plan(ctx context.Context) error {
 	pod := &corev1.Pod{}
 	if err := r.client.Get(ctx, r.pod, pod); err != nil {
 		if apierrors.IsNotFound(err) {
-			return fmt.Errorf("pod %s is gone: what its whisper proposes has to be written into the template that it was made from", r.pod.Name)
+			return fmt.Errorf("pod %s is gone: only the template that it was made from can be changed now", r.pod.Name)
 		}
 		return fmt.Errorf("read the pod: %w", err)
 	}

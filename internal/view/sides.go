@@ -55,7 +55,7 @@ func metricTitle(m *v1alpha1.MetricsLie) string {
 	case m.Source == v1alpha1.MetricsAPI:
 		return "THE METRIC (kubectl top)"
 	}
-	return "AN AVERAGE (metrics.k8s.io does not answer)"
+	return "AN AVERAGE (no metrics API)"
 }
 
 func metricWindow(m *v1alpha1.MetricsLie) string {

@@ -78,8 +78,8 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 	p := newPage(out, t)
 	tab := table{columns: []column{
 		{title: "NAMESPACE", rank: 11, least: 9}, {title: "POD", rank: 12, least: 12}, {title: "CONTAINER", rank: 10, least: 6}, {title: "SEVERITY"},
-		{title: "STALL P99", right: true}, {title: "THROTTLED", right: true}, {title: "METRIC", right: true, rank: 9}, {title: "REASON", rank: 4},
-		{title: "CAUSE", rank: 7}, {title: "USED", right: true, rank: 3}, {title: "HELD BACK", right: true, rank: 2}, {title: "PROPOSAL", rank: 8, least: 13},
+		{title: "STALL P99", right: true}, {title: "THROTTLED", right: true}, {title: "METRIC", right: true}, {title: "REASON", rank: 4},
+		{title: "CAUSE", rank: 7}, {title: "USED", right: true, rank: 3}, {title: "HELD BACK", right: true, rank: 2}, {title: "PROPOSAL", rank: 8},
 		{title: "LASTED", rank: 6}, {title: "AGE", right: true, rank: 1}, {title: "WHISPER", rank: 5},
 	}}
 	for i := range all {
