@@ -1,120 +1,174 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Starts a busy loop below a CPU limit and shows the whisper: the kernel's truth
-# beside the metric's claim. Then it stops the load and waits for the end.
-# Clusters other than the one-node cluster may need BUSYBOX_IMAGE.
+# A service that looks healthy and makes its users wait: nginx compresses a page of
+# four files for a client in another pod, below a CPU limit. The whisper tells the
+# kernel's truth beside the metric's claim; its proposal is applied in place, and
+# what was predicted stands beside what was then measured.
+# Clusters other than the one-node cluster may need NGINX_IMAGE and BUSYBOX_IMAGE.
 set -euo pipefail
 # shellcheck source=lib.sh
 . "$(dirname "$(readlink -f "$0")")/lib.sh"
 
-POD=demo-busy
-CPU_LIMIT=${CPU_LIMIT:-100m}
+SHOP=demo-shop
+VISITOR=demo-visitor
+CPU_LIMIT=${CPU_LIMIT:-200m}
+CPU_REQUEST=${CPU_REQUEST:-50m}
 
-# On SIGUSR1 the loop becomes a process that waits: the container lives on without load.
-deploy() {
+# The file is made when the pod starts, so that there is something to compress.
+deploy_shop() {
+  in_namespace apply -f - >/dev/null <<YAML
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: $SHOP
+data:
+  nginx.conf: |
+    worker_processes 1;
+    pid /tmp/nginx.pid;
+    error_log stderr notice;
+    events {}
+    http {
+      access_log off;
+      default_type text/plain;
+      gzip on;
+      gzip_types text/plain;
+      gzip_http_version 1.0;
+      gzip_comp_level 9;
+      server { listen 80; root /srv; }
+    }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: $SHOP
+spec:
+  selector:
+    matchLabels: {app: $SHOP}
+  template:
+    metadata:
+      labels: {app: $SHOP}
+    spec:
+      terminationGracePeriodSeconds: 0
+      initContainers:
+        - name: catalogue
+          image: $BUSYBOX_IMAGE
+          imagePullPolicy: IfNotPresent
+          command: [sh, -c, "seq 1 $FILE_LINES > /srv/file.txt"]
+          volumeMounts: [{name: srv, mountPath: /srv}]
+      containers:
+        - name: nginx
+          image: $NGINX_IMAGE
+          imagePullPolicy: IfNotPresent
+          command: [nginx, -c, /etc/demo/nginx.conf, -g, "daemon off;"]
+          readinessProbe: {tcpSocket: {port: 80}, periodSeconds: 1}
+          resources:
+            requests: {cpu: $CPU_REQUEST}
+            limits: {cpu: $CPU_LIMIT}
+          volumeMounts: [{name: srv, mountPath: /srv}, {name: conf, mountPath: /etc/demo}]
+      volumes:
+        - {name: srv, emptyDir: {}}
+        - {name: conf, configMap: {name: $SHOP}}
+YAML
+}
+FILE_LINES=${FILE_LINES:-40000}
+
+# Each second it asks for four files at once, and writes how long they took: the time
+# since boot has hundredths of a second.
+deploy_visitor() {
   in_namespace apply -f - >/dev/null <<YAML
 apiVersion: v1
 kind: Pod
 metadata:
-  name: $POD
+  name: $VISITOR
 spec:
   terminationGracePeriodSeconds: 0
   containers:
-    - name: loop
+    - name: visitor
       image: $BUSYBOX_IMAGE
       imagePullPolicy: IfNotPresent
-      command: [sh, -c, "trap 'exec tail -f /dev/null' USR1; while :; do :; done"]
-      resources:
-        limits: {cpu: $CPU_LIMIT}
+      command:
+        - sh
+        - -c
+        - |
+          now() { read -r t rest </proc/uptime; echo "\${t%.*}\${t#*.}"; }
+          fetch() { wget -q -O /dev/null --header 'Accept-Encoding: gzip' http://$1/file.txt; }
+          while :; do
+            began=\$(now)
+            fetch & fetch & fetch & fetch & wait
+            echo "\$((\$(now) - began))0 ms"
+            sleep 1
+          done
 YAML
 }
 
-clean_up() { in_namespace delete pod "$POD" --ignore-not-found >/dev/null; }
-
-print_whisper() {
-  print_both_sides "$1"
-  print_evidence "$1"
-  print_verdict "$1"
+clean_up() {
+  in_namespace delete "deployment/$SHOP" "configmap/$SHOP" "pod/$VISITOR" --ignore-not-found >/dev/null
 }
 
-print_both_sides() {
-  local truth=.spec.kernelTruth
-  title "What the kernel counted, and what a metric shows"
-  field "$WHISPERS" "$1" "kernel:  {$truth.throttledPeriods} of {$truth.periods} periods throttled ({$truth.throttledPercent}%) in {$truth.windowMilliseconds} ms, at level {$truth.throttledAt}, quota {$truth.quotaMicroseconds} us per {$truth.periodMicroseconds} us; used {$truth.usageMillicores}m of {$truth.demandMillicores}m{\"\\n\"}"
-  field "$WHISPERS" "$1" 'metric:  {.status.metricsLie.claim} (source: {.status.metricsLie.source}){"\n"}'
+# pages N: how long the visitor's last N pages took, as it measured it.
+pages() { in_namespace logs "$VISITOR" --tail="$1" | paste -sd ' ' | sed 's/ ms /, /g'; }
+
+print_top() {
+  title "What ordinary metrics say"
+  if kubectl get --raw /apis/metrics.k8s.io/v1beta1 >/dev/null 2>&1; then
+    wait_for 90 "metrics.k8s.io knows the pod" in_namespace top pod "$1" 2>/dev/null || true
+    show kubectl -n "$NAMESPACE" top pod "$1" --containers || true
+  else
+    say "metrics.k8s.io is not on this cluster (make node-metrics-server gives it to the one-node cluster)"
+  fi
+  printf 'limit: %s\n' "$(field pod "$1" '{.spec.containers[0].resources.limits.cpu}')"
 }
 
-print_evidence() {
-  title "The evidence, to be checked by hand"
-  rows "$WHISPERS" "$1" .spec.evidence .before .after .source |
-    awk -F '\t' '
-      {at = index($3, " of "); counter = substr($3, 1, at - 1); cgroup = substr($3, at + 4)}
-      !(cgroup in lines) {order[++n] = cgroup}
-      {lines[cgroup] = lines[cgroup] sprintf("  %-22s  %14s -> %-14s  +%.0f\n", counter, $1, $2, $2 - $1)}
-      END {for (i = 1; i <= n; i++) printf "%s\n%s", order[i], lines[order[i]]}'
+print_pages() { printf 'the last %s pages took: %s\n' "$1" "$(pages "$1")"; }
+
+proposed() { [[ -n $(field "$WHISPERS" "$1" '{.status.proposal.limitMillicores}') ]]; }
+
+# A recording takes seconds, and the observer leans in on two containers of a node at a time.
+apply_proposal() {
+  local arguments=(apply "$1" -n "$NAMESPACE")
+  [[ -t 0 ]] || arguments+=(--yes)
+  show kubectl gossip "${arguments[@]}"
 }
 
-print_verdict() {
-  title "The verdict"
-  field "$WHISPERS" "$1" 'severity:        {.status.severity}{"\n"}cause:           {.status.cause}{"\n"}insight:         {.status.insight}{"\n"}evidence:        {.status.kernelEvidence}{"\n"}recommendation:  {.status.recommendation}{"\n"}'
-}
-
-# print_cpu_stat shows the node's own counters. Other nodes' files are out of reach from
-# here: there the container reads its own.
+# print_cpu_stat shows the node's own counters. Other nodes' files are out of reach from here.
 print_cpu_stat() {
-  local root group shown=
-  while [[ $OURS == true ]] && read -r group; do
+  local root group
+  [[ $OURS == true ]] || return 0
+  title "The same cgroups, read from cpu.stat now"
+  while read -r group; do
     for root in /sys/fs/cgroup /sys/fs/cgroup/cpu /sys/fs/cgroup/cpu,cpuacct; do
-      [[ -r $root$group/cpu.stat ]] || continue
-      show cat "$root$group/cpu.stat"
-      shown=true
+      [[ ! -r $root$group/cpu.stat ]] || show cat "$root$group/cpu.stat"
     done
   done < <(rows "$WHISPERS" "$1" .spec.evidence .source | sed -n 's/^cpu.stat nr_throttled of \(.*\)\t$/\1/p')
-  [[ -n $shown ]] ||
-    show kubectl -n "$NAMESPACE" exec "$POD" -- sh -c 'cat /sys/fs/cgroup/cpu.stat 2>/dev/null || cat /sys/fs/cgroup/cpu/cpu.stat'
-}
-
-stop_load() { in_namespace exec "$POD" -- kill -USR1 1; }
-
-# told_again: the observer has written the whisper anew and the operator has judged that.
-told_again() {
-  local generation observed
-  read -r generation observed < <(field "$WHISPERS" "$1" '{.metadata.generation} {.status.observedGeneration}{"\n"}')
-  ((generation > 1 && observed == generation))
-}
-
-resolved() { in_namespace wait "$WHISPERS/$1" --for=condition=Resolved --timeout=1s; }
-
-print_end() {
-  title "The end of the episode"
-  field "$WHISPERS" "$1" 'began  {.spec.startTime}{"\n"}ended  {.spec.endTime}{"\n"}'
-  field "$WHISPERS" "$1" '{range .status.conditions[*]}{.type}{"\t"}{.status}{"\t"}{.message}{"\n"}{end}' |
-    awk -F '\t' '{printf "%-9s  %-6s %s\n", $1, $2, $3}'
 }
 
 main() {
-  local uid whisper
+  local pod uid ip whisper
   begin
+  need_gossip
   clean_up # of a run that was killed
   trap clean_up EXIT
-  title "A busy loop with limits.cpu: $CPU_LIMIT, as pod $POD in namespace $NAMESPACE"
-  deploy
-  await 120 "the pod is Ready" in_namespace wait "pod/$POD" --for=condition=Ready --timeout=1s
-  uid=$(field pod "$POD" '{.metadata.uid}')
-  await 60 "a whisper about pod $POD" found "$WHISPERS" "$uid"
+  title "A service with limits.cpu: $CPU_LIMIT, as Deployment $SHOP in namespace $NAMESPACE"
+  deploy_shop
+  await 120 "the service is Ready" rolled_out "deployment/$SHOP"
+  read -r pod uid ip < <(in_namespace get pods -l "app=$SHOP" -o jsonpath='{.items[0].metadata.name} {.items[0].metadata.uid} {.items[0].status.podIP}{"\n"}')
+  deploy_visitor "$ip"
+  await 60 "a visitor asks for a page of four files each second" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
+  await 60 "a whisper about pod $pod" found "$WHISPERS" "$uid"
   whisper=$(name_of "$WHISPERS" "$uid")
   title "The whisper, as soon as there was one"
-  show kubectl -n "$NAMESPACE" get kw "$whisper"
-  await 60 "the observer tells it again, with a longer window" told_again "$whisper"
-  print_whisper "$whisper"
-
-  title "Now the load stops"
-  await 60 "the loop was told to stop" stop_load
-  await 90 "the whisper is resolved" resolved "$whisper"
-  print_end "$whisper"
-  print_evidence "$whisper"
-  title "The same cgroups, read from cpu.stat now"
+  show kubectl gossip whispers -n "$NAMESPACE" --active
+  print_top "$pod"
+  title "What the visitor sees"
+  print_pages 5
+  await 120 "the bursts were heard and replayed at other limits" proposed "$whisper"
+  title "The whole story"
+  show kubectl gossip explain "$whisper" -n "$NAMESPACE"
   print_cpu_stat "$whisper"
+  title "The proposal, applied in place"
+  apply_proposal "$whisper"
+  title "What the visitor sees now"
+  print_pages 5
 }
 
 main

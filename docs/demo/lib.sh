@@ -33,6 +33,13 @@ choose_images() {
   NGINX_IMAGE=${NGINX_IMAGE:-$nginx} BUSYBOX_IMAGE=${BUSYBOX_IMAGE:-$busybox}
 }
 
+# need_gossip makes kubectl gossip work: the user's, or this tree's.
+need_gossip() {
+  PATH=$PATH:$TOP/build/bin
+  command -v kubectl-gossip >/dev/null ||
+    timed "building kubectl gossip" env CGO_ENABLED=0 go build -trimpath -C "$TOP" -o build/bin/ ./cmd/kubectl-gossip
+}
+
 in_namespace() { kubectl -n "$NAMESPACE" "$@"; }
 
 rolled_out() { in_namespace rollout status "$1" --timeout=1s; }
