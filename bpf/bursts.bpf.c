@@ -344,8 +344,6 @@ int burst_pulse(struct bpf_raw_tracepoint_args *ctx)
 /* What find_group found: a struct task_group, or 0 and where to go on. */
 u64 kg_found;
 u64 kg_next;
-/* 1: the count of nested interrupts, as find_group's caller has it. */
-u32 kg_count_seen;
 
 #define KG_STEPS 256
 
@@ -367,7 +365,6 @@ int find_group(struct bpf_raw_tracepoint_args *ctx)
 	if (ctx->args[1])
 		group = (struct task_group *)ctx->args[1];
 	kg_found = kg_next = 0;
-	kg_count_seen = kg_preempt_count(task);
 	for (i = 0; i < KG_STEPS; i++) {
 		if (kg_group_id(group) == id) {
 			kg_found = (u64)group;

@@ -9,6 +9,7 @@
 #define KG_NR_STAT 4
 #define KG_NR_LSTAT 6
 #define KG_NR_ACCESS 21
+#define KG_NR_NANOSLEEP 35
 #define KG_NR_ACCEPT 43
 #define KG_NR_SENDTO 44
 #define KG_NR_SENDMSG 46
@@ -18,6 +19,7 @@
 #define KG_NR_PIVOT_ROOT 155
 #define KG_NR_PRCTL 157
 #define KG_NR_MOUNT 165
+#define KG_NR_CLOCK_NANOSLEEP 230
 #define KG_NR_OPENAT 257
 #define KG_NR_FSTATAT 262
 #define KG_NR_FACCESSAT 269

@@ -19,6 +19,7 @@
 #define KG_WAKER_H
 
 #include "burst.h"
+#include "syscall.h"
 
 #define KG_SENT_NS 2000000ULL
 #define KG_PF_KTHREAD 0x00200000 /* include/linux/sched.h */
@@ -49,6 +50,17 @@ static __always_inline u32 kg_preempt_count(struct task_struct *current)
 #endif
 }
 
+/* Where interrupts cannot be told: the thread sleeps for a time, which only a timer ends. */
+static __always_inline bool kg_sleeps_for_a_time(const struct kg_thread *t)
+{
+#if defined(__TARGET_ARCH_x86)
+	return !kg_preempt_offset &&
+	       (t->burst.slept == KG_NR_NANOSLEEP || t->burst.slept == KG_NR_CLOCK_NANOSLEEP);
+#else
+	return false;
+#endif
+}
+
 static __always_inline bool kg_interrupted(const struct kg_cpu *cpu, struct task_struct *current,
 					   u64 now)
 {
@@ -76,7 +88,7 @@ static __always_inline void kg_note_waker(struct kg_thread *t, const struct kg_c
 	t->wake_tid = 0;
 	t->wake_cgroup = 0;
 	t->wake_class = KG_WAKER_INTERRUPT;
-	if (!born && kg_interrupted(cpu, current, now))
+	if (!born && (kg_sleeps_for_a_time(t) || kg_interrupted(cpu, current, now)))
 		return;
 	t->wake_tid = BPF_CORE_READ(current, pid);
 	group = BPF_CORE_READ(current, sched_task_group);

@@ -35,12 +35,11 @@ const (
 
 // Reasons for which Start and Stop refuse.
 var (
-	ErrBusy         = errors.New("as many cgroups are listened to as can be at a time")
-	ErrUnknown      = errors.New("no such cgroup with a cpu controller")
-	ErrListened     = errors.New("the cgroup is listened to already")
-	ErrNotListened  = errors.New("the cgroup is not listened to")
-	errClosed       = errors.New("the listener is closed")
-	errNoInterrupts = errors.New("this kernel does not tell where it counts interrupts")
+	ErrBusy        = errors.New("as many cgroups are listened to as can be at a time")
+	ErrUnknown     = errors.New("no such cgroup with a cpu controller")
+	ErrListened    = errors.New("the cgroup is listened to already")
+	ErrNotListened = errors.New("the cgroup is not listened to")
+	errClosed      = errors.New("the listener is closed")
 )
 
 // Options of Load.
@@ -52,8 +51,9 @@ type Options struct {
 
 // Listener is the loaded object. Its methods may be called from several goroutines.
 type Listener struct {
-	max  int
-	cpus int
+	max        int
+	cpus       int
+	interrupts bool
 
 	mu       sync.Mutex // guards what follows
 	objects  burstsObjects
@@ -96,6 +96,12 @@ func (l *Listener) prepare() error {
 	}
 	return nil
 }
+
+// TellsInterrupts is false on kernels that do not say where they count interrupts
+// (x86, some builds of 5.10, unless /proc/kallsyms may be read). There a wake by an
+// interrupt is taken for one by the thread that it interrupted, unless that is a
+// thread of the kernel or the woken one slept for a time.
+func (l *Listener) TellsInterrupts() bool { return l.interrupts }
 
 // Start listens to a cgroup of the cpu controller's hierarchy, and to those below
 // it. The first Start attaches the programs. It fails with ErrBusy while two others

@@ -82,7 +82,6 @@ const (
 	burstsProgBurstWakeupNew = "burst_wakeup_new"
 	burstsProgBurstWaking    = "burst_waking"
 	burstsProgFindGroup      = "find_group"
-	burstsVarKgCountSeen     = "kg_count_seen"
 	burstsVarKgFound         = "kg_found"
 	burstsVarKgGroups        = "kg_groups"
 	burstsVarKgIds           = "kg_ids"
@@ -157,7 +156,6 @@ type burstsMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type burstsVariableSpecs struct {
-	KgCountSeen     *ebpf.VariableSpec `ebpf:"kg_count_seen"`
 	KgFound         *ebpf.VariableSpec `ebpf:"kg_found"`
 	KgGroups        *ebpf.VariableSpec `ebpf:"kg_groups"`
 	KgIds           *ebpf.VariableSpec `ebpf:"kg_ids"`
@@ -206,7 +204,6 @@ func (m *burstsMaps) Close() error {
 //
 // It can be passed to loadBurstsObjects or ebpf.CollectionSpec.LoadAndAssign.
 type burstsVariables struct {
-	KgCountSeen     *ebpf.Variable `ebpf:"kg_count_seen"`
 	KgFound         *ebpf.Variable `ebpf:"kg_found"`
 	KgGroups        *ebpf.Variable `ebpf:"kg_groups"`
 	KgIds           *ebpf.Variable `ebpf:"kg_ids"`

@@ -3,9 +3,13 @@
 package bursts
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
@@ -15,29 +19,56 @@ import (
 
 // findPreemptCount tells the programs where x86 counts nested interrupts: in the
 // memory of each CPU, at a distance from its run queue that BTF knows. On kernels
-// 6.2 to 6.14 it is a part of pcpu_hot. Elsewhere it is in the task itself.
+// 6.2 to 6.14 it is a part of pcpu_hot. BTF of some 5.10 kernels lacks it; there
+// /proc/kallsyms may tell, to those who may read addresses. Elsewhere than on x86 it
+// is in the task itself.
 func (l *Listener) findPreemptCount() error {
 	if runtime.GOARCH != "amd64" {
+		l.interrupts = true
 		return nil
 	}
 	spec, err := btf.LoadKernelSpec()
 	if err != nil {
 		return probe.Explain("read the kernel's types", err)
 	}
-	offset, err := preemptCountFromRunQueue(spec)
-	if err != nil {
-		return err
+	offset, found := preemptCountFromRunQueue(spec)
+	if !found {
+		offset, found = preemptCountBySymbols()
 	}
 	if err := l.objects.KgPreemptOffset.Set(offset); err != nil {
 		return fmt.Errorf("set the place of the count of interrupts: %w", err)
 	}
+	l.interrupts = found
 	return nil
 }
 
-func preemptCountFromRunQueue(spec *btf.Spec) (int64, error) {
+// preemptCountBySymbols is for kernels up to 6.1, where each has a name of its own.
+func preemptCountBySymbols() (int64, bool) {
+	file, err := os.Open("/proc/kallsyms")
+	if err != nil {
+		return 0, false
+	}
+	defer func() { _ = file.Close() }()
+	var count, queue int64
+	for lines := bufio.NewScanner(file); lines.Scan() && (count == 0 || queue == 0); {
+		address, name, _ := strings.Cut(lines.Text(), " ")
+		if len(name) < 3 {
+			continue
+		}
+		switch name[2:] {
+		case "__preempt_count":
+			count, _ = strconv.ParseInt(address, 16, 64)
+		case "runqueues":
+			queue, _ = strconv.ParseInt(address, 16, 64)
+		}
+	}
+	return count - queue, count != 0 && queue != 0
+}
+
+func preemptCountFromRunQueue(spec *btf.Spec) (int64, bool) {
 	var section *btf.Datasec
 	if err := spec.TypeByName(".data..percpu", &section); err != nil {
-		return 0, fmt.Errorf("%w: %w", errNoInterrupts, err)
+		return 0, false
 	}
 	at := map[string]int64{}
 	for _, v := range section.Vars {
@@ -56,10 +87,7 @@ func preemptCountFromRunQueue(spec *btf.Spec) (int64, error) {
 	}
 	queue, ok := at["runqueues"]
 	count, found := at["__preempt_count"]
-	if !ok || !found {
-		return 0, errNoInterrupts
-	}
-	return count - queue, nil
+	return count - queue, ok && found
 }
 
 // memberOffset finds a member, also in structs and unions without a name, in bytes.
