@@ -15,8 +15,9 @@ import (
 // burn computes until this thread was charged d. Its caller is locked to its thread.
 func burn(d time.Duration) {
 	const piece = 2000 // a few microseconds
+	x := uint64(1)
 	for until := threadCPU() + d; threadCPU() < until; {
-		spin(piece)
+		spin(&x, piece)
 	}
 }
 
@@ -28,15 +29,15 @@ func threadCPU() time.Duration {
 	return time.Duration(ts.Nano())
 }
 
+// spin is arithmetic that the compiler cannot leave out.
+//
 //go:noinline
-func spin(rounds int) uint64 {
-	x := uint64(rounds) | 1
+func spin(x *uint64, rounds int) {
 	for range rounds {
-		x ^= x << 13
-		x ^= x >> 7
-		x ^= x << 17
+		*x ^= *x << 13
+		*x ^= *x >> 7
+		*x ^= *x << 17
 	}
-	return x
 }
 
 // calibrated is how many rounds of spin take a millisecond, for goroutines that
@@ -45,10 +46,10 @@ func calibrated() int {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const rounds, tries = 1 << 20, 5
-	best := time.Duration(1 << 62)
+	best, x := time.Duration(1<<62), uint64(1)
 	for range tries {
 		before := threadCPU()
-		spin(rounds)
+		spin(&x, rounds)
 		best = min(best, threadCPU()-before)
 	}
 	return int(int64(rounds) * int64(time.Millisecond) / int64(max(best, 1)))

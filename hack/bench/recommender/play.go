@@ -161,7 +161,8 @@ func (p *player) climb(ctx context.Context, base float64) (path, error) {
 	if err := p.resize(ctx, base); err != nil {
 		return way, err
 	}
-	for begun := time.Now(); time.Since(begun) < p.lengths.climb; {
+	quiet := 0 // seconds since it was throttled the last time
+	for begun := time.Now(); time.Since(begun) < p.lengths.climb && quiet < 5; quiet++ {
 		before, err := p.read()
 		slept := sleep(ctx, time.Second)
 		after, again := p.read()
@@ -169,7 +170,11 @@ func (p *player) climb(ctx context.Context, base float64) (path, error) {
 			return way, err
 		}
 		// It looks at the container's own counters.
-		limit := feedback(base, way.Final, after.levels[0].Throttled > before.levels[0].Throttled)
+		throttled := after.levels[0].Throttled > before.levels[0].Throttled
+		if throttled {
+			quiet = 0
+		}
+		limit := feedback(base, way.Final, throttled)
 		if limit > way.Final {
 			way.Final, way.Steps = limit, way.Steps+1
 			if err := p.cast.place.resize(limit); err != nil {

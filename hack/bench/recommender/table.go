@@ -35,6 +35,7 @@ func report(w io.Writer, all []result, t target) {
 			continue
 		}
 		_, _ = fmt.Fprintf(w, "\n### %s\n\n", f.name)
+		workloads(w, all, f.of)
 		accuracy(w, sum)
 		ruleTable(w, sum)
 		cells(w, all, f.of)

@@ -49,15 +49,14 @@ func newSchedule(t *traffic, s shape, source int) *schedule {
 	return c
 }
 
-// renew begins the newest piece of traffic; false if that goes on already.
-func (c *schedule) renew() bool {
+// renew begins the newest piece of traffic, if that does not go on already.
+func (c *schedule) renew() {
 	p := c.traffic.now.Load()
 	if p == c.piece {
-		return false
+		return
 	}
 	c.piece, c.next = p, p.start
 	c.random = rand.New(rand.NewPCG(p.seed, uint64(c.source)))
-	return true
 }
 
 // wait sleeps until the next arrival.

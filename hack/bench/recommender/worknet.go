@@ -85,7 +85,10 @@ func parallel(s shape) error {
 				keep.churn(s.Garbage)
 				var all sync.WaitGroup
 				for range s.Threads {
-					all.Go(func() { spin(int(ns * uint64(rounds) / 1e6)) })
+					all.Go(func() {
+						x := uint64(1)
+						spin(&x, int(ns*uint64(rounds)/1e6))
+					})
 				}
 				all.Wait()
 			}
