@@ -2,55 +2,81 @@
 
 package counterfactual
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // unstack takes apart activations of an open stream that worked off what had piled
 // up while a quota held them: a thread that finds more work does not sleep in
-// between. What an activation did beyond what is usual comes in pieces, spread
-// over the time from when it was held.
+// between. What one did beyond what a job takes that has come so far, and at most
+// what can have come meanwhile, comes in pieces spread over the time since it was held.
 func (w *workload) unstack(jobs []job, s *stream) []job {
-	usual, free := w.usual(s)
-	if free < few {
+	life := w.lifeOf(s, w.stalls)
+	if life.ended < few {
 		return jobs
+	}
+	var rate float64
+	for _, i := range s.acts {
+		rate += float64(w.acts[i].cpu) / float64(w.span)
 	}
 	for _, i := range s.acts {
 		a := &w.acts[i]
-		extra := int64(float64(a.cpu) - usual)
-		if a.parked < 1_000_000 || a.first != a.last || float64(extra) < usual {
+		k := inStall(w.stalls, a)
+		if k < 0 || w.hasChildren(a, jobs) {
 			continue
 		}
-		n := int64(math.Round(float64(extra) / usual))
-		j := &jobs[a.first]
-		if w.hasChildren(a.first, jobs) {
+		done := max(0, min(w.stalls[k].from-a.woken, a.cpu))
+		extra := float64(a.cpu-done) - life.rest(float64(done))
+		extra = min(extra, 2*rate*float64(a.ended-a.woken-done))
+		n := int64(math.Round(extra / life.mean))
+		if n < 1 {
 			continue
 		}
-		rest := j.cpu * n / (n + 1)
-		j.cpu -= rest
-		for k := range n {
-			piece := *j
-			piece.kind, piece.cpu = atTime, rest/n
-			piece.when = a.woken + (k+1)*(a.ended-a.woken)/(n+1)
-			jobs = append(jobs, piece)
-		}
+		jobs = w.peel(jobs, a, done, int64(extra), n)
 	}
 	return jobs
 }
 
-// usual is the CPU time of an activation that was not held.
-func (w *workload) usual(s *stream) (cpu float64, free int) {
-	var sum float64
-	for _, i := range s.acts {
-		if w.acts[i].parked < 1_000_000 {
-			sum += float64(w.acts[i].cpu)
-			free++
-		}
+// peel takes extra CPU time from an activation and lets it come in n pieces.
+func (w *workload) peel(jobs []job, a *activation, done, extra, n int64) []job {
+	piece := jobs[a.first]
+	piece.kind, piece.cpu = atTime, extra/n
+	jobs[a.first].cpu = max(a.cpu-extra, least)
+	for i := a.first + 1; i <= a.last; i++ {
+		jobs[i].cpu = least
 	}
-	return sum / float64(max(free, 1)), free
+	from := a.woken + done
+	for k := range n {
+		piece.when = from + (2*k+1)*(a.ended-from)/(2*n)
+		jobs = append(jobs, piece)
+	}
+	return jobs
 }
 
-// hasChildren is true if the burst's progress releases others: their places are
-// those of the whole.
-func (w *workload) hasChildren(burst int, jobs []job) bool {
+// lifeOf is how long the jobs of a stream are: what an activation did until a quota
+// held it is a job known only up to there.
+func (w *workload) lifeOf(s *stream, stalls []stalled) *survival {
+	life := &survival{}
+	w.live(life, s, stalls)
+	life.ready()
+	return life
+}
+
+func (w *workload) live(life *survival, s *stream, stalls []stalled) {
+	for _, i := range s.acts {
+		a := &w.acts[i]
+		if k := inStall(stalls, a); k >= 0 && a.woken < stalls[k].from {
+			life.add(min(stalls[k].from-a.woken, a.cpu), false)
+		} else if k < 0 {
+			life.add(a.cpu, true)
+		}
+	}
+}
+
+// hasChildren is true if the activation's progress releases others: their places
+// are those of the whole.
+func (w *workload) hasChildren(a *activation, jobs []job) bool {
 	if w.mother == nil {
 		w.mother = make([]bool, len(w.bursts))
 		for i := range w.bursts {
@@ -59,7 +85,7 @@ func (w *workload) hasChildren(burst int, jobs []job) bool {
 			}
 		}
 	}
-	return w.mother[burst]
+	return slices.Contains(w.mother[a.first:a.last+1], true)
 }
 
 // tick gives a stream on a grid the wakes that it missed while it was held.

@@ -13,7 +13,7 @@ const (
 	// few wakes of a stream tell nothing.
 	few = 8
 	// nanosleep is that system call's number on x86-64 and on arm64: a pause from now
-	// on, always. clock_nanosleep may be either.
+	// on, always. clock_nanosleep (230, 115) may be either.
 	nanosleepX86, nanosleepARM = 35, 101
 	// onGrid is how close to a multiple of the period a step has to be, and
 	// gridShare how many steps have to be.
@@ -23,6 +23,11 @@ const (
 
 // judge decides on a stream what it can by the stream alone.
 func (w *workload) judge(s *stream) {
+	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
+	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept)) {
+		// A client of its own, or a thread's own pause: a loop, unless it is shown to be none.
+		s.likely = closed
+	}
 	if len(s.steps) < few {
 		return
 	}
@@ -30,7 +35,6 @@ func (w *workload) judge(s *stream) {
 		s.verdict = grid
 		return
 	}
-	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
 	if first.Waker == event.WakerInterrupt && (first.Slept == nanosleepX86 || first.Slept == nanosleepARM) {
 		s.verdict = closed
 		return
@@ -40,13 +44,32 @@ func (w *workload) judge(s *stream) {
 	}
 	gaps, steps := quartiles(s.gaps), quartiles(s.steps)
 	switch {
-	case gaps*2 < steps:
+	case gaps*2 < steps && gaps < steady*float64(middle(s.gaps)):
 		s.verdict = closed
-	case steps*2 < gaps:
+	case steps*2 < gaps, s.slope() < -0.5:
 		s.verdict = open
-	case s.slope() < -0.5:
-		s.verdict = open
+	case first.Waker == event.WakerInterrupt && s.round():
+		s.likely = open
 	}
+}
+
+// steady is the part of a pause that the quartiles of a steady one lie within.
+const steady = 0.7
+
+// round is true if the steps are always the same and whole milliseconds: a period
+// that somebody wrote down, and not a pause and some work.
+func (s *stream) round() bool {
+	const millisecond, exact = 1_000_000, 20_000
+	step := middle(s.steps)
+	off := (step + millisecond/2) % millisecond
+	return quartiles(s.steps) < float64(step)/10 && off > millisecond/2-exact && off < millisecond/2+exact
+}
+
+func clockNanosleep(nr int32) bool { return nr == 230 || nr == 115 }
+
+func middle(values []int64) int64 {
+	v := sorted(values)
+	return v[len(v)/2]
 }
 
 // onGrid is true if the wakes come at multiples of a period, however long what
@@ -107,7 +130,7 @@ func (w *workload) drops(s *stream) bool {
 			one = append(one, c)
 		}
 	}
-	if len(many) == 0 || len(one) == 0 {
+	if len(many) == 0 || len(one) < few {
 		return false
 	}
 	excess := mean(many) - mean(one)

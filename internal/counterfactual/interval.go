@@ -20,10 +20,9 @@ const (
 type point struct {
 	Prediction
 	marks []mark
-	// doubt is the share and the stall under the other reading of the streams in doubt.
-	doubt      float64
-	doubtMarks []mark
-	doubtStall time.Duration
+	// other marks and the longest stall, under the workload's other readings.
+	other [][]mark
+	stall time.Duration
 }
 
 // at replays at one quota.
@@ -37,11 +36,10 @@ func (w *workload) at(quota, burst int64) point {
 	if w.span > 0 {
 		p.Usage = float64(o.used) / float64(w.span)
 	}
-	p.doubt, p.doubtMarks, p.doubtStall = p.Throttled, marks, p.StallP99
-	if w.other != nil {
-		o := w.replay(w.other, quota, burst)
-		p.doubtMarks = o.worst()
-		p.doubt, p.doubtStall = share(p.doubtMarks), o.stall(0.99)
+	for _, plan := range w.others {
+		o := w.replay(plan, quota, burst)
+		p.other = append(p.other, o.worst())
+		p.stall = max(p.stall, o.stall(0.99))
 	}
 	return p
 }
@@ -63,13 +61,13 @@ func (w *workload) predict(quota uint64, burst int64) Prediction {
 // at a little less and a little more quota, and the model's own error.
 func (w *workload) widen(p *point, less, more float64, stall time.Duration) {
 	low, high := w.spread(p.marks)
-	if w.other != nil {
-		l, h := w.spread(p.doubtMarks)
+	for _, marks := range p.other {
+		l, h := w.spread(marks)
 		low, high = min(low, l), max(high, h)
 	}
 	p.Low = max(0, low-max(0, p.Throttled-more)-modelError)
 	p.High = min(1, high+max(0, less-p.Throttled)+modelError)
-	p.StallP99High = max(p.StallP99, stall, p.doubtStall)
+	p.StallP99High = max(p.StallP99, stall, p.stall)
 }
 
 // spread resamples blocks of the replay's periods: the middle 95 % of the shares

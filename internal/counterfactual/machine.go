@@ -56,6 +56,8 @@ type thread struct {
 	ran     int64 // since when it runs without a pause
 	from    origin
 	held    int64 // in this activation
+	woken   int64
+	first   int32 // job of this activation
 }
 
 // processor is one CPU.
@@ -84,6 +86,11 @@ type machine struct {
 	used    int64
 	stalls  []int64
 	freed   []int
+	// hear is told of each thread that is about to block, done of each job, choose picks the thread of
+	// a job; nil but in tests.
+	hear   func(t int32)
+	done   func(t, j int32)
+	choose func(j int32) int32
 }
 
 func newMachine(p *plan, levels []*level, cpus int, tick, phase int64) *machine {
@@ -163,6 +170,9 @@ func (m *machine) timersDue() {
 // to a busy thread is part of the activation that goes on, as the kernel sees it.
 func (m *machine) release(j int32, from origin) {
 	t := m.plan.jobs[j].thread
+	if m.choose != nil {
+		t = m.choose(j)
+	}
 	th := &m.threads[t]
 	if th.busy {
 		if m.plan.jobs[j].lapses {
@@ -171,7 +181,7 @@ func (m *machine) release(j int32, from origin) {
 		th.queue = append(th.queue, j)
 		return
 	}
-	th.busy, th.held = true, 0
+	th.busy, th.held, th.woken, th.first = true, 0, m.now, j
 	th.from = from
 	if m.plan.jobs[j].serves {
 		m.stalls = append(m.stalls, 0)

@@ -215,6 +215,9 @@ func (m *machine) finish(c int) {
 	p := &m.cpus[c]
 	t := p.running
 	th := &m.threads[t]
+	if m.done != nil {
+		m.done(t, th.job)
+	}
 	m.follow(th)
 	if th.head < len(th.queue) {
 		next := th.queue[th.head]
@@ -226,6 +229,9 @@ func (m *machine) finish(c int) {
 		p.speed = float64(m.plan.jobs[next].speed)
 		m.schedule(c)
 		return
+	}
+	if m.hear != nil {
+		m.hear(t)
 	}
 	th.busy = false
 	p.running = -1

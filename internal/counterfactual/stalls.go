@@ -63,35 +63,48 @@ func (w *workload) busiest() *bound {
 func (w *workload) weigh(streams []*stream) {
 	var doubt []*stream
 	for _, s := range streams {
-		if s.verdict == unsure && len(s.acts) > 1 {
+		if s.verdict == unsure && len(s.acts) > 1 && !s.shared {
 			doubt = append(doubt, s)
 		}
 	}
-	stalls := w.stalledTimes()
+	stalls := w.stalls
 	if len(doubt) == 0 || len(stalls) < few {
 		return
 	}
 	e := w.examine(doubt, stalls)
-	w.kappa, w.kappaClosed = e.came/e.open, e.closed/e.open
-	if e.open <= 0 || w.kappaClosed > alike {
+	if e.open <= 0 {
 		return
 	}
-	v := open
-	if w.kappa < (1+w.kappaClosed)/2 {
-		v = closed
+	w.kappa, w.kappaClosed, w.kappaErr = e.came/e.open, e.closed/e.open, e.err/e.open
+	if w.kappaClosed > alike {
+		return
 	}
+	z := (w.kappa - (1+w.kappaClosed)/2) / max(w.kappaErr, 0.1)
 	for _, s := range doubt {
-		s.verdict = v
+		switch {
+		case z > sure:
+			s.verdict = open
+		case z < -sure:
+			s.verdict = closed
+		case z > 1 || len(doubt) == 1 && z > 0:
+			s.likely = open
+		case z < -1:
+			s.likely = closed
+		}
 	}
 }
 
 // alike is how much of the work that an open stream brings a closed one may bring
 // in the same stalls for the two to be the same thing.
-const alike = 0.8
+const (
+	alike = 0.8
+	// sure is how many standard errors leave no doubt.
+	sure = 3
+)
 
 // exam is CPU time (ns) that came in stalls: as recorded, and as it would have if
-// all streams were open or closed.
-type exam struct{ came, open, closed float64 }
+// all streams were open or closed, and the standard error of what came.
+type exam struct{ came, open, closed, err float64 }
 
 func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 	var e exam
@@ -102,12 +115,8 @@ func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 		for _, i := range s.acts {
 			a := &w.acts[i]
 			total += float64(a.cpu)
-			if k := inStall(stalls, a); k >= 0 && a.woken < stalls[k].from {
-				life.add(min(stalls[k].from-a.woken, a.cpu), false)
-			} else if k < 0 {
-				life.add(a.cpu, true)
-			}
 		}
+		w.live(life, s, stalls)
 		for _, g := range s.gaps {
 			if g >= 0 {
 				pause += float64(g)
@@ -125,10 +134,13 @@ func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 			}
 			if a.woken >= stalls[k].from {
 				e.came += float64(a.cpu)
+				e.err += float64(a.cpu) * float64(a.cpu)
 				continue
 			}
 			done := min(stalls[k].from-a.woken, a.cpu)
-			e.came += float64(a.cpu-done) - life.rest(float64(done))
+			more := float64(a.cpu-done) - life.rest(float64(done))
+			e.came += more
+			e.err += more * more
 		}
 	}
 	pause /= float64(max(pauses, 1))
@@ -137,6 +149,7 @@ func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 		e.open += total / float64(w.span) * d
 		e.closed += float64(len(doubt)-1) * life.rest(0) * (1 - math.Exp(-d/max(pause, 1)))
 	}
+	e.err = math.Sqrt(e.err)
 	return e
 }
 

@@ -26,8 +26,10 @@ type stream struct {
 	// had not ended; steps are the times between wakes.
 	gaps, steps []int64
 	verdict     verdict
-	period      int64 // of a grid
-	drops       bool  // of a grid: what it misses is left out, not made up for
+	likely      verdict // while in doubt: open, or closed
+	period      int64   // of a grid
+	shared      bool    // its waker wakes others while it waits for nothing
+	drops       bool    // of a grid: what it misses is left out, not made up for
 }
 
 // overlaps is the share of wakes that came before what went before was done.
@@ -59,7 +61,11 @@ func (w *workload) streams() []*stream {
 	var list []*stream
 	for _, s := range byWaker {
 		if w.bursts[w.acts[s.acts[0]].first].Waker == event.WakerOutside && s.overlaps() > overlapsMany {
-			list = append(list, w.split(s)...)
+			parts := w.split(s)
+			for _, p := range parts {
+				p.shared = true
+			}
+			list = append(list, parts...)
 			continue
 		}
 		list = append(list, s)

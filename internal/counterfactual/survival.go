@@ -14,6 +14,7 @@ type survival struct {
 	items []life
 	left  []float64 // share that goes on beyond items[i]
 	mean  float64
+	ended int
 }
 
 type life struct {
@@ -30,19 +31,19 @@ func (s *survival) ready() {
 	slices.SortFunc(s.items, func(a, b life) int { return cmp.Compare(a.cpu, b.cpu) })
 	s.left = make([]float64, len(s.items))
 	share, at := 1.0, 0.0
-	var sum, ended float64
+	var sum float64
 	for i, l := range s.items {
 		s.mean += share * (l.cpu - at)
 		at = l.cpu
 		sum += l.cpu
 		if l.ends {
 			share *= 1 - 1/float64(len(s.items)-i)
-			ended++
+			s.ended++
 		}
 		s.left[i] = share
 	}
-	if share > 0 && ended > 0 {
-		s.mean += share * sum / ended // the tail beyond what was seen: exponential
+	if share > 0 && s.ended > 0 {
+		s.mean += share * sum / float64(s.ended) // the tail beyond what was seen: exponential
 	}
 }
 

@@ -33,7 +33,7 @@ func readRecorded(t *testing.T, path string) recorded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func (w *workload) told() string {
 			text = fmt.Sprintf("gaps %.1f steps %.1f ms slope %.2f overlaps %.2f", quartiles(s.gaps)/ms, quartiles(s.steps)/ms, s.slope(), s.overlaps())
 		}
 	}
-	return fmt.Sprintf("unsure %d open %d grid %d closed %d, kappa %.2f (closed %.2f), stalls %d; %s", n[unsure], n[open], n[grid], n[closed], w.kappa, w.kappaClosed, len(w.stalledTimes()), text)
+	return fmt.Sprintf("unsure %d open %d grid %d closed %d, kappa %.2f+-%.2f (closed %.2f), stalls %d, taken %.2f; %s", n[unsure], n[open], n[grid], n[closed], w.kappa, w.kappaErr, w.kappaClosed, len(w.stalls), w.taken, text)
 }
 
 // TestValidate prints a table for recordings of one's own: COUNTERFACTUAL_RECORDINGS

@@ -12,7 +12,9 @@ func (w *workload) build() {
 	for i := range w.bursts {
 		jobs[i] = w.job(i)
 	}
+	w.speeds(jobs)
 	w.activate(jobs)
+	w.stalls = w.stalledTimes()
 	streams := w.streams()
 	for _, s := range streams {
 		w.judge(s)
@@ -23,14 +25,25 @@ func (w *workload) build() {
 	w.closed = w.closedShare(w.plan.jobs)
 	for _, s := range streams {
 		if s.verdict == unsure && len(s.steps) > 0 {
-			w.other = w.planned(jobs, streams, true)
+			w.others = append(w.others, w.planned(jobs, streams, true))
 			break
 		}
 	}
+	if w.taken > takenMuch {
+		for i := range jobs {
+			jobs[i].speed = 1
+		}
+		w.others = append(w.others, w.planned(jobs, streams, false))
+	}
 }
 
-// planned applies the verdicts. Streams in doubt are open, or closed if so told.
-func (w *workload) planned(known []job, streams []*stream, doubtClosed bool) *plan {
+// takenMuch is the part of the container's CPU time that others took from which on
+// the interval covers that they do not.
+const takenMuch = 0.1
+
+// planned applies the verdicts. Streams in doubt are what is likely, or the
+// contrary if turned.
+func (w *workload) planned(known []job, streams []*stream, turned bool) *plan {
 	jobs := append([]job(nil), known...)
 	type loop struct {
 		last, first int
@@ -39,7 +52,7 @@ func (w *workload) planned(known []job, streams []*stream, doubtClosed bool) *pl
 	var loops []loop
 	for _, s := range streams {
 		switch {
-		case s.verdict == closed || s.verdict == unsure && doubtClosed:
+		case s.verdict == closed || s.verdict == unsure && (s.likely == closed) != turned:
 			if last, first, gap := w.close(jobs, s); last >= 0 {
 				loops = append(loops, loop{last, first, gap})
 			}
@@ -114,7 +127,7 @@ func (w *workload) loops(p *plan) {
 func (w *workload) job(i int) job {
 	b := &w.bursts[i]
 	cpu := max(int64(b.CPU), least)
-	j := job{cpu: cpu, thread: w.thread[i], speed: speed(b, cpu)}
+	j := job{cpu: cpu, thread: w.thread[i], speed: 1}
 	j.when = int64(b.Woken - min(b.Woken, w.from))
 	j.serves = b.Waker == event.WakerInterrupt || b.Waker == event.WakerOutside
 	if i > w.first[j.thread] && w.bursts[i-1].GoesOn {
@@ -131,16 +144,6 @@ func (w *workload) job(i int) job {
 	j.kind, j.cause = within, int32(c)
 	j.when = progress(&w.bursts[c], b.Woken)
 	return j
-}
-
-// speed is the part of the time on its way that a burst had a CPU: what ran
-// meanwhile of other cgroups takes from it again.
-func speed(b *event.Burst, cpu int64) float32 {
-	foreign := int64(b.Queued)
-	if b.Preemptor == 0 {
-		foreign = 0
-	}
-	return float32(float64(cpu) / float64(cpu+foreign))
 }
 
 // progress is how much of its CPU time a burst had been charged at a time. It is

@@ -28,9 +28,10 @@ type workload struct {
 	span  int64 // nanoseconds
 	cpus  int
 	plan  *plan
-	// other is the plan under the other reading of the streams that could be either
-	// open or closed; nil if none is in doubt.
-	other  *plan
+	// others are plans under other readings: streams that could be either open or
+	// closed are closed, or no other cgroup takes CPU time. The interval covers them.
+	others []*plan
+	taken  float64 // the part of its CPU time (0..1) that other cgroups took
 	closed float64
 	bounds []bound
 	acts   []activation
@@ -39,7 +40,9 @@ type workload struct {
 	// kappa is how much of the work that an open stream would have brought came in
 	// the recording's stalls; kappaClosed, what a closed one would have.
 	kappa, kappaClosed float64
+	kappaErr           float64
 	judged             []*stream
+	stalls             []stalled
 }
 
 // bound is a level's bandwidth as recorded.

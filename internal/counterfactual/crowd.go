@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package counterfactual
+
+import (
+	"cmp"
+	"slices"
+	"sort"
+)
+
+// crowd is how much CPU time a ready thread of the container would have had up to
+// a time if nobody else ran on the node: all of it while there are no more ready
+// threads than CPUs, a fair part of it else. What a burst got less than that, others
+// took.
+type crowd struct {
+	times []int64
+	sum   []float64 // up to times[i]
+	part  []float64 // from times[i] on, per time
+}
+
+// newCrowd counts the ready threads of a recording.
+func (w *workload) newCrowd() *crowd {
+	type change struct {
+		at int64
+		by int
+	}
+	changes := make([]change, 0, 2*len(w.bursts))
+	for i := range w.bursts {
+		b := &w.bursts[i]
+		changes = append(changes, change{w.rel(b.Woken), 1}, change{w.rel(b.Ended), -1})
+	}
+	slices.SortFunc(changes, func(a, b change) int { return cmp.Compare(a.at, b.at) })
+	c := &crowd{}
+	n, at, sum := 0, int64(0), 0.0
+	for _, e := range changes {
+		part := min(1, float64(w.cpus)/float64(max(n, 1)))
+		sum += part * float64(e.at-at)
+		at, n = e.at, n+e.by
+		c.times, c.sum = append(c.times, at), append(c.sum, sum)
+		c.part = append(c.part, min(1, float64(w.cpus)/float64(max(n, 1))))
+	}
+	return c
+}
+
+// upTo is the CPU time up to a time.
+func (c *crowd) upTo(t int64) float64 {
+	i := sort.Search(len(c.times), func(i int) bool { return c.times[i] > t }) - 1
+	if i < 0 {
+		return 0
+	}
+	return c.sum[i] + c.part[i]*float64(t-c.times[i])
+}
+
+// noise is what a burst may lack of its part without anybody having taken it: a
+// wake takes some microseconds, and so does an interrupt.
+const noise = 0.97
+
+// speeds sets for each job which part of the time that it has a CPU others leave
+// to it. While a quota holds a thread nobody takes anything from it.
+func (w *workload) speeds(jobs []job) {
+	c := w.newCrowd()
+	var got, lost float64
+	for i := range w.bursts {
+		b := &w.bursts[i]
+		from, to := w.rel(b.Woken), w.rel(b.Ended)
+		due := c.upTo(to) - c.upTo(from)
+		if to > from {
+			due *= 1 - min(1, float64(b.Parked)/float64(to-from))
+		}
+		jobs[i].speed = 1
+		got += float64(jobs[i].cpu)
+		if s := float64(jobs[i].cpu) / due; due > 0 && s < noise && b.Queued > 0 {
+			jobs[i].speed = float32(max(s, 0.01))
+			lost += due - float64(jobs[i].cpu)
+		}
+	}
+	w.taken = lost / max(got+lost, 1)
+}
