@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A service that looks healthy and makes its users wait: nginx compresses a page of
-# four files for a client in another pod, below a CPU limit. The whisper tells the
+# A service that looks healthy and makes its users wait: nginx compresses pages of four
+# files for a client in another pod, below a CPU limit. The whisper tells the
 # kernel's truth beside the metric's claim; its proposal is applied in place, and
 # what was predicted stands beside what was then measured.
 # Clusters other than the one-node cluster may need NGINX_IMAGE and BUSYBOX_IMAGE.
@@ -70,9 +70,9 @@ spec:
         - {name: conf, configMap: {name: $SHOP}}
 YAML
 }
-FILE_LINES=${FILE_LINES:-40000}
+FILE_LINES=${FILE_LINES:-25000}
 
-# Each second it asks for four files at once, and writes how long they took: the time
+# It asks for four files at once, again and again, and writes how long they took: the time
 # since boot has hundredths of a second.
 deploy_visitor() {
   in_namespace apply -f - >/dev/null <<YAML
@@ -96,7 +96,7 @@ spec:
             began=\$(now)
             fetch & fetch & fetch & fetch & wait
             echo "\$((\$(now) - began))0 ms"
-            sleep 1
+            sleep 0.3
           done
 YAML
 }
@@ -121,9 +121,14 @@ print_top() {
 
 print_pages() { printf 'the last %s pages took: %s\n' "$1" "$(pages "$1")"; }
 
-proposed() { [[ -n $(field "$WHISPERS" "$1" '{.status.proposal.limitMillicores}') ]]; }
+# proposed: there is a proposal from a recording that is long enough to show more than
+# a page or two. A container that may only have waited for a CPU is heard for less at first.
+proposed() {
+  local limit recorded
+  read -r limit recorded < <(field "$WHISPERS" "$1" '{.status.proposal.limitMillicores} {.spec.counterfactual.recordedMilliseconds}{"\n"}')
+  [[ -n $recorded ]] && ((limit > 0 && recorded >= 8000))
+}
 
-# A recording takes seconds, and the observer leans in on two containers of a node at a time.
 apply_proposal() {
   local arguments=(apply "$1" -n "$NAMESPACE")
   [[ -t 0 ]] || arguments+=(--yes)
@@ -153,7 +158,7 @@ main() {
   await 120 "the service is Ready" rolled_out "deployment/$SHOP"
   read -r pod uid ip < <(in_namespace get pods -l "app=$SHOP" -o jsonpath='{.items[0].metadata.name} {.items[0].metadata.uid} {.items[0].status.podIP}{"\n"}')
   deploy_visitor "$ip"
-  await 60 "a visitor asks for a page of four files each second" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
+  await 60 "a visitor asks for pages of four files" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
   await 60 "a whisper about pod $pod" found "$WHISPERS" "$uid"
   whisper=$(name_of "$WHISPERS" "$uid")
   title "The whisper, as soon as there was one"
@@ -161,7 +166,7 @@ main() {
   print_top "$pod"
   title "What the visitor sees"
   print_pages 5
-  await 120 "the bursts were heard and replayed at other limits" proposed "$whisper"
+  await 150 "the bursts were heard and replayed at other limits" proposed "$whisper"
   title "The whole story"
   show kubectl gossip explain "$whisper" -n "$NAMESPACE"
   print_cpu_stat "$whisper"

@@ -114,6 +114,8 @@ func preemptorOf(x v1alpha1.Preemptor) string {
 	switch {
 	case x.Pod != "":
 		return "pod " + x.Namespace + "/" + x.Pod
+	case x.Cgroup == "/":
+		return "the node's own (cgroup /)"
 	case x.Cgroup != "":
 		return "cgroup " + x.Cgroup
 	}
