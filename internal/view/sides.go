@@ -55,7 +55,7 @@ func metricTitle(m *v1alpha1.MetricsLie) string {
 	case m.Source == v1alpha1.MetricsAPI:
 		return "THE METRIC (kubectl top)"
 	}
-	return "AN AVERAGE (no metrics API)"
+	return "AN AVERAGE (no metric)"
 }
 
 func metricWindow(m *v1alpha1.MetricsLie) string {
