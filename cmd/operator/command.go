@@ -64,8 +64,20 @@ func (s *settings) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&r.WhisperAge, "whisper-age", r.WhisperAge, "time after its end from which a whisper is deleted")
 	flags.IntVar(&r.MaxPerNamespace, "max-per-namespace", r.MaxPerNamespace, "objects of each kind kept in a namespace, oldest deleted first")
 	flags.DurationVar(&r.Interval, "retention-interval", r.Interval, "time between two sweeps for what is to be deleted")
+	s.addCPUFlags(flags)
 	flags.StringVar(&s.logFormat, "log-format", "text", "text (key=value) or json")
 	flags.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+}
+
+func (s *settings) addCPUFlags(flags *pflag.FlagSet) {
+	o, b := &s.operator, &s.operator.ResizeBounds
+	flags.Float64Var(&o.Target.ThrottledPercent, "target-throttled-percent", o.Target.ThrottledPercent, "share of active periods, in percent, that a proposed limit keeps throttling below")
+	flags.DurationVar(&o.Target.StallP99, "target-stall", o.Target.StallP99, "99th percentile of the stall of an activation that a proposed limit stays below")
+	flags.BoolVar(&o.AutoResize, "auto-resize", o.AutoResize, "raise CPU limits as proposed, of pods whose owners opted in; needs k8s/optional/auto-resize.yaml")
+	flags.Float64Var(&b.Factor, "auto-resize-max-factor", b.Factor, "most by which one step multiplies a limit")
+	flags.Int64Var(&b.CeilingMillicores, "auto-resize-ceiling", b.CeilingMillicores, "millicores that no limit is raised above")
+	flags.Int64Var(&b.HeadroomPercent, "auto-resize-node-headroom", b.HeadroomPercent, "percent of a node's allocatable CPU that a step leaves free")
+	flags.DurationVar(&b.CoolDown, "auto-resize-cool-down", b.CoolDown, "time between two steps of one container")
 }
 
 // oneLine keeps an error that carries line breaks of others on one line.

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
@@ -53,8 +55,10 @@ func Run(ctx context.Context, config *rest.Config, options Options, logger *slog
 
 func newManager(config *rest.Config, options Options, logger *slog.Logger) (manager.Manager, error) {
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, fmt.Errorf("scheme: %w", err)
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("scheme: %w", err)
+		}
 	}
 	mgr, err := manager.New(config, manager.Options{
 		Scheme:                        scheme,
@@ -85,8 +89,11 @@ func register(ctx context.Context, mgr manager.Manager, options Options) error {
 	}
 	status := statusWriter{client: mgr.GetClient(), telemetry: telemetry}
 	whispers := &whisperReconciler{
-		client: mgr.GetClient(), status: status, now: time.Now,
+		client: mgr.GetClient(), status: status, telemetry: telemetry, target: options.Target, now: time.Now,
 		metrics: &metricsAPI{client: metricsGetter, telemetry: telemetry, now: time.Now},
+	}
+	if options.AutoResize {
+		whispers.client, whispers.automation = mgr.GetAPIReader(), newResizer(mgr, options, telemetry)
 	}
 	if err := whispers.register(mgr, options.Workers); err != nil {
 		return err
@@ -102,6 +109,13 @@ func register(ctx context.Context, mgr manager.Manager, options Options) error {
 		return fmt.Errorf("add retention: %w", err)
 	}
 	return addProbes(mgr)
+}
+
+func newResizer(mgr manager.Manager, options Options, telemetry *Telemetry) *resizer {
+	return &resizer{
+		fresh: mgr.GetAPIReader(), client: mgr.GetClient(), events: mgr.GetEventRecorder(FieldOwner), telemetry: telemetry,
+		bounds: options.ResizeBounds, excluded: []string{metav1.NamespaceSystem, options.Namespace}, now: time.Now,
+	}
 }
 
 func addProbes(mgr manager.Manager) error {

@@ -5,6 +5,9 @@ package operator
 import (
 	"fmt"
 	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/resize"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 // Options of the operator. The zero value is not usable; DefaultOptions is.
@@ -23,6 +26,12 @@ type Options struct {
 	StartupTimeout time.Duration
 	// Retention of certificates and whispers.
 	Retention Retention
+	// Target that proposals meet and changes are held against.
+	Target verdict.Target
+	// AutoResize turns the automation on, for pods whose owners opted in.
+	AutoResize bool
+	// ResizeBounds of the automation.
+	ResizeBounds resize.Bounds
 }
 
 // Retention says what is deleted and when.
@@ -56,6 +65,8 @@ func DefaultOptions() Options {
 			MaxPerNamespace: 2000,
 			Interval:        10 * time.Minute,
 		},
+		Target:       verdict.DefaultTarget(),
+		ResizeBounds: resize.DefaultBounds(),
 	}
 }
 
@@ -68,6 +79,12 @@ func (o Options) Validate() error {
 		return fmt.Errorf("workers is %d: at least 1 is needed", o.Workers)
 	case o.StartupTimeout <= 0:
 		return fmt.Errorf("startup timeout is %s: it has to be positive", o.StartupTimeout)
+	}
+	if err := o.Target.Validate(); err != nil {
+		return err
+	}
+	if err := o.ResizeBounds.Validate(); err != nil {
+		return err
 	}
 	return o.Retention.validate()
 }

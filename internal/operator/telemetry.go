@@ -14,12 +14,21 @@ const (
 	kindWhisper     = "KernelWhisper"
 )
 
+// Values of the label "result" of resizes.
+const (
+	resizeRaised    = "raised"
+	resizeBackedOut = "backed_out"
+	resizeFailed    = "failed"
+)
+
 // Telemetry counts what the operator did. Its labels take few fixed values,
 // which are all present from the start.
 type Telemetry struct {
 	verdicts  *prometheus.CounterVec
 	deletions *prometheus.CounterVec
 	requests  *prometheus.CounterVec
+	resizes   *prometheus.CounterVec
+	track     record
 }
 
 // NewTelemetry registers the counters.
@@ -38,7 +47,12 @@ func NewTelemetry(registry prometheus.Registerer) (*Telemetry, error) {
 			Help: "Questions to metrics.k8s.io, by answer: a figure, none for this container, or an error.",
 		}, []string{"result"}),
 	}
-	for _, c := range []prometheus.Collector{t.verdicts, t.deletions, t.requests} {
+	t.resizes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "kernel_gossip_operator_resizes_total",
+		Help: "Changes of a pod's CPU limit by the automation: raised, backed out, or refused by the API server.",
+	}, []string{"result"})
+	t.track = newRecord()
+	for _, c := range append([]prometheus.Collector{t.verdicts, t.deletions, t.requests, t.resizes}, t.track.collectors()...) {
 		if err := registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metric: %w", err)
 		}
@@ -57,4 +71,8 @@ func (t *Telemetry) initialise() {
 	for _, result := range []string{resultFigure, resultNone, resultError} {
 		t.requests.WithLabelValues(result)
 	}
+	for _, result := range []string{resizeRaised, resizeBackedOut, resizeFailed} {
+		t.resizes.WithLabelValues(result)
+	}
+	t.track.initialise()
 }

@@ -4,6 +4,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -32,10 +33,16 @@ type containerMetrics interface {
 }
 
 type whisperReconciler struct {
-	client  client.Reader
-	metrics containerMetrics
-	status  statusWriter
-	now     func() time.Time
+	// client reads from the cache, and with automation from the API server: what the
+	// automation wrote last must not be overwritten by a verdict on an older state.
+	client    client.Reader
+	metrics   containerMetrics
+	status    statusWriter
+	telemetry *Telemetry
+	target    verdict.Target
+	now       func() time.Time
+	// automation is nil where it is off.
+	automation *resizer
 }
 
 // Reconcile judges one whisper and writes its status if that changed.
@@ -47,14 +54,53 @@ func (r *whisperReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	if !whisper.DeletionTimestamp.IsZero() {
 		return reconcile.Result{}, nil
 	}
-	status := verdict.Whisper(whisper, r.metric(ctx, whisper), r.now())
-	if !equality.Semantic.DeepEqual(whisper.Status, status) {
-		if err := r.status.write(ctx, kindWhisper, whisper, &status); err != nil {
-			return reconcile.Result{}, err
-		}
+	status := r.target.Whisper(whisper, r.metric(ctx, whisper), r.now())
+	again, err := r.act(ctx, whisper, &status)
+	if err != nil {
+		return reconcile.Result{}, err
 	}
 	whisper.Status = status
-	return reconcile.Result{RequeueAfter: nextLook(whisper, r.now())}, nil
+	return reconcile.Result{RequeueAfter: sooner(nextLook(whisper, r.now()), again)}, nil
+}
+
+// act writes the verdict, and what the automation is about to do, before that is
+// done.
+func (r *whisperReconciler) act(ctx context.Context, whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperStatus) (again time.Duration, err error) {
+	if r.automation == nil {
+		return 0, r.write(ctx, whisper, status)
+	}
+	r.automation.mu.Lock()
+	defer r.automation.mu.Unlock()
+	decision, scene, planErr := r.automation.plan(ctx, whisper, status)
+	if err := r.write(ctx, whisper, status); err != nil || planErr != nil {
+		return 0, errors.Join(err, planErr)
+	}
+	written := whisper.DeepCopy()
+	written.Status = *status.DeepCopy()
+	if err := r.automation.carryOut(ctx, decision, scene, status); err != nil {
+		return 0, errors.Join(err, r.write(ctx, written, status))
+	}
+	return decision.Again, nil
+}
+
+// write applies the status if it changed, and counts what it says for the first time.
+func (r *whisperReconciler) write(ctx context.Context, whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperStatus) error {
+	if equality.Semantic.DeepEqual(whisper.Status, *status) {
+		return nil
+	}
+	if err := r.status.write(ctx, kindWhisper, whisper, status); err != nil {
+		return err
+	}
+	r.telemetry.record(&whisper.Status, status)
+	return nil
+}
+
+// sooner of two times to look again, of which 0 is never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // metric asks the metrics API if it has to. Its silence or failure does not hold
