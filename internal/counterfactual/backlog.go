@@ -42,10 +42,7 @@ func (w *workload) unstack(jobs []job, s *stream) []job {
 func (w *workload) peel(jobs []job, a *activation, done, extra, n int64) []job {
 	piece := jobs[a.first]
 	piece.kind, piece.cpu = atTime, extra/n
-	jobs[a.first].cpu = max(a.cpu-extra, least)
-	for i := a.first + 1; i <= a.last; i++ {
-		jobs[i].cpu = least
-	}
+	w.peelTo(jobs, a, a.cpu-extra)
 	from := a.woken + done
 	for k := range n {
 		piece.when = from + (2*k+1)*(a.ended-from)/(2*n)
@@ -88,25 +85,61 @@ func (w *workload) hasChildren(a *activation, jobs []job) bool {
 	return slices.Contains(w.mother[a.first:a.last+1], true)
 }
 
-// tick gives a stream on a grid the wakes that it missed while it was held.
-func (w *workload) tick(jobs []job, s *stream) []job {
-	if !s.drops {
-		return w.unstack(jobs, s)
+// spreadOut lets the pieces of an open stream's long activations come when they
+// were worked off: of a container that never caught up with what came, no more is
+// known than that so much came.
+func (w *workload) spreadOut(jobs []job, s *stream) {
+	for _, i := range s.acts {
+		w.pieces(jobs, w.acts[i].first, w.acts[i].last)
 	}
-	for k, d := range s.steps {
-		n := int64(math.Round(float64(d) / float64(s.period)))
-		a := &w.acts[s.acts[k]]
-		if a.first != a.last {
+}
+
+// pieces lets the pieces of an activation come when they began.
+func (w *workload) pieces(jobs []job, first, last int) {
+	for i := first + 1; i <= last; i++ {
+		if jobs[i].cpu > least {
+			jobs[i].kind, jobs[i].when, jobs[i].goesOn = atTime, w.rel(w.bursts[i].Woken), false
+		}
+	}
+}
+
+// tick gives a stream on a grid the wakes that it missed while it was held: one
+// that drops them does as much at each as at the others, one that does not drop
+// them did in one activation what came during it.
+func (w *workload) tick(jobs []job, s *stream) []job {
+	for k, i := range s.acts {
+		a := &w.acts[i]
+		jobs[a.first].lapses = s.drops
+		missed := int64(0)
+		switch {
+		case s.drops && k < len(s.steps):
+			missed = int64(math.Round(float64(s.steps[k])/float64(s.period))) - 1
+		case !s.drops:
+			missed = (a.ended - a.woken) / s.period
+		}
+		if missed <= 0 || w.hasChildren(a, jobs) {
 			continue
 		}
-		for m := int64(1); m < n; m++ {
-			extra := jobs[a.first]
-			extra.kind, extra.when, extra.lapses = atTime, a.woken+m*s.period, true
+		extra := jobs[a.first]
+		extra.kind = atTime
+		if !s.drops {
+			extra.cpu = a.cpu / (missed + 1)
+			w.peelTo(jobs, a, extra.cpu)
+		} else {
+			extra.cpu = a.cpu
+		}
+		for m := int64(1); m <= missed; m++ {
+			extra.when = a.woken + m*s.period
 			jobs = append(jobs, extra)
 		}
 	}
-	for _, i := range s.acts {
-		jobs[w.acts[i].first].lapses = true
-	}
 	return jobs
+}
+
+// peelTo leaves so much CPU time to an activation.
+func (w *workload) peelTo(jobs []job, a *activation, cpu int64) {
+	jobs[a.first].cpu = max(cpu, least)
+	for i := a.first + 1; i <= a.last; i++ {
+		jobs[i].cpu = least
+	}
 }

@@ -86,7 +86,7 @@ type Prediction struct {
 	Periods int
 }
 
-// Meets is true if the upper bounds stay below the target.
+// Meets is true if the point estimates stay below the target.
 func (p Prediction) Meets(t Target) bool {
 	return p.Throttled < t.ThrottledShare && p.StallP99 < t.StallP99
 }

@@ -14,6 +14,9 @@ const (
 	modelError = 0.02
 	// scaleError is by how much the model's demand may be off the real one.
 	scaleError = 0.03
+	// mostly is the share of the CPU time in loops from which on a container that is
+	// always throttled is known: a loop wants no more than to go round.
+	mostly = 0.9
 )
 
 // point is one replay at a quota, with what its interval needs.
@@ -67,6 +70,9 @@ func (w *workload) widen(p *point, less, more float64, stall time.Duration) {
 	}
 	p.Low = max(0, low-max(0, p.Throttled-more)-modelError)
 	p.High = min(1, high+max(0, less-p.Throttled)+modelError)
+	if w.saturated && w.closed < mostly {
+		p.High = 1 // what it wants beyond what it got is not known
+	}
 	p.StallP99High = max(p.StallP99, stall, p.stall)
 }
 

@@ -86,6 +86,7 @@ type machine struct {
 	used    int64
 	stalls  []int64
 	freed   []int
+	crowded bool
 	// hear is told of each thread that is about to block, done of each job, choose picks the thread of
 	// a job; nil but in tests.
 	hear   func(t int32)
@@ -202,8 +203,11 @@ func (m *machine) begin(th *thread, j int32) {
 func (m *machine) place(t int32) {
 	th := &m.threads[t]
 	n := len(m.cpus)
+	if m.crowded {
+		n = 1
+	}
 	for i := range n {
-		c := (int(th.cpu) + i) % n
+		c := (int(th.cpu) + i) % len(m.cpus)
 		p := &m.cpus[c]
 		if p.running < 0 && p.queue.len() == 0 {
 			m.wait(c, t)

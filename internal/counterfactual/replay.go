@@ -26,6 +26,7 @@ func (w *workload) replay(p *plan, quota, burst int64) outcome {
 	tick := int64(w.config.Tick)
 	first := tick - int64(w.from%uint64(tick))
 	m := newMachine(p, levels, w.cpus, tick, first)
+	m.crowded = w.taken > 0.3
 	m.run(w.span)
 	o := outcome{used: m.used, served: len(m.stalls)}
 	for _, l := range levels {

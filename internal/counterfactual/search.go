@@ -14,28 +14,30 @@ const (
 	curveMax = 16
 	// step that limits are rounded up to: 10 millicores of a 100 ms period.
 	step = 1_000_000
+	// margin above the smallest limit that meets the target by the point estimates.
+	margin = 1.05
 	// nearlyAlways is the share of throttled periods beyond which what is wanted is
 	// not known.
 	nearlyAlways = 0.95
 )
 
 // Replay finds the smallest limit that meets the target, the curve around it and
-// the burst setting that would do. The limit is found by the point estimates: the
-// upper bounds would buy certainty with cores.
+// the burst setting that would do. The limit is the smallest that meets it by the
+// point estimates, and margin more: by the upper bounds it would be half as much
+// again, without the margin every second limit would miss.
 func Replay(r event.Recording, c Config) Result {
 	c = c.withDefaults()
 	w := newWorkload(r, c)
-	out := Result{Best: -1, Bursts: len(r.Bursts), Closed: w.closed}
+	out := Result{Best: -1, Bursts: len(r.Bursts), Closed: w.closed, LowerBound: w.saturated && w.closed < mostly}
 	if len(w.bounds) == 0 || len(w.bursts) == 0 {
 		return out
 	}
 	s := &search{w: w, burst: ownBurst(r), seen: map[int64]bool{}}
-	s.lowerBound(&out, r)
 	least, top := s.range1()
-	best := s.bisect(least, top)
+	best := round(int64(margin * float64(s.bisect(least, top))))
 	s.curve(least, best, top)
 	out.Curve = s.predictions()
-	for i := len(out.Curve) - 1; i >= 0 && out.Curve[i].Meets(c.Target); i-- {
+	for i := len(out.Curve) - 1; i >= 0 && out.Curve[i].Quota >= uint64(best) && out.Curve[i].Meets(c.Target); i-- {
 		out.Best = i
 	}
 	out.Burst, out.BurstKnown = w.leastBurst(c.Target)
@@ -49,27 +51,14 @@ type search struct {
 	points []point
 }
 
-// lowerBound is true if the own cgroup or an ancestor was throttled in nearly all
-// periods of the recording.
-func (s *search) lowerBound(out *Result, r event.Recording) {
-	for i := range r.Before {
-		if i >= len(r.After) {
-			break
-		}
-		n, held := r.After[i].Periods-r.Before[i].Periods, r.After[i].Throttled-r.Before[i].Throttled
-		if n > 0 && float64(held) >= nearlyAlways*float64(n) {
-			out.LowerBound = true
-		}
-	}
-}
-
 // range1 is from half of what is used without a limit to what the CPUs give.
 func (s *search) range1() (least, top int64) {
 	period := s.w.bounds[0].period
 	free := s.w.replay(s.w.plan, 0, 0)
 	used := float64(free.used) / float64(max(s.w.span, 1))
 	least = round(int64(used / 2 * float64(period)))
-	top = int64(s.w.cpus) * period
+	// A container cannot use more than its CPUs; with a little more nothing is held.
+	top = int64(float64(s.w.cpus) * margin * float64(period))
 	if m := s.w.config.MaxQuota; m > 0 {
 		top = min(top, int64(m))
 	}

@@ -80,6 +80,12 @@ func (w *workload) weigh(streams []*stream) {
 		return
 	}
 	z := (w.kappa - (1+w.kappaClosed)/2) / max(w.kappaErr, 0.1)
+	decide(doubt, z)
+}
+
+// decide on streams in doubt, by how many standard errors more came than the mean
+// of what either reading expects.
+func decide(doubt []*stream, z float64) {
 	for _, s := range doubt {
 		switch {
 		case z > sure:

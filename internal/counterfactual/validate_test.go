@@ -77,6 +77,11 @@ func TestValidate(t *testing.T) {
 			got := float64(m.Throttled) / float64(max(m.Periods, 1))
 			p := Predict(r.Recording, m.Quota, Config{})
 			e := p.Throttled - got
+			others := ""
+			for _, plan := range w.others {
+				o := w.replay(plan, int64(m.Quota), ownBurst(r.Recording))
+				others += fmt.Sprintf(" %.3f", share(o.worst()))
+			}
 			flag := ""
 			if got < p.Low || got > p.High {
 				flag = "OUT"
@@ -84,7 +89,7 @@ func TestValidate(t *testing.T) {
 			if math.Abs(e) > 0.05 {
 				flag += " !"
 			}
-			t.Logf("  %4d ms: measured %.3f (%d periods) predicted %.3f (%.3f..%.3f, %d) error %+.3f %s", m.Quota/ms, got, m.Periods, p.Throttled, p.Low, p.High, p.Periods, e, flag)
+			t.Logf("  %4d ms: measured %.3f (%d periods) predicted %.3f (%.3f..%.3f, %d) error %+.3f %s [%s]", m.Quota/ms, got, m.Periods, p.Throttled, p.Low, p.High, p.Periods, e, flag, others)
 			if !m.Self {
 				n++
 				sum += math.Abs(e)

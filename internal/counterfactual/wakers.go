@@ -21,19 +21,34 @@ func (w *workload) build() {
 	}
 	w.weigh(streams)
 	w.judged = streams
-	w.plan = w.planned(jobs, streams, false)
+	w.plan = w.planned(jobs, streams, reading{spread: w.saturated})
 	w.closed = w.closedShare(w.plan.jobs)
+	w.read(jobs, streams)
+}
+
+// reading is a way to take what the recording leaves open.
+type reading struct {
+	turned bool // streams in doubt are the contrary of what is likely
+	spread bool // a backlog without an end came as evenly as it was worked off
+	awake  bool // also where a thread never slept: else that is a loop without an end
+}
+
+// read adds the plans of other readings than the likely one.
+func (w *workload) read(jobs []job, streams []*stream) {
 	for _, s := range streams {
 		if s.verdict == unsure && len(s.steps) > 0 {
-			w.others = append(w.others, w.planned(jobs, streams, true))
+			w.others = append(w.others, w.planned(jobs, streams, reading{turned: true, spread: w.saturated}))
 			break
 		}
+	}
+	if w.saturated && w.plan.again != nil {
+		w.others = append(w.others, w.planned(jobs, streams, reading{spread: true, awake: true}))
 	}
 	if w.taken > takenMuch {
 		for i := range jobs {
 			jobs[i].speed = 1
 		}
-		w.others = append(w.others, w.planned(jobs, streams, false))
+		w.others = append(w.others, w.planned(jobs, streams, reading{spread: w.saturated}))
 	}
 }
 
@@ -41,9 +56,8 @@ func (w *workload) build() {
 // the interval covers that they do not.
 const takenMuch = 0.1
 
-// planned applies the verdicts. Streams in doubt are what is likely, or the
-// contrary if turned.
-func (w *workload) planned(known []job, streams []*stream, turned bool) *plan {
+// planned applies the verdicts.
+func (w *workload) planned(known []job, streams []*stream, r reading) *plan {
 	jobs := append([]job(nil), known...)
 	type loop struct {
 		last, first int
@@ -52,7 +66,7 @@ func (w *workload) planned(known []job, streams []*stream, turned bool) *plan {
 	var loops []loop
 	for _, s := range streams {
 		switch {
-		case s.verdict == closed || s.verdict == unsure && (s.likely == closed) != turned:
+		case s.verdict == closed || s.verdict == unsure && (s.likely == closed) != r.turned:
 			if last, first, gap := w.close(jobs, s); last >= 0 {
 				loops = append(loops, loop{last, first, gap})
 			}
@@ -60,13 +74,25 @@ func (w *workload) planned(known []job, streams []*stream, turned bool) *plan {
 			jobs = w.tick(jobs, s)
 		default:
 			jobs = w.unstack(jobs, s)
+			if r.spread {
+				w.spreadOut(jobs, s)
+			}
 		}
+	}
+	endless := w.endless()
+	if r.awake {
+		for _, l := range endless {
+			w.pieces(jobs, l.first, l.last)
+		}
+		endless = nil
 	}
 	p := newPlan(jobs, len(w.first)-1)
 	for _, l := range loops {
 		p.repeat(l.last, l.first, l.gap)
 	}
-	w.loops(p)
+	for _, l := range endless {
+		p.repeat(l.last, l.first, 0)
+	}
 	return p
 }
 
@@ -81,6 +107,13 @@ func (w *workload) close(jobs []job, s *stream) (last, first int, gap int64) {
 		j := &jobs[w.acts[s.acts[k+1]].first]
 		j.kind, j.cause, j.when = after, int32(w.acts[s.acts[k]].answer), g
 		gaps = append(gaps, g)
+	}
+	for _, e := range s.echoes {
+		a := &w.acts[s.acts[e.after]]
+		j := &jobs[w.acts[e.act].first]
+		if pause := w.acts[e.act].woken - w.rel(w.bursts[a.last].Ended); pause >= 0 {
+			j.kind, j.cause, j.when = after, int32(a.last), pause
+		}
 	}
 	if len(gaps) == 0 {
 		return -1, -1, 0
@@ -103,14 +136,22 @@ func (w *workload) closedShare(jobs []job) float64 {
 
 // moves is true if a job follows a completion, itself or what caused it.
 func (w *workload) moves(jobs []job, i int) bool {
-	for n := 0; n < deep && (jobs[i].kind == within || jobs[i].goesOn); n++ {
+	for n := 0; n < deep && i < len(w.of); n++ {
+		i = w.acts[w.of[i]].first
+		if jobs[i].kind != within {
+			break
+		}
 		i = int(jobs[i].cause)
 	}
 	return jobs[i].kind == after
 }
 
-// loops lets threads that never sleep go on beyond what was recorded of them.
-func (w *workload) loops(p *plan) {
+// chain is a row of pieces of one activation.
+type chain struct{ first, last int }
+
+// endless are the threads that did not sleep in the recording: they go on beyond it.
+func (w *workload) endless() []chain {
+	var list []chain
 	for t := range len(w.first) - 1 {
 		last := w.first[t+1] - 1
 		first := last
@@ -118,9 +159,10 @@ func (w *workload) loops(p *plan) {
 			first--
 		}
 		if w.bursts[last].GoesOn && int64(w.bursts[last].Ended-w.bursts[first].Woken) > w.span*9/10 {
-			p.repeat(last, first, 0)
+			list = append(list, chain{first, last})
 		}
 	}
+	return list
 }
 
 // job is a burst with what its waker alone tells of its release.

@@ -35,8 +35,10 @@ type workload struct {
 	closed float64
 	bounds []bound
 	acts   []activation
-	of     []int32 // the activation of each burst
-	mother []bool  // bursts whose progress releases others
+	// saturated: throttled in nearly all periods.
+	saturated bool
+	of        []int32 // the activation of each burst
+	mother    []bool  // bursts whose progress releases others
 	// kappa is how much of the work that an open stream would have brought came in
 	// the recording's stalls; kappaClosed, what a closed one would have.
 	kappa, kappaClosed float64
@@ -58,6 +60,9 @@ func newWorkload(r event.Recording, c Config) *workload {
 	w := &workload{config: c, from: r.From, span: int64(r.To - min(r.From, r.To))}
 	w.cpus = min(max(r.CPUs, 1), cpusMax)
 	w.bounds = bounds(r)
+	if b := w.busiest(); b != nil {
+		w.saturated = b.share >= nearlyAlways
+	}
 	w.order(r.Bursts)
 	w.build()
 	return w
