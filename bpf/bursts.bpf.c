@@ -35,8 +35,8 @@ static __always_inline struct kg_cpu *kg_this_cpu(void)
 static __always_inline long kg_state_of(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
-	return BPF_CORE_READ((struct task_struct___state *)task, state);
+		return task->__state;
+	return ((struct task_struct___state *)task)->state;
 }
 
 /* What the next burst or piece begins with. */
@@ -80,23 +80,30 @@ static __always_inline void kg_cut(struct kg_thread *t, u32 slot, u64 now, bool 
 	kg_begin(t, now);
 }
 
-/*
- * The thread's record, made if there is none for this listening. Its burst then has
- * begun when it had ran ns less.
- */
-static __noinline struct kg_thread *kg_thread_of(struct task_struct *task, u32 slot, u32 state,
-						 u64 now, u64 ran)
+/* How long the thread has been on its CPU, but not since before listening began. */
+static __always_inline u64 kg_turn_of(struct task_struct *task, u32 slot, u64 now)
 {
+	u64 ran = BPF_CORE_READ(task, se.sum_exec_runtime) -
+		  BPF_CORE_READ(task, se.prev_sum_exec_runtime);
+	u32 i = slot - 1;
+	u64 since = i < KG_LISTENED ? kg_since[i] : now, most = now > since ? now - since : 0;
+
+	return ran < most ? ran : most;
+}
+
+/*
+ * Makes the record of a thread that is heard of for the first time. One that leaves
+ * its CPU has begun its burst when it came to it, or when listening began.
+ */
+static __noinline struct kg_thread *kg_thread_make(struct task_struct *task, u32 slot, u32 state,
+						   u64 now, bool leaves)
+{
+	u64 ran = leaves ? kg_turn_of(task, slot, now) : 0;
 	u32 tid = BPF_CORE_READ(task, pid), i = slot - 1;
-	struct kg_thread *t = bpf_map_lookup_elem(&threads, &tid);
 	struct kg_thread blank = {};
 
-	if (i >= KG_LISTENED)
-		return NULL;
-	if (t && t->burst.cgroup == kg_ids[i])
-		return t;
 	/* The address may have become another group's when its own was removed. */
-	if (kg_group_id((struct task_group *)kg_groups[i]) != kg_ids[i])
+	if (i >= KG_LISTENED || kg_group_id((struct task_group *)kg_groups[i]) != kg_ids[i])
 		return NULL;
 	blank.burst.cgroup = kg_ids[i];
 	blank.burst.tid = tid;
@@ -111,6 +118,15 @@ static __noinline struct kg_thread *kg_thread_of(struct task_struct *task, u32 s
 		return NULL;
 	}
 	return bpf_map_lookup_elem(&threads, &tid);
+}
+
+/* The record of a thread, if it is of this listening. */
+static __always_inline struct kg_thread *kg_thread_of(u32 tid, u32 slot)
+{
+	struct kg_thread *t = bpf_map_lookup_elem(&threads, &tid);
+	u32 i = slot - 1;
+
+	return t && i < KG_LISTENED && t->burst.cgroup == kg_ids[i] ? t : NULL;
 }
 
 /* The wake that was noted begins a burst; without one it begins now. */
@@ -135,17 +151,6 @@ static __always_inline void kg_charge(struct kg_thread *t, u64 runtime)
 	t->runtime = runtime;
 }
 
-/* How long the thread has been on its CPU, but not since before listening began. */
-static __always_inline u64 kg_turn_of(struct task_struct *task, u32 slot, u64 now)
-{
-	u64 ran = BPF_CORE_READ(task, se.sum_exec_runtime) -
-		  BPF_CORE_READ(task, se.prev_sum_exec_runtime);
-	u32 i = slot - 1;
-	u64 since = i < KG_LISTENED ? kg_since[i] : now, most = now > since ? now - since : 0;
-
-	return ran < most ? ran : most;
-}
-
 static __always_inline void kg_find_language(struct kg_thread *t)
 {
 	if (t->burst.language || t->tries >= KG_LANGUAGE_TRIES)
@@ -156,16 +161,17 @@ static __always_inline void kg_find_language(struct kg_thread *t)
 
 static __always_inline void kg_leaves(struct task_struct *task, u32 slot, bool preempted, u64 now)
 {
-	struct kg_thread *t =
-		kg_thread_of(task, slot, KG_RUNNING, now, kg_turn_of(task, slot, now));
+	struct kg_thread *t = kg_thread_of(task->pid, slot);
 	long state = kg_state_of(task);
 	u32 tid;
 
 	if (!t)
+		t = kg_thread_make(task, slot, KG_RUNNING, now, true);
+	if (!t)
 		return;
 	if (t->state == KG_BLOCKED) /* its return to the CPU was not heard */
 		kg_activate(t, now);
-	kg_charge(t, BPF_CORE_READ(task, se.sum_exec_runtime));
+	kg_charge(t, task->se.sum_exec_runtime);
 	t->burst.switches++;
 	if (preempted || !state) {
 		t->state = KG_WAITING;
@@ -174,7 +180,7 @@ static __always_inline void kg_leaves(struct task_struct *task, u32 slot, bool p
 		return;
 	}
 	kg_find_language(t);
-	t->burst.cpus = BPF_CORE_READ(task, nr_cpus_allowed);
+	t->burst.cpus = task->nr_cpus_allowed;
 	kg_tell(t, slot, now, 0);
 	t->burst.ended = now;
 	t->state = KG_BLOCKED;
@@ -188,11 +194,13 @@ static __always_inline void kg_leaves(struct task_struct *task, u32 slot, bool p
 static __always_inline void kg_arrives(struct task_struct *task, u32 slot, const struct kg_cpu *cpu,
 				       u64 now)
 {
-	struct kg_thread *t = kg_thread_of(task, slot, KG_RUNNING, now, 0);
+	struct kg_thread *t = kg_thread_of(task->pid, slot);
 	u64 wait, held;
 
-	if (!t)
+	if (!t) {
+		kg_thread_make(task, slot, KG_RUNNING, now, false);
 		return;
+	}
 	if (t->state == KG_BLOCKED) {
 		kg_activate(t, now);
 		if (t->wait_from <
@@ -200,7 +208,7 @@ static __always_inline void kg_arrives(struct task_struct *task, u32 slot, const
 			t->wait_queue = 0;
 		t->wait_from = t->burst.woken;
 	} else if (t->state == KG_RUNNING) {
-		return; /* its record was made just now */
+		return; /* its leaving was not heard */
 	}
 	wait = now > t->wait_from ? now - t->wait_from : 0;
 	held = kg_held_for(t, wait);
@@ -249,9 +257,11 @@ int BPF_PROG(burst_waking, struct task_struct *task)
 	if (!slot)
 		return 0;
 	now = bpf_ktime_get_ns();
-	t = kg_thread_of(task, slot, KG_BLOCKED, now, 0);
+	t = kg_thread_of(task->pid, slot);
+	if (!t)
+		t = kg_thread_make(task, slot, KG_BLOCKED, now, false);
 	cpu = kg_this_cpu();
-	if (!t || !cpu || (u32)bpf_get_current_pid_tgid() == t->burst.tid)
+	if (!t || !cpu)
 		return 0;
 	kg_note_waker(t, cpu, slot, now, false);
 	return 0;
@@ -265,13 +275,12 @@ int BPF_PROG(burst_waking, struct task_struct *task)
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(burst_wakeup, struct task_struct *task)
 {
-	u32 slot = kg_slot(task->sched_task_group), tid;
+	u32 slot = kg_slot(task->sched_task_group);
 	struct kg_thread *t;
 
 	if (!slot)
 		return 0;
-	tid = BPF_CORE_READ(task, pid);
-	t = bpf_map_lookup_elem(&threads, &tid);
+	t = kg_thread_of(task->pid, slot);
 	if (t && t->state == KG_BLOCKED)
 		kg_wait_begins(t, task, bpf_ktime_get_ns());
 	return 0;
@@ -291,7 +300,7 @@ int BPF_PROG(burst_wakeup_new, struct task_struct *task)
 	tid = BPF_CORE_READ(task, pid);
 	bpf_map_delete_elem(&threads, &tid); /* of an earlier thread with that id */
 	now = bpf_ktime_get_ns();
-	t = kg_thread_of(task, slot, KG_BLOCKED, now, 0);
+	t = kg_thread_make(task, slot, KG_BLOCKED, now, false);
 	cpu = kg_this_cpu();
 	if (!t || !cpu)
 		return 0;
@@ -305,12 +314,13 @@ int BPF_PROG(burst_wakeup_new, struct task_struct *task)
 SEC("tp_btf/netif_rx")
 int BPF_PROG(burst_sent, void *skb)
 {
-	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
 	struct kg_cpu *cpu = kg_this_cpu();
+	struct kg_current c;
 
-	if (!cpu || kg_preempt_count(current) & (KG_SERVES_SOFTIRQ | KG_IN_HARDIRQ))
+	kg_current(&c);
+	if (!cpu || c.count & (KG_SERVES_SOFTIRQ | KG_IN_HARDIRQ))
 		return 0;
-	cpu->sent_by = (u32)bpf_get_current_pid_tgid();
+	cpu->sent_by = c.tid;
 	cpu->sent_at = bpf_ktime_get_ns();
 	return 0;
 }
@@ -332,7 +342,9 @@ int burst_pulse(struct bpf_raw_tracepoint_args *ctx)
 	if (!slot)
 		return 0;
 	now = bpf_ktime_get_ns();
-	t = kg_thread_of(task, slot, KG_RUNNING, now, 0);
+	t = kg_thread_of(BPF_CORE_READ(task, pid), slot);
+	if (!t)
+		t = kg_thread_make(task, slot, KG_RUNNING, now, false);
 	if (!t || t->state != KG_RUNNING)
 		return 0;
 	kg_charge(t, BPF_CORE_READ(task, se.sum_exec_runtime));

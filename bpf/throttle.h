@@ -73,18 +73,19 @@ static __always_inline u64 kg_throttle_clock(struct cfs_rq *queue)
 /* The thread begins to wait in its queue, which is locked and has its clock updated. */
 static __always_inline void kg_wait_begins(struct kg_thread *t, struct task_struct *task, u64 now)
 {
-	struct cfs_rq *queue = BPF_CORE_READ(task, se.cfs_rq);
+	struct cfs_rq *queue;
 
 	t->wait_from = now;
 	t->wait_queue = 0;
 	t->held = 0;
 	if (kg_held_one_by_one()) {
-		t->held = BPF_CORE_READ(task, throttled);
+		t->held = task->throttled;
 		if (!t->held)
 			return;
-	} else {
-		t->held = BPF_CORE_READ(queue, throttle_count) > 0;
 	}
+	queue = task->se.cfs_rq;
+	if (!kg_held_one_by_one())
+		t->held = BPF_CORE_READ(queue, throttle_count) > 0;
 	t->wait_queue = (u64)queue;
 	t->wait_clock = kg_throttle_clock(queue);
 }

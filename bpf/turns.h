@@ -45,10 +45,15 @@ static __always_inline u64 kg_ran(const struct kg_cpu *cpu, u64 group, u64 from)
  */
 static __always_inline void kg_charge_turns(struct kg_thread *t, const struct kg_cpu *cpu, u64 from)
 {
+	const struct kg_turn *last = &cpu->turns[cpu->turn % KG_TURNS];
 	u64 most = 0, ran, group = 0;
 	int i;
 
-	for (i = 0; i < KG_TURNS; i++) {
+	if (last->from <= from && last->to > from) { /* nobody else did */
+		group = last->group;
+		most = group ? last->to - from : 0;
+	}
+	for (i = 0; last->from > from && i < KG_TURNS; i++) {
 		if (!cpu->turns[i].group || cpu->turns[i].group == group ||
 		    cpu->turns[i].to <= from)
 			continue;

@@ -35,19 +35,73 @@
  */
 volatile s64 kg_preempt_offset;
 
-static __always_inline u32 kg_preempt_count(struct task_struct *current)
+/* The current thread, as far as a wake needs it. */
+struct kg_current {
+	u64 group; /* struct task_group */
+	u32 count; /* of nested interrupts */
+	u32 tid;
+	u32 flags;
+	u32 slot;
+};
+
+static __always_inline u32 kg_count_beside(u64 run_queue)
 {
-#if defined(__TARGET_ARCH_x86)
-	u64 run_queue = (u64)BPF_CORE_READ(current, se.cfs_rq, rq);
 	u32 count = 0;
 
+#if defined(__TARGET_ARCH_x86)
 	if (kg_preempt_offset)
 		bpf_probe_read_kernel(&count, sizeof(count),
 				      (void *)(run_queue + kg_preempt_offset));
-	return count;
-#else
-	return BPF_CORE_READ(current, thread_info.preempt_count);
 #endif
+	return count;
+}
+
+/* Since 5.11 the verifier knows what the current task is, and plain loads do. */
+static __always_inline void kg_look(struct kg_current *c)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_group *group = task->sched_task_group;
+
+	c->group = (u64)group;
+	c->slot = kg_slot(group);
+	c->tid = task->pid;
+	c->flags = task->flags;
+#if defined(__TARGET_ARCH_x86)
+	/* Read, not loaded: the verifier lets nobody count with a pointer that it follows. */
+	c->count = kg_count_beside((u64)BPF_CORE_READ(task->se.cfs_rq, rq));
+#else
+	c->count = task->thread_info.preempt_count;
+#endif
+}
+
+static __always_inline void kg_look_at(struct kg_current *c)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct task_group *group = BPF_CORE_READ(task, sched_task_group);
+
+	c->group = (u64)group;
+	c->slot = kg_slot_at(group);
+	c->tid = BPF_CORE_READ(task, pid);
+	c->flags = BPF_CORE_READ(task, flags);
+#if defined(__TARGET_ARCH_x86)
+	c->count = kg_count_beside((u64)BPF_CORE_READ(task, se.cfs_rq, rq));
+#else
+	c->count = BPF_CORE_READ(task, thread_info.preempt_count);
+#endif
+}
+
+enum bpf_func_id___current {
+	BPF_FUNC_get_current_task_btf___current = 158,
+};
+
+static __always_inline void kg_current(struct kg_current *c)
+{
+	/* Decided when the programs are loaded; the other branch is not loaded. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id___current,
+				       BPF_FUNC_get_current_task_btf___current))
+		kg_look(c);
+	else
+		kg_look_at(c);
 }
 
 /* Where interrupts cannot be told: the thread sleeps for a time, which only a timer ends. */
@@ -61,19 +115,16 @@ static __always_inline bool kg_sleeps_for_a_time(const struct kg_thread *t)
 #endif
 }
 
-static __always_inline bool kg_interrupted(const struct kg_cpu *cpu, struct task_struct *current,
+static __always_inline bool kg_interrupted(const struct kg_cpu *cpu, const struct kg_current *c,
 					   u64 now)
 {
-	u32 count = kg_preempt_count(current);
-
-	if (!BPF_CORE_READ(current, pid) || BPF_CORE_READ(current, flags) & KG_PF_KTHREAD)
+	if (!c->tid || c->flags & KG_PF_KTHREAD)
 		return true;
-	if (count & KG_IN_HARDIRQ)
+	if (c->count & KG_IN_HARDIRQ)
 		return true;
-	if (!(count & KG_SERVES_SOFTIRQ))
+	if (!(c->count & KG_SERVES_SOFTIRQ))
 		return false;
-	return cpu->sent_by != (u32)BPF_CORE_READ(current, pid) ||
-	       now - cpu->sent_at > KG_SENT_NS ||
+	return cpu->sent_by != c->tid || now - cpu->sent_at > KG_SENT_NS ||
 	       cpu->turns[cpu->turn % KG_TURNS].to > cpu->sent_at;
 }
 
@@ -81,23 +132,24 @@ static __always_inline bool kg_interrupted(const struct kg_cpu *cpu, struct task
 static __always_inline void kg_note_waker(struct kg_thread *t, const struct kg_cpu *cpu, u32 slot,
 					  u64 now, bool born)
 {
-	struct task_struct *current = (struct task_struct *)bpf_get_current_task();
-	struct task_group *group;
+	struct kg_current c;
 
+	kg_current(&c);
+	if (c.tid == t->burst.tid) /* it has changed its mind about sleeping */
+		return;
 	t->wake_at = now;
 	t->wake_tid = 0;
 	t->wake_cgroup = 0;
 	t->wake_class = KG_WAKER_INTERRUPT;
-	if (!born && (kg_sleeps_for_a_time(t) || kg_interrupted(cpu, current, now)))
+	if (!born && (kg_sleeps_for_a_time(t) || kg_interrupted(cpu, &c, now)))
 		return;
-	t->wake_tid = BPF_CORE_READ(current, pid);
-	group = BPF_CORE_READ(current, sched_task_group);
-	if (kg_slot_at(group) == slot) {
+	t->wake_tid = c.tid;
+	if (c.slot == slot) {
 		t->wake_class = born ? KG_WAKER_BORN : KG_WAKER_OWN;
 		return;
 	}
 	t->wake_class = KG_WAKER_OUTSIDE;
-	t->wake_cgroup = kg_group_id(group);
+	t->wake_cgroup = kg_group_id((struct task_group *)c.group);
 }
 
 #endif
