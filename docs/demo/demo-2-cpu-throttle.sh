@@ -72,7 +72,7 @@ YAML
 }
 FILE_LINES=${FILE_LINES:-25000}
 
-# It asks for four files at once, again and again, and writes how long they took: the time
+# A page is four files at once. The next visitor does not wait for the one before. The time
 # since boot has hundredths of a second.
 deploy_visitor() {
   in_namespace apply -f - >/dev/null <<YAML
@@ -92,11 +92,14 @@ spec:
         - |
           now() { read -r t rest </proc/uptime; echo "\${t%.*}\${t#*.}"; }
           fetch() { wget -q -O /dev/null --header 'Accept-Encoding: gzip' http://$1/file.txt; }
-          while :; do
+          page() {
             began=\$(now)
             fetch & fetch & fetch & fetch & wait
             echo "\$((\$(now) - began))0 ms"
-            sleep 0.3
+          }
+          while :; do
+            (page) &
+            sleep 0.4
           done
 YAML
 }
@@ -105,7 +108,7 @@ clean_up() {
   in_namespace delete "deployment/$SHOP" "configmap/$SHOP" "pod/$VISITOR" --ignore-not-found >/dev/null
 }
 
-# pages N: how long the visitor's last N pages took, as it measured it.
+# pages N: how long the last N pages took, as the visitors measured it.
 pages() { in_namespace logs "$VISITOR" --tail="$1" | paste -sd ' ' | sed 's/ ms /, /g'; }
 
 print_top() {
@@ -167,13 +170,13 @@ main() {
   await 120 "the service is Ready" rolled_out "deployment/$SHOP"
   read -r pod uid ip < <(in_namespace get pods -l "app=$SHOP" -o jsonpath='{.items[0].metadata.name} {.items[0].metadata.uid} {.items[0].status.podIP}{"\n"}')
   deploy_visitor "$ip"
-  await 60 "a visitor asks for pages of four files" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
+  await 60 "visitors ask for pages of four files" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
   await 60 "a whisper about pod $pod" found "$WHISPERS" "$uid"
   whisper=$(name_of "$WHISPERS" "$uid")
   title "The whisper, as soon as there was one"
   show kubectl gossip whispers -n "$NAMESPACE" --active
   print_top "$pod"
-  title "What the visitor sees"
+  title "What visitors see"
   print_pages 5
   await 150 "the bursts were heard and replayed at other limits" proposed "$whisper"
   await 60 "what ordinary metrics say is in the whisper" quoted "$whisper"
@@ -182,7 +185,7 @@ main() {
   print_cpu_stat "$whisper"
   title "The proposal, applied in place"
   apply_proposal "$whisper"
-  title "What the visitor sees now"
+  title "What visitors see now"
   print_pages 5
 }
 
