@@ -4,6 +4,7 @@ package counterfactual
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -16,36 +17,63 @@ func (w *workload) unstack(jobs []job, s *stream) []job {
 	if life.ended < few {
 		return jobs
 	}
-	var rate float64
-	for _, i := range s.acts {
-		rate += float64(w.acts[i].cpu) / float64(w.span)
-	}
-	for _, i := range s.acts {
-		a := &w.acts[i]
-		k := inStall(w.stalls, a)
-		if k < 0 || w.hasChildren(a, jobs) {
+	piles, scale := w.piles(s, life)
+	rng := rand.New(rand.NewPCG(w.config.Seed, uint64(len(s.acts))))
+	for _, p := range piles {
+		extra := p.extra * scale
+		n := int(math.Round(extra / life.mean))
+		if n < 1 || w.hasChildren(&w.acts[p.act], jobs) {
 			continue
 		}
-		done := max(0, min(w.stalls[k].from-a.woken, a.cpu))
-		extra := float64(a.cpu-done) - life.rest(float64(done))
-		extra = min(extra, 2*rate*float64(a.ended-a.woken-done))
-		n := int64(math.Round(extra / life.mean))
-		if n < 1 {
-			continue
-		}
-		jobs = w.peel(jobs, a, done, int64(extra), n)
+		jobs = w.peel(jobs, p, extra, n, rng)
 	}
 	return jobs
 }
 
-// peel takes extra CPU time from an activation and lets it come in n pieces.
-func (w *workload) peel(jobs []job, a *activation, done, extra, n int64) []job {
+// pile is an activation that a quota held, what it had done by then, and what it
+// did later beyond what was to be expected (ns of CPU time).
+type pile struct {
+	act   int32
+	done  int64
+	extra float64
+}
+
+// piles are a stream's, and the part of their extra work that can have come while
+// they were held, at the rate at which the stream's work comes.
+func (w *workload) piles(s *stream, life *survival) (piles []pile, scale float64) {
+	var cpu, held, sum float64
+	for _, i := range s.acts {
+		a := &w.acts[i]
+		cpu += float64(a.cpu)
+		k := inStall(w.stalls, a)
+		if k < 0 {
+			continue
+		}
+		held += float64(a.parked)
+		done := max(0, min(w.stalls[k].from-a.woken, a.cpu))
+		if extra := float64(a.cpu-done) - life.rest(float64(done)); extra > 0 {
+			piles = append(piles, pile{i, done, extra})
+			sum += extra
+		}
+	}
+	return piles, min(1, cpu/float64(w.span)*held/max(sum, 1))
+}
+
+// peel takes extra CPU time from an activation and lets it come in n jobs, at
+// random times since it was held and of random lengths.
+func (w *workload) peel(jobs []job, p pile, extra float64, n int, rng *rand.Rand) []job {
+	a := &w.acts[p.act]
+	parts, sum := make([]float64, n), 0.0
+	for k := range parts {
+		parts[k] = rng.ExpFloat64()
+		sum += parts[k]
+	}
 	piece := jobs[a.first]
-	piece.kind, piece.cpu = atTime, extra/n
-	w.peelTo(jobs, a, a.cpu-extra)
-	from := a.woken + done
-	for k := range n {
-		piece.when = from + (2*k+1)*(a.ended-from)/(2*n)
+	w.peelTo(jobs, a, a.cpu-int64(extra))
+	from := a.woken + p.done
+	for _, part := range parts {
+		piece.kind, piece.cpu = atTime, max(int64(extra*part/sum), least)
+		piece.when = from + int64(rng.Float64()*float64(a.ended-from))
 		jobs = append(jobs, piece)
 	}
 	return jobs

@@ -145,7 +145,8 @@ func programs() []program {
 // TestTheModelOnItself prints how well recordings of played programs are read.
 func TestTheModelOnItself(t *testing.T) {
 	var sum, worst float64
-	n, covered := 0, 0
+	n, covered, cells := 0, 0, 0
+	var wide float64
 	for _, g := range programs() {
 		full, _ := g.play(1000*ms, 20_000*ms, 1)
 		var used uint64
@@ -171,6 +172,10 @@ func TestTheModelOnItself(t *testing.T) {
 				sum += math.Abs(e)
 				worst = max(worst, math.Abs(e))
 				mark := ""
+				if !w.saturated {
+					wide += p.High - p.Low
+					cells++
+				}
 				if got < p.Low || got > p.High {
 					mark = "x"
 				}
@@ -184,5 +189,5 @@ func TestTheModelOnItself(t *testing.T) {
 			t.Logf("%-14s at %.2f (%.2f) %s | %s", g.name, from, self, line, w.told())
 		}
 	}
-	t.Logf("%d cells: mean error %.3f, max %.3f, covered %d", n, sum/float64(n), worst, covered)
+	t.Logf("%d cells: mean error %.3f, max %.3f, covered %d, mean width %.3f", n, sum/float64(n), worst, covered, wide/float64(cells))
 }
