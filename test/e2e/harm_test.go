@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e_test
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+)
+
+// TestHarmAgainstTheAsker: a service that its limit holds back, by what the
+// kernel's side says of its stalls and by how long those who asked it waited.
+func TestHarmAgainstTheAsker(t *testing.T) {
+	f := cluster(t)
+	node := f.local(t)
+	s := newScene(t, f)
+	server := s.create("service", load("serve", "-threads", "4", "-cpu", "20ms"), cpuLimit("250m"))
+	samples := startSampler(t, node, string(server.UID))
+	id := containerID(s.ready(server).object)
+	asker := asks(s, server, 9)
+	w := recorded(s, server)
+	t.Logf("%s: %s: %s\n%s", w.Status.Severity, w.Status.Cause, w.Status.Insight, w.Status.Recommendation)
+	compareRecording(t, w, samples, id)
+
+	if w.Status.Severity == v1alpha1.SeverityInfo {
+		t.Errorf("severity Info of a service whose requests stand still: %+v", w.Spec.KernelTruth)
+	}
+	b := w.Spec.Bursts
+	if b.StalledActivations == 0 || b.StalledActivations == b.OutsideActivations {
+		t.Errorf("%d of %d outside activations stalled", b.StalledActivations, b.OutsideActivations)
+	}
+	var longest time.Duration
+	for _, a := range answersOf(t, s, asker) {
+		longest = max(longest, a.longest)
+	}
+	stall := time.Duration(*w.Spec.KernelTruth.StallP99Microseconds) * time.Microsecond
+	t.Logf("stall p99 %s; the longest answer took %s", stall, longest)
+	if stall > longest {
+		t.Errorf("one in a hundred stood still for %s, and nobody waited for more than %s", stall, longest)
+	}
+	if stall < 5*time.Millisecond {
+		t.Errorf("stall p99 %s, below a limit that 180m of requests in lumps of 20 ms run into", stall)
+	}
+}
+
+// compareRecording holds what was recorded against the cgroup's own files.
+func compareRecording(t *testing.T, w *v1alpha1.KernelWhisper, s *sampler, container string) {
+	t.Helper()
+	from, to := recording(w)
+	own, err := s.find(container)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := w.Spec.Bursts
+	a, z := mustNear(t, s, own, from), mustNear(t, s, own, to)
+	used := float64(z.usage-a.usage) / 1000
+	// Readings lie up to a sampling interval off, in which a whole quota may be used.
+	if got := float64(b.CPUMicroseconds); math.Abs(got-used) > 0.05*used+2*float64(w.Spec.KernelTruth.QuotaMicroseconds) {
+		t.Errorf("the bursts add up to %.0f µs of CPU time, cpuacct says %.0f", got, used)
+	}
+	ratio := 0.0
+	for _, cgroup := range []string{own, filepath.Dir(own)} {
+		a, z := mustNear(t, s, cgroup, from), mustNear(t, s, cgroup, to)
+		if n := z.periods - a.periods; n > 0 {
+			ratio = math.Max(ratio, 100*float64(z.throttled-a.throttled)/float64(n))
+		}
+	}
+	limit := w.Spec.KernelTruth.QuotaMicroseconds * 1000 / w.Spec.KernelTruth.PeriodMicroseconds
+	for _, p := range w.Spec.Counterfactual.Curve {
+		if p.LimitMillicores != limit {
+			continue
+		}
+		t.Logf("replayed at %dm: %s %% (%s to %s), cpu.stat: %.1f %%", limit, p.ThrottledPercent, p.ThrottledPercentLow, p.ThrottledPercentHigh, ratio)
+		if low, high := parse(t, p.ThrottledPercentLow), parse(t, p.ThrottledPercentHigh); ratio < low-10 || ratio > high+10 {
+			t.Errorf("the replay at the present limit gives %s %% to %s %%, cpu.stat counted %.1f %%", p.ThrottledPercentLow, p.ThrottledPercentHigh, ratio)
+		}
+		return
+	}
+	t.Errorf("the curve does not have the present limit of %dm: %+v", limit, w.Spec.Counterfactual.Curve)
+}
