@@ -36,7 +36,9 @@ type Bursts struct {
 	// +kubebuilder:validation:Minimum=0
 	Activations int64 `json:"activations"`
 	// OutsideActivations are those that an interrupt, a timer or a thread of another
-	// cgroup woke: they serve somebody. The stalls of kernelTruth are theirs.
+	// cgroup woke: they serve somebody. The stalls of kernelTruth are theirs. Not among
+	// them are threads that sleep for a time of their own (nanosleep), look after
+	// something and need less than 100 µs for it and all that they cause.
 	// +kubebuilder:validation:Minimum=0
 	OutsideActivations int64 `json:"outsideActivations"`
 	// StalledActivations are the outside ones that a quota held for a millisecond
@@ -51,12 +53,14 @@ type Bursts struct {
 	ParkedMicroseconds int64 `json:"parkedMicroseconds"`
 	// +kubebuilder:validation:Minimum=0
 	QueuedMicroseconds int64 `json:"queuedMicroseconds"`
-	// PeakCPUMicroseconds is the most CPU time that the outside
-	// activations of one period wanted: what a burst setting has to absorb.
+	// PeakCPUMicroseconds is the most CPU time that the outside activations that were
+	// woken within one period wanted, with those that they caused: what a burst setting
+	// has to absorb.
 	// +kubebuilder:validation:Minimum=0
 	PeakCPUMicroseconds int64 `json:"peakCPUMicroseconds"`
-	// NeverSleptPercent is the share of the CPU time in activations that lasted for
-	// the whole window: of a loop that never waits for anybody. One decimal.
+	// NeverSleptPercent is the share of the CPU time in activations that no outside one
+	// caused, if at any time of the window such a one was under way: of a loop that
+	// never waits for anybody. 0 otherwise. One decimal.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	NeverSleptPercent string `json:"neverSleptPercent"`
 	// Threads that ran. CPUs that they may use.
