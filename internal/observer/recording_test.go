@@ -29,16 +29,24 @@ var update = flag.Bool("update", false, "write the golden files anew")
 type found struct {
 	certificates map[string]*v1alpha1.PodBirthCertificate
 	whispers     map[string][]*v1alpha1.KernelWhisper
+	inOrder      []*v1alpha1.KernelWhisper
 }
 
 func (f *found) Certificate(c *v1alpha1.PodBirthCertificate) { f.certificates[c.Spec.PodRef.Name] = c }
 
 func (f *found) Whisper(w *v1alpha1.KernelWhisper) {
 	f.whispers[w.Spec.PodRef.Name] = append(f.whispers[w.Spec.PodRef.Name], w)
+	f.inOrder = append(f.inOrder, w)
 }
 
 // play plays a recording of a real node: see testdata/README.md for its origin.
 func play(t *testing.T, file string) *found {
+	t.Helper()
+	return playWith(t, file, cpu.DefaultConfig().LeanIn)
+}
+
+// playWith plays one that was made with lean-ins of another length.
+func playWith(t *testing.T, file string, leanIn time.Duration) *found {
 	t.Helper()
 	r, err := record.Open(file)
 	if err != nil {
@@ -55,8 +63,9 @@ func play(t *testing.T, file string) *found {
 		},
 		CPU: cpu.DefaultConfig(), DisarmAfter: 5 * time.Second,
 	}
-	config.CPU.NodeName, config.CPU.Wall = "node1", r.Wall
-	f := &found{map[string]*v1alpha1.PodBirthCertificate{}, map[string][]*v1alpha1.KernelWhisper{}}
+	config.CPU.NodeName, config.CPU.Wall, config.CPU.LeanIn = "node1", r.Wall, leanIn
+	config.WeightsV2 = r.WeightsV2()
+	f := &found{certificates: map[string]*v1alpha1.PodBirthCertificate{}, whispers: map[string][]*v1alpha1.KernelWhisper{}}
 	engine, err := observer.NewEngine(config, r, slog.New(slog.DiscardHandler), f)
 	if err != nil {
 		t.Fatal(err)
