@@ -5,6 +5,7 @@ package cpu
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -17,8 +18,12 @@ type activation struct {
 	wakerTID            uint32
 	woken, ended        uint64
 	cpu, parked, queued uint64
-	// outside: it was not the container itself that woke it.
+	// outside: it was not the container itself that woke it, and it serves somebody.
 	outside bool
+	// asked: it is outside, or such a one has caused it.
+	asked bool
+	// slept is the system call that it slept in before.
+	slept int32
 	// complete: it blocked or ended within the recording.
 	complete bool
 	// cause is the activation that woke it, -1 if none of the recording did.
@@ -49,7 +54,50 @@ func activations(r event.Recording) []activation {
 		c.served += a.served
 		extra[a.cause] = max(extra[a.cause], a.stall-heldTogether(c, a))
 	}
+	dropHousekeeping(r, all)
+	for i := range all { // a cause comes before what it caused
+		a := &all[i]
+		a.asked = a.outside || a.cause >= 0 && all[a.cause].asked
+	}
 	return all
+}
+
+// servesFrom is the CPU time from which on a thread that slept on a timer did it
+// for somebody's sake.
+const servesFrom = uint64(100 * time.Microsecond)
+
+// sleeps are nanosleep and clock_nanosleep of amd64 and arm64; on either machine
+// the other's numbers are of calls that nobody sleeps in.
+var sleeps = []int32{35, 230, 101, 115}
+
+// workingNaps per second: the runtime of Go looks after itself in a thread that
+// naps up to 50,000 times a second (sysmon). While all its CPUs are busy the same
+// thread finds the requests that have come. Rarer than this it is collecting
+// garbage or memory for itself; beside a loop that did nothing else it was measured
+// once a second.
+const workingNaps = 3
+
+// dropHousekeeping leaves out of those that serve somebody the threads that look
+// after something from time to time, and find nothing to do: beside them requests
+// would hardly count.
+func dropHousekeeping(r event.Recording, all []activation) {
+	working := 0
+	for i := range all {
+		if a := &all[i]; a.naps() && a.served >= servesFrom {
+			working++
+		}
+	}
+	rare := r.Language == "Go" && float64(working) < workingNaps*time.Duration(span(r.From, r.To)).Seconds()
+	for i := range all {
+		if a := &all[i]; a.naps() && (a.served < servesFrom || rare) {
+			a.outside = false
+		}
+	}
+}
+
+// naps is true for a thread that a timer woke out of a sleep of its own.
+func (a *activation) naps() bool {
+	return a.waker == event.WakerInterrupt && slices.Contains(sleeps, a.slept)
 }
 
 // heldTogether is how long waker and woken may have stood still at the same
@@ -69,7 +117,7 @@ func pieces(r event.Recording) []activation {
 			i = len(all)
 			all = append(all, activation{
 				tid: b.TID, woken: b.Woken, waker: b.Waker, wakerTID: b.WakerTID, cause: -1,
-				outside: fromOutside(r, b),
+				outside: fromOutside(r, b), slept: b.Slept,
 			})
 		}
 		a := &all[i]

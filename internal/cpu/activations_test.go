@@ -126,6 +126,26 @@ func TestALoopNeverSleeps(t *testing.T) {
 	}
 }
 
+// Of a Go program that waits for requests most wakes are its own housekeeping.
+func TestHousekeepingServesNobody(t *testing.T) {
+	nap := func(cpu uint64, waker event.Waker) event.Burst {
+		return event.Burst{TID: 1, Woken: 10 * ms, Ended: 90 * ms, CPU: cpu, Parked: 70 * ms, Waker: waker, Slept: 230}
+	}
+	for name, test := range map[string]struct {
+		burst event.Burst
+		want  int64
+	}{
+		"a nap":                    {nap(10_000, event.WakerInterrupt), 0},
+		"a timer that does work":   {nap(200_000, event.WakerInterrupt), 1},
+		"somebody who ended a nap": {nap(10_000, event.WakerOutside), 1},
+		"a short request":          {event.Burst{TID: 1, Woken: 1, Ended: ms, CPU: 10_000, Waker: event.WakerInterrupt, Slept: 232}, 1},
+	} {
+		if got := summaryOf(recording(test.burst)).bursts.OutsideActivations; got != test.want {
+			t.Errorf("%s: %d outside activations", name, got)
+		}
+	}
+}
+
 func TestPercentilesAreNearestRanks(t *testing.T) {
 	var values []uint64
 	for i := uint64(1); i <= 200; i++ {

@@ -21,9 +21,9 @@ const (
 	// stalledFrom is how long a quota must have held an activation for it to count
 	// as stalled.
 	stalledFrom = uint64(time.Millisecond)
-	// wholeWindow is the share of a recording that an activation must have lasted
-	// to have never slept: a thread is first heard when it first leaves or comes to
-	// its CPU.
+	// wholeWindow is the share of a recording for which activations that nobody asked
+	// for must have been under way to be a loop that never sleeps: a thread is first
+	// heard when it first leaves or comes to its CPU.
 	wholeWindow = 0.9
 	// periodDefault stands in where no quota tells a period.
 	periodDefault = uint64(100 * time.Millisecond)
@@ -72,15 +72,11 @@ func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) su
 	}}
 	f := &s.figures
 	var stalls, waits []uint64
-	var neverSlept uint64
 	for i := range all {
 		a := &all[i]
 		f.cpu, f.parked, f.queued = f.cpu+a.cpu, f.parked+a.parked, f.queued+a.queued
 		waits = append(waits, a.queued)
 		if !a.complete {
-			if float64(span(a.woken, a.ended)) >= wholeWindow*float64(span(r.From, r.To)) {
-				neverSlept += a.cpu
-			}
 			continue
 		}
 		s.bursts.Activations++
@@ -97,7 +93,7 @@ func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) su
 	s.bursts.CPUMicroseconds, s.bursts.ParkedMicroseconds, s.bursts.QueuedMicroseconds =
 		int64(f.cpu/1000), int64(f.parked/1000), int64(f.queued/1000)
 	s.bursts.PeakCPUMicroseconds = int64(peak(r, all) / 1000)
-	s.bursts.NeverSleptPercent = percent(neverSlept, f.cpu)
+	s.bursts.NeverSleptPercent = percent(neverSlept(r, all), f.cpu)
 	s.bursts.Preemptors = preemptors(r, name)
 	f.take(r, s.bursts, stalls, waits)
 	return s
@@ -144,6 +140,26 @@ func rank(values []uint64, percent int) *int64 {
 	at := (len(values)*percent + 99) / 100
 	micro := int64(values[max(1, at)-1] / 1000)
 	return &micro
+}
+
+// neverSlept is the CPU time of activations that nobody outside asked for, if at
+// nearly any time such a one was under way. By thread it cannot be told: a loop in
+// Go wanders from one to the next.
+func neverSlept(r event.Recording, all []activation) uint64 {
+	var cpu, covered, until uint64
+	for i := range all { // by the time of their wakes
+		a := &all[i]
+		if a.asked {
+			continue
+		}
+		cpu += a.cpu
+		covered += span(max(until, a.woken), a.ended)
+		until = max(until, a.ended)
+	}
+	if float64(covered) < wholeWindow*float64(span(r.From, r.To)) {
+		return 0
+	}
+	return cpu
 }
 
 // peak is the most CPU time that the outside activations which were woken within
