@@ -68,17 +68,35 @@ func (c curve) usage() int64 {
 	return whole(most)
 }
 
-// at is the prediction for a limit, between two points in proportion; nil
-// outside of the curve.
+// at is the prediction for a limit; nil outside of the curve.
 func (c curve) at(limit int64) *v1alpha1.Predicted {
+	if p, found := c.read(limit); found {
+		return p.forAPI()
+	}
+	return nil
+}
+
+// read is the point of a limit, between two of the curve in proportion.
+func (c curve) read(limit int64) (p point, found bool) {
 	i, exact := slices.BinarySearchFunc(c, limit, func(p point, l int64) int { return cmp.Compare(p.limit, l) })
 	switch {
 	case exact:
-		return c[i].forAPI()
+		return c[i], true
 	case i == 0 || i == len(c):
-		return nil
+		return point{}, false
 	}
-	return between(c[i-1], c[i], limit).forAPI()
+	return between(c[i-1], c[i], limit), true
+}
+
+// near is what read is, where the points on both sides are close together:
+// stalls do not fall in a straight line.
+func (c curve) near(limit int64) (p point, found bool) {
+	const apart = 0.10
+	i, exact := slices.BinarySearchFunc(c, limit, func(p point, l int64) int { return cmp.Compare(p.limit, l) })
+	if !exact && i > 0 && i < len(c) && float64(c[i-1].limit) < (1-apart)*float64(c[i].limit) {
+		return point{}, false
+	}
+	return c.read(limit)
 }
 
 func between(a, b point, limit int64) point {

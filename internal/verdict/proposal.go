@@ -13,6 +13,10 @@ const (
 	// nextStep: what a container wants beyond a limit that stopped it nearly always
 	// is not known, so the limit at least doubles until that can be seen.
 	nextStep = 2
+	// spare: a little less than the proposed limit meets the target as well, because
+	// the model errs by some percent to either side and the throttling is steep there.
+	// It is just below the distance of the curve's points around the target.
+	spare = 0.04
 	// A limit is only lowered on much evidence: a recording of giveBackRecorded ms
 	// with giveBackBursts activations of which none was lost, the upper bounds of
 	// the prediction within the target, and at least this share of the limit saved.
@@ -98,8 +102,13 @@ func (s *scene) curveEnd(best int64) int64 {
 	return s.curve.greatest()
 }
 
+// bestLimit meets the target, with something to spare where the curve is dense
+// enough to tell; 0 if none does.
 func (s *scene) bestLimit(t Target) int64 {
-	return s.curve.smallest(func(p point) bool { return t.met(p.throttled, whole(p.stall)) })
+	return s.curve.smallest(func(p point) bool {
+		less, near := s.curve.near(int64(float64(p.limit) * (1 - spare)))
+		return t.met(p.throttled, whole(p.stall)) && (!near || t.met(less.throttled, whole(less.stall)))
+	})
 }
 
 // giveBack is the limit that would do as well where the present one is far too
