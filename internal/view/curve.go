@@ -5,6 +5,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 
@@ -144,11 +145,34 @@ func otherLimits(p *page, w *v1alpha1.KernelWhisper) {
 	curveLegend(p, &c)
 	note(p, fmt.Sprintf("Replayed: %s within %s. %s%% of their CPU time follows the container's own completions and moves with them.",
 		plural(cf.Bursts, "burst"), span(cf.RecordedMilliseconds*1000), cf.ClosedPercent))
+	if doubt := c.doubt(cf.LimitMillicores); doubt != "" {
+		for _, line := range wrap(doubt, p.picture()) {
+			p.say(line, inWait)
+		}
+	}
 	if cf.LowerBound {
 		for _, line := range wrap("A lower bound: it was throttled nearly always, and what it wants beyond what it got is not known. Every limit here may prove too low.", p.picture()) {
 			p.say(line, inWait)
 		}
 	}
+}
+
+// doubtful is by how many percentage points a replay may differ from what was
+// measured at the very limit that was recorded, before that is said.
+const doubtful = 10
+
+// doubt says where the replay does not give what the counters showed at the
+// recorded limit. Their windows differ, so that a little means nothing.
+func (c *curve) doubt(recorded int64) string {
+	i := slices.IndexFunc(c.points, func(x point) bool { return x.limit == recorded })
+	if i < 0 || c.points[i].predicted == nil || len(c.points[i].measured) == 0 {
+		return ""
+	}
+	predicted, measured := c.points[i].predicted.ThrottledPercent, c.points[i].measured[0]
+	if math.Abs(number(predicted)-number(measured)) <= doubtful {
+		return ""
+	}
+	return fmt.Sprintf("Take it with care: at the recorded limit of %s the replay gives %s%%, and the counters showed %s%%.", Millicores(recorded), predicted, measured)
 }
 
 func curveLegend(p *page, c *curve) {

@@ -162,6 +162,21 @@ func TestWhispersAreOrdered(t *testing.T) {
 	}
 }
 
+func TestAReplayThatDoesNotGiveWhatWasMeasuredIsDoubted(t *testing.T) {
+	const says = "Take it with care: at the recorded limit of 200m the replay gives 61.0%, and the counters showed 31.5%."
+	for measured, want := range map[string]bool{"62.3": false, "51.0": false, "31.5": true} {
+		w := whisper(t, "web")
+		w.Spec.KernelTruth.ThrottledPercent = measured
+		var out bytes.Buffer
+		if err := Whisper(&out, w, Terminal{Width: 160}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), says) != want {
+			t.Errorf("%s%%:\n%s", measured, out.String())
+		}
+	}
+}
+
 func TestWhisperLine(t *testing.T) {
 	for file, want := range map[string]string{
 		"bare":       "whisper  shop/loop  container loop throttled in 100.0% of periods (20 of 20) by the pod's limit of 100m; used 100m, held back from 880m",
