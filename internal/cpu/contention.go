@@ -24,7 +24,7 @@ const (
 	usageLeast = 10
 	// idleFor is how long a node must not be busy for its episodes to end, staleFor
 	// after what time one ends that was not heard again.
-	idleFor  = 10 * time.Second
+	idleFor  = time.Minute
 	staleFor = 15 * time.Minute
 )
 

@@ -89,7 +89,7 @@ func TestContentionEndsWithTheCrowd(t *testing.T) {
 	n.record = n.waiting(40, 99)
 	n.seconds(20, 200e6)
 	n.idle = 100
-	told := n.seconds(20, 200e6)
+	told := n.seconds(70, 200e6)
 	if len(told) != 1 || told[0].Spec.EndTime == nil {
 		t.Fatalf("%v", told)
 	}

@@ -26,8 +26,8 @@ const tick = uint64(10 * time.Millisecond)
 const (
 	// busyWithin and busyIdle: a node is busy while of the last busyWithin its CPUs
 	// were idle for less than busyIdle (0..1). With more, whoever waits for a CPU is
-	// at the wrong one, and for short.
-	busyWithin = 3 * time.Second
+	// at the wrong one, and for short; a crowd of some seconds is none to act upon.
+	busyWithin = 10 * time.Second
 	busyIdle   = 0.05
 )
 
