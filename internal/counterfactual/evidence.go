@@ -23,32 +23,34 @@ const (
 
 // judge decides on a stream what it can by the stream alone.
 func (w *workload) judge(s *stream) {
+	if len(s.steps) < few {
+		return
+	}
 	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
 	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept)) {
 		// A client of its own, or a thread's own pause: a loop, unless it is shown to be none.
 		s.likely = closed
 	}
-	if len(s.steps) < few {
-		return
-	}
-	if w.onGrid(s) {
+	switch {
+	case w.onGrid(s):
 		s.verdict = grid
-		return
-	}
-	if first.Waker == event.WakerInterrupt && (first.Slept == nanosleepX86 || first.Slept == nanosleepARM) {
+	case first.Waker == event.WakerInterrupt && (first.Slept == nanosleepX86 || first.Slept == nanosleepARM):
 		s.verdict = closed
-		return
+	case s.overlaps() <= overlapsMany:
+		s.pauses(first.Waker)
 	}
-	if s.overlaps() > overlapsMany {
-		return
-	}
+}
+
+// pauses decides by how steady the pauses and the steps of a stream are.
+func (s *stream) pauses(waker event.Waker) {
 	gaps, steps := quartiles(s.gaps), quartiles(s.steps)
+	slope, err := s.slope()
 	switch {
 	case gaps*2 < steps && gaps < steady*float64(middle(s.gaps)):
 		s.verdict = closed
-	case steps*2 < gaps, s.slope() < -0.5:
+	case steps*2 < gaps, slope < -0.5 && slope+2*err < -0.2:
 		s.verdict = open
-	case first.Waker == event.WakerInterrupt && s.round():
+	case waker == event.WakerInterrupt && s.round():
 		s.likely = open
 	}
 }
@@ -137,23 +139,26 @@ func (w *workload) drops(s *stream) bool {
 	return excess*float64(len(many)) < 0.5*mean(one)*extra
 }
 
-// slope of the gaps over how long the activation before took: 0 if the pause
-// follows the end whenever that is, -1 if the wake comes at its time anyway.
-func (s *stream) slope() float64 {
-	var x, y, xx, xy, n float64
+// slope of the gaps over how long the activation before took, and its standard
+// error: 0 if the pause follows the end whenever that is, -1 if the wake comes at
+// its time anyway.
+func (s *stream) slope() (slope, err float64) {
+	var x, y, xx, xy, yy, n float64
 	for k, g := range s.gaps {
 		if g < 0 {
 			continue
 		}
-		d := float64(s.steps[k] - g)
-		x, y, n = x+d, y+float64(g), n+1
-		xx, xy = xx+d*d, xy+d*float64(g)
+		d, g := float64(s.steps[k]-g), float64(g)
+		x, y, n = x+d, y+g, n+1
+		xx, xy, yy = xx+d*d, xy+d*g, yy+g*g
 	}
-	v := n*xx - x*x
+	v := xx - x*x/n
 	if n < few || v <= 0 {
-		return 0
+		return 0, 1
 	}
-	return (n*xy - x*y) / v
+	slope = (xy - x*y/n) / v
+	rest := max(0, yy-y*y/n-slope*slope*v)
+	return slope, math.Sqrt(rest / (n - 2) / v)
 }
 
 // quartiles is the distance between the quartiles, and not 0.

@@ -20,13 +20,24 @@ type outcome struct {
 	used   int64
 }
 
-// replay runs a plan at a quota and a burst setting of the container's cgroup.
-func (w *workload) replay(p *plan, quota, burst int64) outcome {
-	levels := w.levels(quota, burst)
+// machine is ready to run a plan at a quota and a burst setting of the container's
+// cgroup. Ticks come at multiples of their distance in CLOCK_MONOTONIC
+// (tick_init_jiffy_update).
+func (w *workload) machine(p *plan, quota, burst int64) *machine {
 	tick := int64(w.config.Tick)
-	first := tick - int64(w.from%uint64(tick))
-	m := newMachine(p, levels, w.cpus, tick, first)
-	m.crowded = w.taken > 0.3
+	m := newMachine(p, w.levels(quota, burst), w.cpus, tick, tick-int64(w.from%uint64(tick)))
+	m.crowded = w.taken > crowdedFrom
+	return m
+}
+
+// crowdedFrom is the part of the container's CPU time that others took from which
+// on threads are taken to find no idle CPU when they are woken.
+const crowdedFrom = 0.3
+
+// replay runs a plan.
+func (w *workload) replay(p *plan, quota, burst int64) outcome {
+	m := w.machine(p, quota, burst)
+	levels := m.levels
 	m.run(w.span)
 	o := outcome{used: m.used, served: len(m.stalls)}
 	for _, l := range levels {

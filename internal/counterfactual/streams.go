@@ -41,9 +41,12 @@ type echo struct {
 	after int // index in acts
 }
 
-// echoShort is the part of the mean CPU time of a stream's activations below which
-// one is an echo.
-const echoShort = 0.05
+// An echo takes less than echoShort of the mean CPU time of a stream's activations,
+// and less than echoMost (ns).
+const (
+	echoShort = 0.05
+	echoMost  = 100_000
+)
 
 // overlaps is the share of wakes that came before what went before was done.
 func (s *stream) overlaps() float64 {
@@ -164,7 +167,7 @@ func (w *workload) hush(s *stream) {
 	for _, i := range s.acts {
 		sum += w.acts[i].cpu
 	}
-	short := int64(echoShort * float64(sum) / float64(len(s.acts)))
+	short := min(echoMost, int64(echoShort*float64(sum)/float64(len(s.acts))))
 	kept := s.acts[:0]
 	for _, i := range s.acts {
 		if w.acts[i].cpu < short && len(kept) > 0 {

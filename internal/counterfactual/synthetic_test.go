@@ -34,7 +34,7 @@ func (g program) draw(rng *rand.Rand, mean float64, how string) int64 {
 }
 
 // jobs are the program's for some time.
-func (g program) jobs(span int64, seed uint64) (jobs []job, loops [][2]int) {
+func (g program) jobs(span int64, seed uint64) (jobs []job) {
 	rng := rand.New(rand.NewPCG(seed, 9))
 	gap := func() int64 {
 		if g.random {
@@ -63,12 +63,12 @@ func (g program) jobs(span int64, seed uint64) (jobs []job, loops [][2]int) {
 			}
 		}
 	}
-	return jobs, nil
+	return jobs
 }
 
 // play runs a program for some time at a quota and hears its bursts.
 func (g program) play(quota int64, span int64, seed uint64) (event.Recording, float64) {
-	jobs, _ := g.jobs(span, seed)
+	jobs := g.jobs(span, seed)
 	p := newPlan(jobs, g.threads)
 	const period = 100 * ms
 	l := newLevel(quota, period, 0, 60*ms, 5*ms, 2)
@@ -142,7 +142,9 @@ func programs() []program {
 	}
 }
 
-// TestTheModelOnItself prints how well recordings of played programs are read.
+// TestTheModelOnItself tells how well recordings of played programs are read. Most
+// of the error is that of recordings at 0.85 of what the program wants, where it
+// never catches up.
 func TestTheModelOnItself(t *testing.T) {
 	var sum, worst float64
 	n, covered, cells := 0, 0, 0
@@ -188,6 +190,9 @@ func TestTheModelOnItself(t *testing.T) {
 			}
 			t.Logf("%-14s at %.2f (%.2f) %s | %s", g.name, from, self, line, w.told())
 		}
+	}
+	if sum/float64(n) > 0.04 || float64(covered) < 0.95*float64(n) {
+		t.Errorf("mean error %.3f, covered %d of %d", sum/float64(n), covered, n)
 	}
 	t.Logf("%d cells: mean error %.3f, max %.3f, covered %d, mean width %.3f", n, sum/float64(n), worst, covered, wide/float64(cells))
 }
