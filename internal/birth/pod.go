@@ -67,6 +67,8 @@ type Container struct {
 	Ended *Ended
 	// Restarts counts earlier ends.
 	Restarts int32
+	// CPURequest in millicores, nil where nobody has told.
+	CPURequest *int64 `json:",omitempty"`
 }
 
 // Ended is how a container ended.

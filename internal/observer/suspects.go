@@ -66,10 +66,18 @@ func (e *Engine) neighbor(id uint64) v1alpha1.Preemptor {
 // neighborPathMax bounds the path of a neighbor's cgroup, in bytes.
 const neighborPathMax = 120
 
-// request is what a container's weight stands for.
-func (e *Engine) request(_ cpu.Container, g event.Group) int64 {
-	if e.config.WeightsV2 {
-		return cpu.RequestOfWeight(g.Shares)
+// request is what a container's weight stands for. On cgroup v2 two conversions are
+// in use, which give one weight for different requests: there the API server is
+// asked first.
+func (e *Engine) request(of cpu.Container, g event.Group) int64 {
+	if !e.config.WeightsV2 {
+		return cpu.RequestOfShares(g.Shares)
 	}
-	return cpu.RequestOfShares(g.Shares)
+	pod, _ := e.book.Pod(of.PodUID)
+	for _, c := range pod.Containers {
+		if c.ID == of.ID && c.CPURequest != nil {
+			return *c.CPURequest
+		}
+	}
+	return cpu.RequestOfWeight(g.Shares)
 }

@@ -152,9 +152,22 @@ func containers(specs []corev1.Container, statuses []corev1.ContainerStatus) []b
 	}
 	var all []birth.Container
 	for _, spec := range specs {
-		all = append(all, container(spec.Name, byName[spec.Name]))
+		c := container(spec.Name, byName[spec.Name])
+		c.CPURequest = cpuRequest(spec, byName[spec.Name])
+		all = append(all, c)
 	}
 	return all
+}
+
+// cpuRequest is the request that is in force; the spec's while the kubelet has
+// not told.
+func cpuRequest(spec corev1.Container, s corev1.ContainerStatus) *int64 {
+	requests := spec.Resources.Requests
+	if s.Resources != nil {
+		requests = s.Resources.Requests
+	}
+	millicores := requests.Cpu().MilliValue()
+	return &millicores
 }
 
 // initContainers are containers of which those that do not restart for ever

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package observer_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+)
+
+// ear is a listener that hears what it is told to.
+type ear struct {
+	mu       sync.Mutex
+	refuse   error
+	heard    int // bursts per second
+	began    map[uint64]time.Time
+	stopped  int
+	together int // the most that were listened to at once
+}
+
+func (e *ear) Start(cgroup uint64) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.refuse != nil {
+		return e.refuse
+	}
+	e.began[cgroup] = time.Now()
+	e.together = max(e.together, len(e.began))
+	return nil
+}
+
+func (e *ear) Heard(cgroup uint64) int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return int(time.Since(e.began[cgroup]).Seconds() * float64(e.heard))
+}
+
+func (e *ear) Stop(cgroup uint64) (event.Recording, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from := e.began[cgroup]
+	delete(e.began, cgroup)
+	e.stopped++
+	return event.Recording{Cgroup: cgroup, From: 1, To: 1 + uint64(time.Since(from))}, nil
+}
+
+// listenTo leans in on cgroup 7 and returns what came of it, and how long it took.
+func listenTo(t *testing.T, e *ear, read func(id, pointer uint64) (event.Group, error), node func() (cpu.Node, error)) (observer.Heard, time.Duration) {
+	t.Helper()
+	e.began = map[uint64]time.Time{}
+	ears := observer.NewEars(e, read, node, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	go ears.Run(ctx)
+	began := time.Now()
+	ears.LeanIn(observer.LeanIn{
+		LeanIn: cpu.LeanIn{ContainerID: "c", Why: cpu.WhyThrottled, For: 10 * time.Second},
+		Levels: []observer.CgroupRef{{ID: 7, Pointer: 70}, {ID: 8, Pointer: 80}},
+	})
+	return <-ears.Heard(), time.Since(began)
+}
+
+func reading(id, pointer uint64) (event.Group, error) {
+	return event.Group{Cgroup: id, Usage: pointer}, nil
+}
+
+func TestALeanIn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		steal := uint64(5)
+		h, took := listenTo(t, &ear{}, reading, func() (cpu.Node, error) {
+			steal += 3
+			return cpu.Node{Time: 1, Steal: steal}, nil
+		})
+		r := h.Recording
+		if h.Failed != "" || h.ContainerID != "c" || r.Cgroup != 7 || len(r.Before) != 2 || r.After[1].Cgroup != 8 {
+			t.Errorf("%+v", h)
+		}
+		if took != 10*time.Second || r.Stolen != 30_000_000 {
+			t.Errorf("took %s, %d ns stolen", took, r.Stolen)
+		}
+	})
+}
+
+func TestALeanInEndsWhenEnoughWasHeard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, took := listenTo(t, &ear{heard: 2 * observer.BurstsMax}, reading, nil)
+		if h.Failed != "" || took > time.Second {
+			t.Errorf("%q after %s", h.Failed, took)
+		}
+	})
+}
+
+func TestALeanInThatCannotBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ear{refuse: errors.New("no room")}
+		if h, _ := listenTo(t, e, reading, nil); h.Failed != "start to listen: no room" || h.ContainerID != "c" {
+			t.Errorf("%+v", h)
+		}
+		e = &ear{}
+		gone := func(uint64, uint64) (event.Group, error) { return event.Group{}, errors.New("gone") }
+		h, took := listenTo(t, e, gone, nil)
+		if h.Failed == "" || took != 0 || e.stopped != 1 || len(e.began) != 0 {
+			t.Errorf("%+v after %s; stopped %d times", h, took, e.stopped)
+		}
+	})
+}
+
+func TestTheEndOfTheObserverEndsLeanIns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &ear{began: map[uint64]time.Time{}}
+		ears := observer.NewEars(e, reading, nil, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { ears.Run(ctx); close(done) }()
+		ears.LeanIn(observer.LeanIn{LeanIn: cpu.LeanIn{For: time.Hour}, Levels: []observer.CgroupRef{{ID: 7}}})
+		synctest.Wait()
+		stop()
+		<-done
+		if e.stopped != 1 || len(e.began) != 0 {
+			t.Errorf("stopped %d times, %d are still listened to", e.stopped, len(e.began))
+		}
+	})
+}
