@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
@@ -21,7 +22,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
-// cluster answers as an API server would that has two births, and returns the
+// cluster answers as an API server would that has two births and two whispers, and returns the
 // path of a kubeconfig for it.
 func cluster(t *testing.T) string {
 	t.Helper()
@@ -35,6 +36,16 @@ func cluster(t *testing.T) string {
 		c.Spec.Phases = []v1alpha1.Phase{{Name: "Network", DurationMicroseconds: 1000, CriticalMicroseconds: 1000}}
 		births.Items = append(births.Items, c)
 	}
+	var whispers v1alpha1.KernelWhisperList
+	for i, name := range []string{"over", "lasting"} {
+		w := v1alpha1.KernelWhisper{}
+		w.Name, w.Namespace, w.ManagedFields = name+"-12345678", "default", []metav1.ManagedFieldsEntry{{Manager: "somebody"}}
+		w.Spec.PodRef.Name, w.Spec.NodeName, w.Spec.StartTime = name, "node\u009b1\u202e", metav1.NewMicroTime(time.Unix(int64(i), 0))
+		if name == "over" {
+			w.Spec.EndTime = &w.Spec.StartTime
+		}
+		whispers.Items = append(whispers.Items, w)
+	}
 	answers := map[string]any{
 		"/api":                                 metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}},
 		"/apis":                                metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{group()}},
@@ -42,6 +53,7 @@ func cluster(t *testing.T) string {
 		"/apis/" + v1alpha1.GroupVersion.String(): metav1.APIResourceList{GroupVersion: v1alpha1.GroupVersion.String(), APIResources: []metav1.APIResource{
 			{Name: "podbirthcertificates", Namespaced: true, Kind: "PodBirthCertificate"}, {Name: "kernelwhispers", Namespaced: true, Kind: "KernelWhisper"}}},
 		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/default/podbirthcertificates": births,
+		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/default/kernelwhispers":       whispers,
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
@@ -88,6 +100,11 @@ func TestFormats(t *testing.T) {
 		"birth slow -o svg":                 "<svg ",
 		"birth slow -o perfetto":            "{\n \"traceEvents\"",
 		"birth slow -o yaml":                "apiVersion: kernel-gossip.io/v1alpha1\nkind: PodBirthCertificate\n",
+		"whispers":                          "POD ",
+		"whispers --active --sort-by=stall": "POD ",
+		"whispers -o yaml":                  "apiVersion: kernel-gossip.io/v1alpha1\nitems:\n- apiVersion: kernel-gossip.io/v1alpha1\n  kind: KernelWhisper\n",
+		"explain over":                      "whisper        default/over, container",
+		"explain over-12345678 -o yaml":     "apiVersion: kernel-gossip.io/v1alpha1\nkind: KernelWhisper\n",
 		"births --sort-by=duration -o yaml": "apiVersion: kernel-gossip.io/v1alpha1\nitems:\n- apiVersion: kernel-gossip.io/v1alpha1\n  kind: PodBirthCertificate\n",
 	} {
 		out := run(args)
@@ -97,6 +114,9 @@ func TestFormats(t *testing.T) {
 		if strings.ContainsAny(out, "\u009b") || strings.Contains(out, "managedFields") {
 			t.Errorf("%s: %s", args, out)
 		}
+	}
+	if all, active := run("whispers"), run("whispers --active"); !strings.Contains(all, "over") || strings.Contains(active, "over") || !strings.Contains(active, "lasting") {
+		t.Errorf("all:\n%s\nactive:\n%s", all, active)
 	}
 	var list v1alpha1.PodBirthCertificateList
 	raw := run("births --sort-by=duration -o json")
