@@ -10,13 +10,21 @@ type activation struct {
 	first, last  int // bursts
 	woken, ended int64
 	cpu, parked  int64
-	// serves: an interrupt or a thread of another cgroup woke it.
+	// served is its CPU time and that of the activations that it caused.
+	served int64
+	// serves: an interrupt or a thread of another cgroup woke it, and it works.
 	serves bool
 	// answered is when the last activation ended that it caused, itself included;
 	// answer is that one's last burst.
 	answered int64
 	answer   int
 }
+
+// works is the CPU time (ns) from which on an activation, with what it caused, may
+// serve somebody. A client that takes its answer from a Unix socket wakes the thread
+// that waits there for the next request, and Go's sysmon wakes itself thousands of
+// times a second: beside such wakes requests would hardly count.
+const works = 100_000
 
 // activate puts the pieces of activations together, and finds out when what an
 // outside one caused was done.
@@ -44,18 +52,24 @@ func (w *workload) activate(jobs []job) {
 	for i := range w.acts {
 		w.answers(jobs, i)
 	}
+	for i := range w.acts {
+		a := &w.acts[i]
+		a.serves = a.serves && a.served >= works
+		jobs[a.first].serves = a.serves
+	}
 }
 
-// answers tells the outside activation at the root that this one is part of it.
+// answers tells the activations that led to this one that it is part of them.
 func (w *workload) answers(jobs []job, i int) {
 	a := &w.acts[i]
-	at := a.first
-	for n := 0; n < deep && jobs[at].kind == within; n++ {
-		at = w.acts[w.of[jobs[at].cause]].first
+	a.served += a.cpu
+	up := a
+	for n := 0; n < deep && jobs[up.first].kind == within; n++ {
+		up = &w.acts[w.of[jobs[up.first].cause]]
+		up.served += a.cpu
 	}
-	root := &w.acts[w.of[at]]
-	if root != a && root.serves && a.ended > root.answered {
-		root.answered, root.answer = a.ended, a.last
+	if up != a && up.serves && a.ended > up.answered {
+		up.answered, up.answer = a.ended, a.last
 	}
 }
 

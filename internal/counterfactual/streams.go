@@ -22,10 +22,6 @@ const (
 // stream is a row of outside activations that one waker makes, by time.
 type stream struct {
 	acts []int32
-	// echoes are activations too short to serve anybody, each with the place in acts
-	// that it follows: a client that takes its answer from a Unix socket wakes the
-	// thread that waits there for its next request.
-	echoes []echo
 	// gaps are the pauses from the end of an activation to the next wake, -1 if it
 	// had not ended; steps are the times between wakes.
 	gaps, steps []int64
@@ -35,18 +31,6 @@ type stream struct {
 	shared      bool    // its waker wakes others while it waits for nothing
 	drops       bool    // of a grid: what it misses is left out, not made up for
 }
-
-type echo struct {
-	act   int32
-	after int // index in acts
-}
-
-// An echo takes less than echoShort of the mean CPU time of a stream's activations,
-// and less than echoMost (ns).
-const (
-	echoShort = 0.05
-	echoMost  = 100_000
-)
 
 // overlaps is the share of wakes that came before what went before was done.
 func (s *stream) overlaps() float64 {
@@ -121,11 +105,7 @@ func (w *workload) group(by func(*event.Burst) key) []*stream {
 func (w *workload) split(s *stream) []*stream {
 	byThread := map[int32]*stream{}
 	var list []*stream
-	all := slices.Clone(s.acts)
-	for _, e := range s.echoes {
-		all = append(all, e.act)
-	}
-	for _, i := range all {
+	for _, i := range s.acts {
 		t := w.thread[w.acts[i].first]
 		if byThread[t] == nil {
 			byThread[t] = &stream{}
@@ -144,7 +124,6 @@ func (w *workload) measure(s *stream) {
 	slices.SortFunc(s.acts, func(a, b int32) int {
 		return cmp.Or(cmp.Compare(w.acts[a].woken, w.acts[b].woken), cmp.Compare(a, b))
 	})
-	w.hush(s)
 	s.gaps, s.steps = nil, nil
 	for k := 1; k < len(s.acts); k++ {
 		a, b := &w.acts[s.acts[k-1]], &w.acts[s.acts[k]]
@@ -159,22 +138,4 @@ func (w *workload) measure(s *stream) {
 		}
 		s.gaps = append(s.gaps, gap)
 	}
-}
-
-// hush takes the echoes out of a stream.
-func (w *workload) hush(s *stream) {
-	var sum int64
-	for _, i := range s.acts {
-		sum += w.acts[i].cpu
-	}
-	short := min(echoMost, int64(echoShort*float64(sum)/float64(len(s.acts))))
-	kept := s.acts[:0]
-	for _, i := range s.acts {
-		if w.acts[i].cpu < short && len(kept) > 0 {
-			s.echoes = append(s.echoes, echo{i, len(kept) - 1})
-			continue
-		}
-		kept = append(kept, i)
-	}
-	s.acts = kept
 }

@@ -108,13 +108,6 @@ func (w *workload) close(jobs []job, s *stream) (last, first int, gap int64) {
 		j.kind, j.cause, j.when = after, int32(w.acts[s.acts[k]].answer), g
 		gaps = append(gaps, g)
 	}
-	for _, e := range s.echoes {
-		a := &w.acts[s.acts[e.after]]
-		j := &jobs[w.acts[e.act].first]
-		if pause := w.acts[e.act].woken - w.rel(w.bursts[a.last].Ended); pause >= 0 {
-			j.kind, j.cause, j.when = after, int32(a.last), pause
-		}
-	}
 	if len(gaps) == 0 {
 		return -1, -1, 0
 	}
