@@ -20,9 +20,15 @@ const (
 	manyThreadsLeast = 4
 	// spinShare of the CPU time in threads that never slept: they take what they get.
 	spinShare = 0.50
+	// wholeCPU (millicores) is what a thread that never sleeps would use.
+	wholeCPU = 1_000
 	// fanOut: so many activations that the container caused itself for each that came
 	// from outside. One is a hand-over to a pool; more is work that divides itself.
 	fanOut = 3
+	// arrivals: more than so many threads ready at once for each activation that comes
+	// from outside in a period. Fewer may be as many requests, and those that wait for
+	// them; a Go server that is held has a dozen threads on their way out of system calls.
+	arrivals = 2
 	// stolenShare of the CPUs' time: below, a hypervisor's own housekeeping.
 	stolenShare = 0.10
 	// queuedShare of the threads' ready time: less waiting for a CPU is usual.
@@ -104,6 +110,9 @@ func (s *scene) wantsMore() bool {
 		return false
 	}
 	demand := max(s.curve.usage(), s.average(s.bursts.CPUMicroseconds))
+	if s.neverSlept() >= spinShare {
+		demand = max(demand, min(wholeCPU, s.cpus())) // whatever it got beside others
+	}
 	return s.lowerBound || float64(demand) >= wholeLimit*float64(s.limit)
 }
 
@@ -131,19 +140,19 @@ func (s *scene) tooManyThreads() bool {
 	if ready == nil || s.limit <= 0 || *ready < manyThreadsLeast || *ready/manyThreads <= allowed || s.cpus() <= s.limit {
 		return false
 	}
-	return s.neverSlept() >= spinShare || s.bursts.Language == languageGo || s.dividesWork()
+	return s.neverSlept() >= spinShare || s.dividesWork(*ready)
 }
 
 // dividesWork is true where the container wakes many more of its own threads
-// than are woken from outside.
-func (s *scene) dividesWork() bool {
+// than are woken from outside, and more are ready at once than arrivals explain.
+func (s *scene) dividesWork(ready int64) bool {
 	own := max(s.bursts.Activations-s.outside(), 0)
-	return own/fanOut >= max(s.outside(), 1)
+	perPeriod := s.perSecond(s.outside()) * float64(s.period()) / 1e6
+	return own/fanOut >= max(s.outside(), 1) && float64(ready) > arrivals*perPeriod
 }
 
-// Languages whose runtime decides how many threads compute. Go's is so at any
-// time (GOMAXPROCS); Java's for the collector, the compiler and the common pool,
-// not for threads that serve requests.
+// Languages whose runtime decides how many threads compute: Go's of all,
+// Java's of those that collect garbage and compile, and of the common pool.
 const (
 	languageGo  = "Go"
 	languageJVM = "JVM"

@@ -50,9 +50,9 @@ func TestCauses(t *testing.T) {
 
 		{"TooManyThreads: work that divides itself", recorded(threads), many, ""},
 		{"TooManyThreads: and its peaks do not fit", recorded(threads, bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 90_000 })), many, burst},
-		{"TooManyThreads: Go with as many Ps as the node has CPUs", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.Language, b.OutsideActivations = "Go", 150
-		})), many, ""},
+		{"not TooManyThreads: a held Go server, whose threads come out of system calls", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
+			b.Language, b.OutsideActivations, b.Activations, b.PeakCPUMicroseconds = "Go", 450, 4_000, 82_000
+		})), burst, ""},
 		{"TooManyThreads: spinning threads take what they get", recorded(loop, threads, saturated, bursts(func(b *v1alpha1.Bursts) {
 			b.NeverSleptPercent = "99.0"
 		})), many, low},
@@ -81,10 +81,16 @@ func TestCauses(t *testing.T) {
 			b.RequestMillicores = 1_000
 		})), hypervisor, ""},
 
-		{"RequestTooSmall: it wants 500m of a request of 250m", waiting(), small, ""},
+		{"LimitTooLow: a loop that others kept from its limit", recorded(loop, replay(func(c *v1alpha1.Counterfactual) { c.LowerBound = false }),
+			bursts(func(b *v1alpha1.Bursts) { b.CPUMicroseconds = 4_000_000 }), func(w *v1alpha1.KernelWhisper) { w.Spec.Counterfactual.Curve = nil }), low, ""},
+
+		{"RequestTooSmall: it uses more than its request of 250m", waiting(), small, ""},
 		{"RequestTooSmall: it has none", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 0 })), small, ""},
 		{"NoisyNeighbour: the same wait within its request", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 500 })), noisy, ""},
-		{"NoisyNeighbour: within what a weight can tell", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 460 })), noisy, ""},
+		{"NoisyNeighbour: it waits a hundred times as long as it runs, and gets less than its request", waiting(bursts(func(b *v1alpha1.Bursts) {
+			b.CPUMicroseconds, b.QueuedMicroseconds = 100_000, 10_000_000
+		})), noisy, ""},
+		{"RequestTooSmall: as near to it as a weight can tell", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 330 })), small, ""},
 		{"not NoisyNeighbour: its own threads are in each other's way", waiting(bursts(func(b *v1alpha1.Bursts) {
 			b.Preemptors[0] = v1alpha1.Preemptor{Namespace: "shop", Pod: "burner", WaitMicroseconds: 1_700_000}
 		})), many, ""},

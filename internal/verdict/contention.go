@@ -9,16 +9,17 @@ import (
 )
 
 // A weight is coarse (cpu.weight of cgroup v2 has steps of about 26m), so a
-// request counts as exceeded from a tenth and this much above it.
+// request counts as used up from a tenth, or this much, below it.
 const (
 	requestSlackShare = 10
 	requestSlack      = 25 // millicores
 )
 
 // contentionCauses says why a container waits for a CPU that no quota keeps
-// from it. It may be waiting for its own other threads; it may want more than
-// its request entitles it to while others want theirs; if it wants less, it
-// waits for others within its share.
+// from it. It may be waiting for its own other threads. If it uses all that its
+// request entitles it to and still waits, it wants more; if it gets less than that
+// and waits, others are in its way. For how long it waited does not tell how
+// much it wanted: a thread that waits a second may want a millisecond.
 func contentionCauses(s *scene) []v1alpha1.Cause {
 	if s.bursts == nil || s.bursts.QueuedMicroseconds <= 0 {
 		return nil
@@ -38,16 +39,16 @@ func contentionCauses(s *scene) []v1alpha1.Cause {
 	return all
 }
 
-// wanted (millicores) is what it used and what it waited for, its waits for its
-// own threads aside, and at most what its CPUs can give.
-func (s *scene) wanted() int64 {
-	queued := max(s.bursts.QueuedMicroseconds-s.ownWait(), 0)
-	return min(s.average(addSaturated(s.bursts.CPUMicroseconds, queued)), s.cpus())
-}
-
 func (s *scene) requestExceeded() bool {
 	request := s.bursts.RequestMillicores
-	return s.wanted() > addSaturated(request, max(request/requestSlackShare, requestSlack))
+	return s.average(s.bursts.CPUMicroseconds) >= request-max(request/requestSlackShare, requestSlack)
+}
+
+// busiest (millicores) is what it used on average, or what the outside activations
+// of its busiest period wanted, if that is more: at most what its CPUs can give.
+func (s *scene) busiest() int64 {
+	peak := whole(float64(max(s.bursts.PeakCPUMicroseconds, 0)) / float64(s.period()) * 1_000)
+	return min(max(peak, s.average(s.bursts.CPUMicroseconds)), s.cpus())
 }
 
 func (s *scene) own(p v1alpha1.Preemptor) bool {
@@ -65,8 +66,13 @@ func (s *scene) ownWait() int64 {
 	return sum
 }
 
+// waitsForItself goes by the part of the wait of which it is known who ran.
 func (s *scene) waitsForItself() bool {
-	return s.ownWait() > 0 && s.ownWait() >= max(s.bursts.QueuedMicroseconds, 0)/2
+	known := int64(0)
+	for _, p := range s.bursts.Preemptors {
+		known = addSaturated(known, p.WaitMicroseconds)
+	}
+	return s.ownWait() > 0 && s.ownWait() >= known/2
 }
 
 // Who else ran for longest while the container waited; nil if nobody did.

@@ -125,25 +125,20 @@ func (s *scene) giveBack(t Target) int64 {
 	return 0
 }
 
-// proposeRequest gives the smallest request that entitles the container to what
-// it wants whatever others request: on average where that was more than
-// its request, in its busiest period where only that was.
+// proposeRequest gives the request that entitles the container, whatever others
+// request, to what it wants in its busiest period. Where its request held it
+// back, what it would do with more is not known.
 func (s *scene) proposeRequest(p *v1alpha1.Proposal, cause v1alpha1.Cause) {
-	want := int64(0)
-	switch cause {
-	case v1alpha1.CauseRequestTooSmall:
-		want = s.wanted()
-	case v1alpha1.CauseNoisyNeighbour:
-		want = whole(float64(max(s.bursts.PeakCPUMicroseconds, 0)) / float64(s.period()) * 1_000)
-	default:
+	if cause != v1alpha1.CauseRequestTooSmall && cause != v1alpha1.CauseNoisyNeighbour {
 		return
 	}
-	request := min(roundedUp(want, requestStep), s.cpus())
+	request := min(roundedUp(s.busiest(), requestStep), s.cpus())
 	if limit := limitAfter(p); limit > 0 {
 		request = min(request, limit)
 	}
 	if request > p.CurrentRequestMillicores {
 		p.RequestMillicores = &request
+		p.LowerBound = p.LowerBound || cause == v1alpha1.CauseRequestTooSmall && p.LimitMillicores == nil
 	}
 }
 

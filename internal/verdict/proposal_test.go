@@ -82,10 +82,11 @@ func TestProposal(t *testing.T) {
 		{"too high, with few activations", recorded(roomy, replay(func(c *v1alpha1.Counterfactual) { c.Bursts = 99 })), verdict.DefaultTarget(), nothing},
 		{"too high, and some were lost", recorded(roomy, bursts(func(b *v1alpha1.Bursts) { b.Lost = 1 })), verdict.DefaultTarget(), nothing},
 
-		{"a request that is too small", waiting(), verdict.DefaultTarget(), plan{-1, 500, -1, false}},
-		{"rounded up", waiting(bursts(func(b *v1alpha1.Bursts) { b.CPUMicroseconds = 3_010_000 })), verdict.DefaultTarget(), plan{-1, 510, -1, false}},
-		{"a request has to stay within the limit", waiting(replayless(400)), verdict.DefaultTarget(), plan{-1, 400, -1, false}},
-		{"no more than its CPUs give", waiting(bursts(func(b *v1alpha1.Bursts) { b.QueuedMicroseconds = 90_000_000 })), verdict.DefaultTarget(), plan{-1, 2_000, -1, false}},
+		{"a request that is too small: its busiest period, and then to be measured again", waiting(), verdict.DefaultTarget(), plan{-1, 820, -1, true}},
+		{"its average, where that is more", waiting(bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 20_000 })), verdict.DefaultTarget(), plan{-1, 300, -1, true}},
+		{"rounded up", waiting(bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 82_100 })), verdict.DefaultTarget(), plan{-1, 830, -1, true}},
+		{"a request has to stay within the limit", waiting(replayless(400)), verdict.DefaultTarget(), plan{-1, 400, -1, true}},
+		{"no more than its CPUs give", waiting(bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 900_000 })), verdict.DefaultTarget(), plan{-1, 2_000, -1, true}},
 		{"a neighbour: its busiest period", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 500 })), verdict.DefaultTarget(), plan{-1, 820, -1, false}},
 		{"a neighbour, and the request covers that", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 900 })), verdict.DefaultTarget(), nothing},
 		{"its own threads", waiting(bursts(func(b *v1alpha1.Bursts) {

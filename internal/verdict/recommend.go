@@ -64,8 +64,8 @@ func (s *scene) causeInWords(cause v1alpha1.Cause) string {
 		return fmt.Sprintf("The hypervisor took %s of CPU time from the node meanwhile (%s %% of %s CPUs): no resource of a pod changes that.",
 			duration(s.bursts.StolenMicroseconds), oneDecimal(100*s.stolen()), count(s.bursts.CPUs))
 	case v1alpha1.CauseRequestTooSmall:
-		return fmt.Sprintf("Container %s wants %s of CPU, and its weight stands for a request of %s: others are entitled to the rest.",
-			name, millicores(s.wanted()), millicores(s.bursts.RequestMillicores))
+		return fmt.Sprintf("Container %s used %s of CPU and waited for more; its weight stands for a request of %s, and what is beyond that others may take.",
+			name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.bursts.RequestMillicores))
 	case v1alpha1.CauseNoisyNeighbour:
 		return s.neighbourAdvice(name)
 	default:
@@ -122,9 +122,9 @@ func (s *scene) peakInWords(name string) string {
 
 func (s *scene) neighbourAdvice(name string) string {
 	top := s.neighbour()
-	return fmt.Sprintf("Container %s wants %s of CPU, within its request of %s, and waits for %s, which ran for %s of %s waited.",
-		name, millicores(s.wanted()), millicores(s.bursts.RequestMillicores), neighbourInWords(top),
-		duration(top.WaitMicroseconds), duration(s.bursts.QueuedMicroseconds))
+	return fmt.Sprintf("Container %s got %s of CPU, less than its request of %s, and waited: most for %s, which ran for %s of that time.",
+		name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.bursts.RequestMillicores), neighbourInWords(top),
+		duration(top.WaitMicroseconds))
 }
 
 func limitInAdvice(s *scene, t Target, p *v1alpha1.Proposal) string {
@@ -175,12 +175,13 @@ func burstInWords(p *v1alpha1.Proposal) string {
 }
 
 func requestInWords(s *scene, p *v1alpha1.Proposal) string {
-	switch {
-	case p != nil && p.RequestMillicores != nil && s.requestExceeded():
-		return fmt.Sprintf("A request of %s entitles it to that whatever its neighbours request.", millicores(*p.RequestMillicores))
-	case p != nil && p.RequestMillicores != nil:
-		return fmt.Sprintf("A request of %s would entitle it in its busiest %s too.", millicores(*p.RequestMillicores), exactDuration(s.period()))
-	default:
+	if p == nil || p.RequestMillicores == nil {
 		return ""
 	}
+	text := fmt.Sprintf("A request of %s entitles it to what it wanted in its busiest %s, whatever others request",
+		millicores(*p.RequestMillicores), exactDuration(s.period()))
+	if p.LowerBound {
+		text += "; more may be needed, so let it be measured again there"
+	}
+	return text + "."
 }
