@@ -27,9 +27,12 @@ func (w *workload) judge(s *stream) {
 		return
 	}
 	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
-	if first.Waker == event.WakerInterrupt && w.hardly(s) {
-		s.verdict = open
-		return
+	if w.hardly(s) {
+		s.shared = true
+		if naps(first) {
+			s.verdict = open
+			return
+		}
 	}
 	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept)) {
 		// A client of its own, or a thread's own pause: a loop, unless it is shown to be none.
@@ -45,8 +48,13 @@ func (w *workload) judge(s *stream) {
 	}
 }
 
+// naps is true for a thread that a timer woke out of a sleep of its own.
+func naps(b *event.Burst) bool {
+	return b.Waker == event.WakerInterrupt && (b.Slept == nanosleepX86 || b.Slept == nanosleepARM || clockNanosleep(b.Slept))
+}
+
 // hardly is true if the activations of a stream themselves do next to nothing: a
-// runtime's watchman that hands on what has come. When that came is fixed.
+// thread that takes in what comes for others, or a runtime's watchman.
 func (w *workload) hardly(s *stream) bool {
 	var cpu int64
 	for _, i := range s.acts {
