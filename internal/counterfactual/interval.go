@@ -108,7 +108,17 @@ func (w *workload) spread(marks []mark) (low, high float64) {
 	factor := math.Sqrt(1 + w.recordedPerHorizon())
 	low = center + (shares[len(shares)*25/1000]-center)*factor
 	high = center + (shares[len(shares)*975/1000]-center)*factor
-	return max(0, low), min(1, high)
+	few, many := counted(center, float64(n))
+	return max(0, min(low, few)), min(1, max(high, many))
+}
+
+// counted bounds a share of which n periods are known, by the score interval
+// (Wilson 1927): what never happened in them may still happen.
+func counted(share, n float64) (low, high float64) {
+	const z = 1.96 // 95 %
+	middle := (share + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
+	return middle - half, middle + half
 }
 
 // recordedPerHorizon is how much longer the recording is than the measurement

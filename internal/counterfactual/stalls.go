@@ -63,7 +63,7 @@ func (w *workload) busiest() *bound {
 func (w *workload) weigh(streams []*stream) {
 	var doubt []*stream
 	for _, s := range streams {
-		if s.verdict == unsure && len(s.acts) > 1 && !s.shared {
+		if s.verdict == unsure && len(s.steps) >= few && !s.shared {
 			doubt = append(doubt, s)
 		}
 	}

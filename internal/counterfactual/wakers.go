@@ -108,7 +108,7 @@ func (w *workload) close(jobs []job, s *stream) (last, first int, gap int64) {
 		j.kind, j.cause, j.when = after, int32(w.acts[s.acts[k]].answer), g
 		gaps = append(gaps, g)
 	}
-	if len(gaps) == 0 {
+	if len(gaps) < few {
 		return -1, -1, 0
 	}
 	gaps = sorted(gaps)
