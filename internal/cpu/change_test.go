@@ -217,6 +217,30 @@ func TestTheFirstLimitIsNoChange(t *testing.T) {
 	}
 }
 
+func TestAChangeWhileNobodyListened(t *testing.T) {
+	c := newContainer()
+	n := &node{watch: newTestWatch(), record: c.heardAt(80)}
+	before := n.run(20, c.held)
+	left := before[len(before)-1]
+	c.limit(200, 200)
+	again := &node{watch: newTestWatch(), record: c.heardAt(40)}
+	again.watch.Resume(left.DeepCopy())
+	told := again.run(60, c.held)
+	if told[0].Name != left.Name || told[0].Spec.Bursts == nil || told[0].Spec.Change == nil || told[0].Spec.Change.FromMillicores != 100 {
+		t.Fatalf("%+v", told[0].Spec)
+	}
+	if m := told[len(told)-1].Spec.Change.Measured; m == nil || *m.StallP99Microseconds != 40_000 {
+		t.Errorf("%+v", m)
+	}
+	// Unfinished, a measurement begins anew.
+	third := &node{watch: newTestWatch(), record: c.heardAt(40)}
+	third.watch.Resume(told[0].DeepCopy())
+	last := third.run(60, c.held)
+	if ch := last[len(last)-1].Spec.Change; ch == nil || ch.Measured == nil || !ch.Time.Equal(&told[0].Spec.Change.Time) {
+		t.Errorf("%+v", ch)
+	}
+}
+
 func TestALoweredLimitIsMeasuredWithoutAnEar(t *testing.T) {
 	c := newContainer()
 	n := &node{watch: newTestWatch()}

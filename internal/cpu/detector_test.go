@@ -234,3 +234,20 @@ func TestOfEqualSharesTheLongerStopIsNamed(t *testing.T) {
 		t.Fatalf("%v", told)
 	}
 }
+
+// The sampler reads once a second, at a phase of its own.
+func TestFromTheOnsetToTheWhisper(t *testing.T) {
+	for throttled, want := range map[uint32]int{10: 1, 5: 1, 3: 2, 2: 3, 1: 5} {
+		d, c := newTestDetector(), newContainer()
+		run(d, 10, c.quiet)
+		told := 0
+		for i := 1; i < 20 && told == 0; i++ {
+			if len(run(d, 1, func() Sample { return c.second(10, throttled, 10, 0, 100e6) })) > 0 {
+				told = i
+			}
+		}
+		if told != want {
+			t.Errorf("%d of 10 periods throttled: told with sample %d, want %d", throttled, told, want)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
@@ -82,15 +84,29 @@ func (d *Detector) begin(t *track, s Sample) *episode {
 
 // takeUp keeps what an earlier run heard, with the figures of its truth that are
 // of its bursts.
-// A change whose measurement it did not end is measured now.
+// A change whose measurement it did not end is measured now, and so is one that
+// came while nobody listened.
 func (e *episode) takeUp(old *v1alpha1.KernelWhisper, s Sample) {
 	e.spec.Bursts, e.spec.Counterfactual, e.spec.Change = old.Spec.Bursts, old.Spec.Counterfactual, old.Spec.Change
 	if old.Spec.Bursts != nil {
 		e.figures = figuresOf(old.Spec.KernelTruth)
 	}
-	if c := old.Spec.Change; c != nil && c.Measured == nil && c.ToMillicores == s.limit() {
-		e.change = &change{config: e.config, at: c.Time, seen: s.time(), from: c.FromMillicores, to: c.ToMillicores}
+	begin := func(at metav1.MicroTime, from int64) *change {
+		return &change{config: e.config, at: at, seen: s.time(), from: from, to: s.limit()}
 	}
+	c, k := old.Spec.Change, old.Spec.KernelTruth
+	switch {
+	case c != nil && c.Measured == nil && c.ToMillicores == s.limit():
+		e.change = begin(c.Time, c.FromMillicores)
+	case k.ThrottledAt == v1alpha1.ThrottledAtContainer && limitOf(k) != s.limit() && (c == nil || c.ToMillicores != s.limit()):
+		e.change = begin(metav1.NewMicroTime(e.config.Wall(s.time())), limitOf(k))
+		e.spec.Change = e.change.told(nil)
+	}
+}
+
+// limitOf is the limit that a truth is of, in millicores.
+func limitOf(k v1alpha1.KernelTruth) int64 {
+	return millicores(uint64(k.QuotaMicroseconds), uint64(k.PeriodMicroseconds))
 }
 
 // firstThrottled is the start of the interval in which throttling was first

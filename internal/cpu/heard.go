@@ -94,12 +94,14 @@ func (d *Detector) Heard(h Heard) []*v1alpha1.KernelWhisper {
 	if t == nil || !h.usable() {
 		return nil
 	}
-	if c := t.change(); c != nil && !c.before(h) {
-		c.hear(h, d.config)
+	if h.Why == WhyChanged {
+		if c := t.change(); c != nil {
+			c.hear(h, d.config)
+		}
 		return nil
 	}
 	e := t.episode
-	if e == nil || len(t.samples) == 0 || h.Why == WhyChanged {
+	if e == nil || h.Why != WhyThrottled || e.change != nil && !e.change.before(h) {
 		return nil
 	}
 	e.hear(h, t.samples[len(t.samples)-1])
