@@ -28,7 +28,7 @@ func run(t *testing.T, dir string, act ...string) *exec.Cmd {
 	t.Helper()
 	c := exec.Command("/proc/self/exe")
 	c.Env = append(os.Environ(), "KG_ACT="+strings.Join(act, " "), "KG_CGROUP="+dir)
-	c.Stderr = os.Stderr
+	c.Stderr, c.Stdout = os.Stderr, &bytes.Buffer{}
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -61,6 +61,8 @@ func TestMain(m *testing.M) {
 		serve(act[1])
 	case "ask":
 		ask(act[1])
+	case "ping":
+		ping(act[1])
 	}
 }
 
@@ -94,6 +96,22 @@ func work(d time.Duration) {
 	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &from)
 	for now = from; now.Nano()-from.Nano() < d.Nanoseconds(); {
 		_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now)
+	}
+}
+
+// ping sends requests of 30 ms of work, one every 400 ms, and writes how long each
+// took.
+func ping(address string) {
+	c, err := net.Dial("tcp", address)
+	for ; err != nil; c, err = net.Dial("tcp", address) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	for tick := time.Tick(400 * time.Millisecond); ; <-tick {
+		began := time.Now()
+		b := []byte{30}
+		_, _ = c.Write(b)
+		_, _ = io.ReadFull(c, b)
+		fmt.Println(time.Since(began).Microseconds())
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -107,7 +108,7 @@ func (o only) Walk(visit func(uint64, uint64, string)) error {
 	})
 }
 
-func listenLive(t *testing.T, name string, pods ...*livePod) *live {
+func listenLive(t *testing.T, name string, leanIn time.Duration, pods ...*livePod) *live {
 	kernel, err := probe.Load(probe.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -143,7 +144,7 @@ func listenLive(t *testing.T, name string, pods ...*livePod) *live {
 	}
 	in = r.Inputs(in)
 	config := observer.Config{Birth: birth.Config{NodeName: "node1", Wall: wall, Timeout: time.Minute}, CPU: cpu.DefaultConfig(), DisarmAfter: time.Second}
-	config.CPU.NodeName, config.CPU.Wall, config.CPU.LeanIn = "node1", wall, recordedLeanIn
+	config.CPU.NodeName, config.CPU.Wall, config.CPU.LeanIn = "node1", wall, leanIn
 	engine, err := observer.NewEngine(config, r.Kernel(only{kernel}), log, l)
 	if err != nil {
 		t.Fatal(err)
@@ -230,7 +231,7 @@ func TestLiveRequestPath(t *testing.T) {
 	p := newLivePod(t, "checkout", 1)
 	p.limit(t, 250)
 	p.set(t, "cpu.shares", 256)
-	l := listenLive(t, "request-path", p)
+	l := listenLive(t, "request-path", recordedLeanIn, p)
 	const address = "127.0.0.1:18931"
 	run(t, p.dir, "serve", address)
 	began := time.Now()
@@ -246,10 +247,42 @@ func TestLiveRequestPath(t *testing.T) {
 	l.replays(t)
 }
 
+// What the client waits for beyond the 30 ms of work is what the request stood
+// still: held by the quota, or in the queue of a CPU.
+func TestLiveStallsAgainstTheClient(t *testing.T) {
+	p := newLivePod(t, "quote", 5)
+	p.limit(t, 150)
+	l := listenLive(t, "client", 10*time.Second, p)
+	const address = "127.0.0.1:18933"
+	run(t, p.dir, "serve", address)
+	client := run(t, "", "ping", address)
+	w := l.wait(t, p, "bursts", 30*time.Second, func(w *v1alpha1.KernelWhisper) bool { return w.Spec.Bursts != nil })
+	_ = client.Process.Kill()
+	_ = client.Wait()
+	var waited []int64 // µs
+	for line := range strings.Lines(fmt.Sprint(client.Stdout)) {
+		took, err := strconv.ParseInt(strings.TrimSpace(line), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		waited = append(waited, took-30_000)
+	}
+	slices.Sort(waited)
+	median, stall := waited[len(waited)/2], *w.Spec.KernelTruth.StallP50Microseconds
+	t.Logf("%d requests waited for %d µs in the median, %d at most; %s", len(waited), median, waited[len(waited)-1], brief(w))
+	// The client's requests are from before and after the recording as well.
+	if off := max(median, stall) - min(median, stall); off > median/2+20_000 {
+		t.Errorf("the client waited for %d µs, activations from outside stood still for %d", median, stall)
+	}
+	if n := int(w.Spec.Bursts.OutsideActivations); n > len(waited)+5 || n < 15 {
+		t.Errorf("%d activations from outside for %d requests", n, len(waited))
+	}
+}
+
 func TestLiveBatch(t *testing.T) {
 	p := newLivePod(t, "report", 2)
 	p.limit(t, 200)
-	l := listenLive(t, "batch", p)
+	l := listenLive(t, "batch", recordedLeanIn, p)
 	run(t, p.dir, "spin", "1")
 	l.wait(t, p, "bursts", 30*time.Second, func(w *v1alpha1.KernelWhisper) bool { return w.Spec.Bursts != nil })
 	l.replays(t)
@@ -259,7 +292,7 @@ func TestLiveContention(t *testing.T) {
 	victim, hog := newLivePod(t, "search", 3), newLivePod(t, "encoder", 4)
 	victim.set(t, "cpu.shares", 51)
 	hog.set(t, "cpu.shares", 4096)
-	l := listenLive(t, "contention", victim, hog)
+	l := listenLive(t, "contention", recordedLeanIn, victim, hog)
 	const address = "127.0.0.1:18932"
 	run(t, victim.dir, "serve", address)
 	run(t, "", "ask", address)
