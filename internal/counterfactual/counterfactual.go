@@ -117,5 +117,8 @@ type Result struct {
 func Predict(r event.Recording, quota uint64, c Config) Prediction {
 	c = c.withDefaults()
 	w := newWorkload(r, c)
+	if w.span == 0 {
+		return Prediction{Quota: quota, High: 1}
+	}
 	return w.predict(quota, ownBurst(r))
 }

@@ -36,9 +36,7 @@ func (w *workload) at(quota, burst int64) point {
 		Quota: uint64(quota), Throttled: share(marks), Periods: len(marks),
 		StallP50: o.stall(0.50), StallP99: o.stall(0.99),
 	}}
-	if w.span > 0 {
-		p.Usage = float64(o.used) / float64(w.span)
-	}
+	p.Usage = float64(o.used) / float64(max(o.span, 1))
 	for _, plan := range w.others {
 		o := w.replay(plan, quota, burst)
 		p.other = append(p.other, o.worst())

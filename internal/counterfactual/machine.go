@@ -107,11 +107,19 @@ func newMachine(p *plan, levels []*level, cpus int, tick, phase int64) *machine 
 	return m
 }
 
-// run replays until end.
-func (m *machine) run(end int64) {
-	for {
+// stepsMost bounds the events of a replay: so many for each job, and some. A loop
+// whose work takes no time would go round without an end.
+const stepsMost, stepsMore = 200, 1_000_000
+
+// run replays until end, and returns when it ended.
+func (m *machine) run(end int64) int64 {
+	for left := stepsMost*len(m.plan.jobs) + stepsMore; ; left-- {
 		t, cpu := m.nextEvent()
 		if t >= end {
+			break
+		}
+		if left == 0 {
+			end = m.now
 			break
 		}
 		m.now = t
@@ -126,6 +134,7 @@ func (m *machine) run(end int64) {
 			m.charge(c)
 		}
 	}
+	return end
 }
 
 // nextEvent is the earliest time at which something happens, and the CPU that it

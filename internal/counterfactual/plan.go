@@ -58,14 +58,14 @@ type again struct {
 }
 
 // repeat lets a row of jobs that follow one another begin anew after its last.
-func (p *plan) repeat(last, first int, gap int64) {
+func (p *plan) repeat(last, first int32, gap int64) {
 	if p.again == nil {
 		p.again = make([]again, len(p.jobs))
 		for i := range p.again {
 			p.again[i].job = -1
 		}
 	}
-	p.again[last] = again{int32(first), gap}
+	p.again[last] = again{first, gap}
 }
 
 // newPlan indexes jobs.

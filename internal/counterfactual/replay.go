@@ -18,6 +18,7 @@ type outcome struct {
 	stalls []int64 // of outside activations that were held, rising
 	served int
 	used   int64
+	span   int64 // that was replayed
 }
 
 // machine is ready to run a plan at a quota and a burst setting of the container's
@@ -38,8 +39,8 @@ const crowdedFrom = 0.3
 func (w *workload) replay(p *plan, quota, burst int64) outcome {
 	m := w.machine(p, quota, burst)
 	levels := m.levels
-	m.run(w.span)
-	o := outcome{used: m.used, served: len(m.stalls)}
+	span := m.run(w.span)
+	o := outcome{used: m.used, span: span, served: len(m.stalls)}
 	for _, l := range levels {
 		from := 0
 		for from < len(l.marks) && l.marks[from].at < l.period*warmUp {

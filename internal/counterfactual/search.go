@@ -29,7 +29,7 @@ func Replay(r event.Recording, c Config) Result {
 	c = c.withDefaults()
 	w := newWorkload(r, c)
 	out := Result{Best: -1, Bursts: len(r.Bursts), Closed: w.closed, LowerBound: w.saturated && w.closed < mostly}
-	if len(w.bounds) == 0 || len(w.bursts) == 0 {
+	if len(w.bounds) == 0 || len(w.bursts) == 0 || w.span == 0 {
 		return out
 	}
 	s := &search{w: w, burst: ownBurst(r), seen: map[int64]bool{}}
@@ -55,7 +55,7 @@ type search struct {
 func (s *search) range1() (least, top int64) {
 	period := s.w.bounds[0].period
 	free := s.w.replay(s.w.plan, 0, 0)
-	used := float64(free.used) / float64(max(s.w.span, 1))
+	used := float64(free.used) / float64(max(free.span, 1))
 	least = round(int64(used / 2 * float64(period)))
 	// A container cannot use more than its CPUs; with a little more nothing is held.
 	top = int64(float64(s.w.cpus) * margin * float64(period))
@@ -77,7 +77,7 @@ func (s *search) meets(quota int64) bool {
 // bisect is the smallest limit that meets the target, or top.
 func (s *search) bisect(least, top int64) int64 {
 	lo, hi := least-step, top
-	for hi-lo > max(step, hi/50) {
+	for hi-lo > max(step, hi/40) {
 		mid := round((lo + hi) / 2)
 		if mid >= hi {
 			break

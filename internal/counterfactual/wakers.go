@@ -3,6 +3,9 @@
 package counterfactual
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -21,8 +24,7 @@ func (w *workload) build() {
 	}
 	w.weigh(streams)
 	w.judged = streams
-	w.plan = w.planned(jobs, streams, reading{spread: w.saturated})
-	w.closed = w.closedShare(w.plan.jobs)
+	w.plan, w.closed = w.planned(jobs, streams, reading{spread: w.saturated})
 	w.read(jobs, streams)
 }
 
@@ -37,27 +39,30 @@ type reading struct {
 func (w *workload) read(jobs []job, streams []*stream) {
 	for _, s := range streams {
 		if s.verdict == unsure && len(s.steps) > 0 {
-			w.others = append(w.others, w.planned(jobs, streams, reading{turned: true, spread: w.saturated}))
+			w.add(w.planned(jobs, streams, reading{turned: true, spread: w.saturated}))
 			break
 		}
 	}
 	if w.saturated && w.plan.again != nil {
-		w.others = append(w.others, w.planned(jobs, streams, reading{spread: true, awake: true}))
+		w.add(w.planned(jobs, streams, reading{spread: true, awake: true}))
 	}
 	if w.taken > takenMuch {
 		for i := range jobs {
 			jobs[i].speed = 1
 		}
-		w.others = append(w.others, w.planned(jobs, streams, reading{spread: w.saturated}))
+		w.add(w.planned(jobs, streams, reading{spread: w.saturated}))
 	}
 }
+
+func (w *workload) add(p *plan, _ float64) { w.others = append(w.others, p) }
 
 // takenMuch is the part of the container's CPU time that others took from which on
 // the interval covers that they do not.
 const takenMuch = 0.1
 
-// planned applies the verdicts.
-func (w *workload) planned(known []job, streams []*stream, r reading) *plan {
+// planned applies the verdicts. It returns the plan and which share of the CPU time
+// follows completions.
+func (w *workload) planned(known []job, streams []*stream, r reading) (*plan, float64) {
 	jobs := append([]job(nil), known...)
 	type loop struct {
 		last, first int
@@ -86,14 +91,44 @@ func (w *workload) planned(known []job, streams []*stream, r reading) *plan {
 		}
 		endless = nil
 	}
+	closed := w.closedShare(jobs)
+	place := w.byTime(jobs)
 	p := newPlan(jobs, len(w.first)-1)
 	for _, l := range loops {
-		p.repeat(l.last, l.first, l.gap)
+		p.repeat(place[l.last], place[l.first], l.gap)
 	}
 	for _, l := range endless {
-		p.repeat(l.last, l.first, 0)
+		p.repeat(place[l.last], place[l.first], 0)
 	}
-	return p
+	return p, closed
+}
+
+// byTime orders jobs by when they came in the recording, as a replay meets them,
+// and returns where each is now: neighbors in time are then neighbors in memory.
+func (w *workload) byTime(jobs []job) (place []int32) {
+	at := func(i int32) int64 {
+		if int(i) < len(w.bursts) {
+			return w.rel(w.bursts[i].Woken)
+		}
+		return jobs[i].when
+	}
+	order := make([]int32, len(jobs))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a, b)) })
+	place = make([]int32, len(jobs))
+	for n, i := range order {
+		place[i] = int32(n)
+	}
+	old := slices.Clone(jobs)
+	for n, i := range order {
+		jobs[n] = old[i]
+		if jobs[n].kind != atTime {
+			jobs[n].cause = place[jobs[n].cause]
+		}
+	}
+	return place
 }
 
 // close lets the activations of a stream follow one another. It returns the last

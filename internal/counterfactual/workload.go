@@ -17,6 +17,9 @@ const cpusMax = 256
 // none still ran.
 const least = 500
 
+// spanMax bounds the time (ns) that is replayed.
+const spanMax = 600_000_000_000
+
 // workload is a recording, made ready to be replayed at any limit.
 type workload struct {
 	config Config
@@ -57,7 +60,10 @@ type bound struct {
 }
 
 func newWorkload(r event.Recording, c Config) *workload {
-	w := &workload{config: c, from: r.From, span: int64(r.To - min(r.From, r.To))}
+	w := &workload{config: c, from: r.From}
+	if r.To > r.From {
+		w.span = min(int64(r.To-r.From), spanMax)
+	}
 	w.cpus = min(max(r.CPUs, 1), cpusMax)
 	w.bounds = bounds(r)
 	if b := w.busiest(); b != nil {
