@@ -4,6 +4,25 @@
 // at another CPU limit: it replays them through a model of the kernel's CFS
 // bandwidth control (kernel/sched/fair.c). It is pure: a recording goes in, a
 // curve comes out, the same one each time.
+//
+// A burst becomes a job, and something releases it: a time (arrivals from outside,
+// timers), the progress of another job (a wake within the container), or the end of
+// another job and a pause (a closed loop, the next piece of a long burst). Jobs run
+// on model CPUs that draw slices from the pools of all levels, are charged at ticks,
+// and stop where a level has nothing left.
+//
+// What is assumed, and where it shows:
+//   - Others' use of an ancestor's quota, and of the CPUs, goes on as it was in the
+//     recording. A busier or quieter neighbor moves the curve; where others took much,
+//     the interval covers that they take nothing.
+//   - A burst made even progress while it was held: where in it it woke others is
+//     known only when it was not held.
+//   - The order in which threads of the container run is that of their wakes, with
+//     turns of the kernel's least length; weights and nice levels within it are not
+//     modeled.
+//   - CONFIG_HZ is 250 unless Config.Tick says otherwise.
+//   - Whether a client waits for its answer is judged from its wakes (evidence.go,
+//     stalls.go). Where they do not tell, the interval covers both.
 package counterfactual
 
 import (

@@ -23,7 +23,8 @@ const (
 type point struct {
 	Prediction
 	marks []mark
-	// other marks and the longest stall, under the workload's other readings.
+	// other marks under the workload's other readings, and the upper bound of the
+	// stall's percentile under all.
 	other [][]mark
 	stall time.Duration
 }
@@ -36,11 +37,12 @@ func (w *workload) at(quota, burst int64) point {
 		Quota: uint64(quota), Throttled: share(marks), Periods: len(marks),
 		StallP50: o.stall(0.50), StallP99: o.stall(0.99),
 	}}
+	p.stall = o.stallHigh()
 	p.Usage = float64(o.used) / float64(max(o.span, 1))
 	for _, plan := range w.others {
 		o := w.replay(plan, quota, burst)
 		p.other = append(p.other, o.worst())
-		p.stall = max(p.stall, o.stall(0.99))
+		p.stall = max(p.stall, o.stallHigh())
 	}
 	return p
 }

@@ -3,6 +3,7 @@
 package counterfactual
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -92,4 +93,12 @@ func (o *outcome) stall(q float64) time.Duration {
 		return 0
 	}
 	return time.Duration(o.stalls[min(i, len(o.stalls)-1)])
+}
+
+// stallHigh is an upper bound of the 99th percentile of what so few activations
+// are a sample of.
+func (o *outcome) stallHigh() time.Duration {
+	const q, z = 0.99, 1.96
+	n := float64(max(o.served, 1))
+	return o.stall(min(1, q+z*math.Sqrt(q*(1-q)/n)))
 }
