@@ -93,6 +93,9 @@ type Suspects struct {
 	// jumped: the latest to go was picked for its rank. The next is who has waited
 	// longest.
 	jumped bool
+	// rest is until when no further one is listened to for contention: on a node
+	// that is always busy there would be no end of it.
+	rest uint64
 }
 
 type underWay struct {
@@ -198,7 +201,7 @@ func (s *Suspects) first(now uint64) (string, *suspect) {
 		return a.due < b.due || a.due == b.due && aid < bid
 	}
 	for other, x := range s.all {
-		if !x.active || x.due > now || s.UnderWay(other) {
+		if !x.active || x.due > now || s.UnderWay(other) || x.interest.Why == WhyContended && s.resting(now) {
 			continue
 		}
 		if best == nil || before(x, best, other, id) {
@@ -208,8 +211,22 @@ func (s *Suspects) first(now uint64) (string, *suspect) {
 	return id, best
 }
 
+// resting is true while somebody is listened to for contention, and for as long
+// afterwards.
+func (s *Suspects) resting(now uint64) bool {
+	for _, u := range s.underWay {
+		if u.Why == WhyContended {
+			return true
+		}
+	}
+	return now < s.rest
+}
+
 // Done takes that a lean-in has ended, whatever came of it.
 func (s *Suspects) Done(id string, now uint64) {
+	if u, ok := s.underWay[id]; ok && u.Why == WhyContended {
+		s.rest = now + uint64(u.For)
+	}
 	delete(s.underWay, id)
 	x := s.all[id]
 	if x == nil {

@@ -134,6 +134,21 @@ func TestNobodyStarves(t *testing.T) {
 	}
 }
 
+// A node that is always busy is not always listened to, and all have their turn.
+func TestContentionIsListenedToHalfTheTime(t *testing.T) {
+	s := NewSuspects(DefaultConfig())
+	listened := uint64(0)
+	got := play(s, second, 301*second, func(now uint64) {
+		for i := range 20 {
+			s.Suspect(fmt.Sprintf("c%02d", i), Interest{Why: WhyContended, For: 3 * time.Second}, now)
+		}
+		listened += uint64(s.Listening())
+	})
+	if len(got) != 20 || listened > 160 {
+		t.Errorf("%d of 20 were heard, in %d of 300 s", len(got), listened)
+	}
+}
+
 func TestADeafObserverWaitsForNothing(t *testing.T) {
 	c := DefaultConfig()
 	c.LeanIn = 0
