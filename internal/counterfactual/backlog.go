@@ -17,11 +17,14 @@ func (w *workload) unstack(jobs []job, s *stream) []job {
 	if life.ended < few {
 		return jobs
 	}
-	piles, scale := w.piles(s, life)
+	piles, scale, busy := w.piles(s, life)
+	// What is known of the jobs are activations, that may be several in a row: as many
+	// as in a queue with one server, on average.
+	mean := life.mean * (1 - min(busy, 0.9))
 	rng := rand.New(rand.NewPCG(w.config.Seed, uint64(len(s.acts))))
 	for _, p := range piles {
 		extra := p.extra * scale
-		n := int(math.Round(extra / life.mean))
+		n := int(math.Round(extra / mean))
 		if n < 1 || w.hasChildren(&w.acts[p.act], jobs) {
 			continue
 		}
@@ -39,8 +42,8 @@ type pile struct {
 }
 
 // piles are a stream's, and the part of their extra work that can have come while
-// they were held, at the rate at which the stream's work comes.
-func (w *workload) piles(s *stream, life *survival) (piles []pile, scale float64) {
+// they were held, at the rate at which the stream's work comes (CPU time per time).
+func (w *workload) piles(s *stream, life *survival) (piles []pile, scale, rate float64) {
 	var cpu, held, sum float64
 	for _, i := range s.acts {
 		a := &w.acts[i]
@@ -56,7 +59,8 @@ func (w *workload) piles(s *stream, life *survival) (piles []pile, scale float64
 			sum += extra
 		}
 	}
-	return piles, min(1, cpu/float64(w.span)*held/max(sum, 1))
+	rate = cpu / float64(w.span)
+	return piles, min(1, rate*held/max(sum, 1)), rate
 }
 
 // peel takes extra CPU time from an activation and lets it come in n jobs, at

@@ -15,7 +15,7 @@ const (
 	// step that limits are rounded up to: 10 millicores of a 100 ms period.
 	step = 1_000_000
 	// margin above the smallest limit that meets the target by the point estimates.
-	margin = 1.05
+	margin = 1.07
 	// nearlyAlways is the share of throttled periods beyond which what is wanted is
 	// not known.
 	nearlyAlways = 0.95
