@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,8 +26,10 @@ func init() { acts["burst"] = burst }
 // deed is what one thread of an act says of itself, by its own clocks.
 type deed struct {
 	account
-	TID   uint32
-	Times int // how often it did what it does
+	TID uint32
+	// Times is how often it did what it does; of one that spins, by how many ns the
+	// throttled time in cpu.stat grew meanwhile.
+	Times int
 	// Nr is the system call that it waits in.
 	Nr int32
 }
@@ -51,7 +54,7 @@ var bursty = map[string]func() []part{
 }
 
 // burst plays an act inside a cgroup. Arguments: act, cgroup folder, milliseconds,
-// "free" or "pinned" to the first CPU. It says "ready" and the thread ids, goes on when
+// "free" or "pinned" to the first CPU, the cgroup folder whose cpu.stat counts. It says "ready" and the thread ids, goes on when
 // a line comes in, tells its deeds, and ends when its standard input does.
 func burst(args []string) error {
 	debug.SetGCPercent(-1)
@@ -67,6 +70,7 @@ func burst(args []string) error {
 			return err
 		}
 	}
+	statOf = args[4]
 	parts := bursty[args[0]]()
 	deeds, errs := make([]deed, len(parts)), make([]error, len(parts))
 	run := make(chan struct{})
@@ -146,10 +150,43 @@ func until(d time.Duration) func() bool {
 	return func() bool { return readClock(unix.CLOCK_MONOTONIC) < end }
 }
 
+// statOf is the cgroup folder whose cpu.stat counts for an act.
+var statOf string
+
 func spinning(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
 	ready()
 	<-run
-	return 0, -1, burn(d, nil)
+	before, err := readCPUStat(statOf)
+	if err != nil {
+		return 0, -1, err
+	}
+	if err := burn(d, nil); err != nil {
+		return 0, -1, err
+	}
+	after, err := readCPUStat(statOf)
+	return int(throttledTime(after) - throttledTime(before)), -1, err
+}
+
+func readCPUStat(dir string) (map[string]uint64, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, "cpu.stat"))
+	if err != nil {
+		return nil, err
+	}
+	stat := map[string]uint64{}
+	for _, line := range strings.Split(strings.TrimSpace(string(raw)), "\n") {
+		name, value, _ := strings.Cut(line, " ")
+		if stat[name], err = strconv.ParseUint(value, 10, 64); err != nil {
+			return nil, err
+		}
+	}
+	return stat, nil
+}
+
+func throttledTime(stat map[string]uint64) uint64 {
+	if usec, v2 := stat["throttled_usec"]; v2 {
+		return usec * 1000
+	}
+	return stat["throttled_time"]
 }
 
 // working burns and sleeps in turns.

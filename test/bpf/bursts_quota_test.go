@@ -14,13 +14,6 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
-func throttledTime(stat map[string]uint64) uint64 {
-	if usec, v2 := stat["throttled_usec"]; v2 {
-		return usec * 1000
-	}
-	return stat["throttled_time"]
-}
-
 // The time for which a thread was held by a quota is that of cpu.stat: one level, one
 // CPU, one thread that always wants to run. So it is no queueing behind neighbours,
 // although the thread leaves the CPU as one that is ready to run: the three add up.
@@ -31,21 +24,14 @@ func TestParkedAgainstCPUStat(t *testing.T) {
 			dir, _ := makeCgroup(t, fmt.Sprint("parked-", quota))
 			limit(t, dir, quota)
 			insistent(t, func() (uint64, string) {
-				s := act(t, "spin", dir, 2*time.Second, "pinned")
-				before := atRest(t, dir)
-				eavesdrop(t, l, dir)
-				s.begin(t)
-				d := s.said(t)[0]
-				r := stopListening(t, l, dir)
-				after := atRest(t, dir)
-				_ = s.in.Close()
-				held, throttled := throttledTime(after)-throttledTime(before), after["nr_throttled"]-before["nr_throttled"]
+				r, deeds := record(t, l, "spin", dir, 2*time.Second, "pinned")
+				d := deeds[0]
 				b, n := sum(r, d.TID)
-				t.Logf("parked %s in %d pieces, queued %s, CPU %s of %s; cpu.stat: %s in %d periods; lost %d", time.Duration(b.Parked), n,
-					time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(b.Ended-b.Woken), time.Duration(held), throttled, r.Lost)
-				// What its other threads did before and after is in cpu.stat, too.
-				if !near(float64(b.Parked), float64(held), 0.06, 15*time.Millisecond) {
-					return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d", b.Parked, held)
+				t.Logf("parked %s in %d pieces, queued %s, CPU %s of %s; cpu.stat: %s; lost %d", time.Duration(b.Parked), n,
+					time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(b.Ended-b.Woken), time.Duration(d.Times), r.Lost)
+				// Before and after it has looked at cpu.stat it may be held for once.
+				if !near(float64(b.Parked), float64(d.Times), 0.04, 100*time.Millisecond) {
+					return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d", b.Parked, d.Times)
 				}
 				length := b.Ended - b.Woken
 				if !near(float64(b.CPU+b.Parked+b.Queued), float64(length), 0.1, 50*time.Millisecond) {
@@ -65,22 +51,16 @@ func TestParkedByTheQuotaOfAnAncestor(t *testing.T) {
 	sub := subgroup(t, dir, "unlimited")
 	limit(t, dir, 20_000)
 	insistent(t, func() (uint64, string) {
-		s := act(t, "spin", sub, 2*time.Second, "pinned")
-		before, own := atRest(t, dir), cpuStat(t, sub)
-		eavesdrop(t, l, sub)
-		s.begin(t)
-		d := s.said(t)[0]
-		r := stopListening(t, l, sub)
-		after := atRest(t, dir)
-		_ = s.in.Close()
+		own := cpuStat(t, sub)
+		r, deeds := record(t, l, "spin", sub, 2*time.Second, "pinned")
+		d := deeds[0]
 		b, _ := sum(r, d.TID)
-		held := throttledTime(after) - throttledTime(before)
-		t.Logf("parked %s, cpu.stat above: %s; its own: %v", time.Duration(b.Parked), time.Duration(held), cpuStat(t, sub))
+		t.Logf("parked %s, cpu.stat above: %s; its own: %v", time.Duration(b.Parked), time.Duration(d.Times), cpuStat(t, sub))
 		if now := cpuStat(t, sub); now["nr_throttled"] != own["nr_throttled"] || throttledTime(now) != throttledTime(own) {
 			t.Errorf("this kernel counts throttling in a group without a quota: %v", now)
 		}
-		if !near(float64(b.Parked), float64(held), 0.06, 15*time.Millisecond) {
-			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat above has %d", b.Parked, held)
+		if b.Parked == 0 || !near(float64(b.Parked), float64(d.Times), 0.04, 100*time.Millisecond) {
+			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat above has %d", b.Parked, d.Times)
 		}
 		return r.Lost, ""
 	})
@@ -99,7 +79,8 @@ func TestParkedMoreThanTheTime(t *testing.T) {
 			parked, took = parked+b.Parked, max(took, uint64(d.Took))
 		}
 		t.Logf("two threads were parked for %s in %s; runnable at most %d", time.Duration(parked), time.Duration(took), r.RunnableMax)
-		if parked < took || r.RunnableMax < 2 {
+		// In a slow emulator the time before they are let go is long as well.
+		if parked < took*6/5 && parked < uint64(2400*time.Millisecond) || r.RunnableMax < 2 {
 			return r.Lost, fmt.Sprintf("parked for %d ns in %d; %+v", parked, took, summary(r))
 		}
 		return r.Lost, ""
@@ -165,22 +146,15 @@ func TestParkedAndQueued(t *testing.T) {
 	rival := act(t, "spin", neighbour, time.Hour, "pinned")
 	rival.begin(t)
 	insistent(t, func() (uint64, string) {
-		s := act(t, "spin", dir, 2*time.Second, "pinned")
-		before := atRest(t, dir)
-		eavesdrop(t, l, dir)
-		s.begin(t)
-		d := s.said(t)[0]
-		r := stopListening(t, l, dir)
-		after := atRest(t, dir)
-		_ = s.in.Close()
-		held := throttledTime(after) - throttledTime(before)
+		r, deeds := record(t, l, "spin", dir, 2*time.Second, "pinned")
+		d := deeds[0]
 		b, _ := sum(r, d.TID)
-		t.Logf("parked %s, cpu.stat %s; queued %s; CPU %s; took %s", time.Duration(b.Parked), time.Duration(held),
+		t.Logf("parked %s, cpu.stat %s; queued %s; CPU %s; took %s", time.Duration(b.Parked), time.Duration(d.Times),
 			time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(d.Took))
 		// Two groups want to run where the time of the one is up: the clocks of both
 		// accounts are read some switches apart.
-		if !near(float64(b.Parked), float64(held), 0.1, 30*time.Millisecond) || b.Queued == 0 {
-			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d; queued for %d", b.Parked, held, b.Queued)
+		if !near(float64(b.Parked), float64(d.Times), 0.1, 100*time.Millisecond) || b.Queued == 0 {
+			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d; queued for %d", b.Parked, d.Times, b.Queued)
 		}
 		return r.Lost, whole(r)
 	})
