@@ -27,7 +27,7 @@ func (w *workload) judge(s *stream) {
 		return
 	}
 	first := &w.bursts[w.acts[s.acts[len(s.acts)/2]].first]
-	if w.hardly(s) {
+	if w.runtime(first) || w.hardly(s) {
 		s.shared = true
 		if naps(first) {
 			s.verdict = open
@@ -46,6 +46,12 @@ func (w *workload) judge(s *stream) {
 	case s.overlaps() <= overlapsMany:
 		s.pauses(first.Waker)
 	}
+}
+
+// runtime is true for a nap of Go's runtime: its sysmon, or a thread that waits for
+// another for some microseconds. A sleep of the program is a futex's or epoll's.
+func (w *workload) runtime(b *event.Burst) bool {
+	return w.language == "Go" && (b.Slept == nanosleepX86 || b.Slept == nanosleepARM)
 }
 
 // naps is true for a thread that a timer woke out of a sleep of its own.

@@ -26,11 +26,12 @@ type workload struct {
 	bursts []event.Burst // by thread, of one thread by Woken
 	thread []int32       // of each burst
 	// first burst of each thread, and one past the last of all.
-	first []int
-	from  uint64
-	span  int64 // nanoseconds
-	cpus  int
-	plan  *plan
+	first    []int
+	from     uint64
+	language string
+	span     int64 // nanoseconds
+	cpus     int
+	plan     *plan
 	// others are plans under other readings: streams that could be either open or
 	// closed are closed, or no other cgroup takes CPU time. The interval covers them.
 	others []*plan
@@ -60,7 +61,7 @@ type bound struct {
 }
 
 func newWorkload(r event.Recording, c Config) *workload {
-	w := &workload{config: c, from: r.From}
+	w := &workload{config: c, from: r.From, language: r.Language}
 	if r.To > r.From {
 		w.span = min(int64(r.To-r.From), spanMax)
 	}
