@@ -23,7 +23,7 @@ const ms = time.Millisecond
 // than their figures: other distributions, other ways in, other numbers of threads.
 func scenes() []scene {
 	all := append(tuning(), heldOut()...)
-	for _, name := range []string{"held-poisson", "held-timers", "held-closed"} {
+	for _, name := range []string{"held-poisson", "held-closed"} {
 		for _, s := range all {
 			if s.Name == name {
 				s.Name, s.Busy = name+"-busy", true
