@@ -26,9 +26,15 @@ const (
 	// from outside. One is a hand-over to a pool; more is work that divides itself.
 	fanOut = 3
 	// arrivals: more than so many threads ready at once for each activation that comes
-	// from outside in a period. Fewer may be as many requests, and those that wait for
-	// them; a Go server that is held has a dozen threads on their way out of system calls.
+	// from outside in a period. Fewer may be as many requests, and those that wait for them.
 	arrivals = 2
+	// ownWaits, in CPU time: where the CPUs cannot run all that are ready, the threads
+	// have to be seen in each other's way. A Go server that is held has a dozen
+	// threads ready, on their way out of system calls, and hardly any computes.
+	ownWaits = 0.5
+	// halfLimit: one that used less was not seen to want more, whatever a replay makes
+	// of its pauses.
+	halfLimit = 0.5
 	// stolenShare of the CPUs' time: below, a hypervisor's own housekeeping.
 	stolenShare = 0.10
 	// queuedShare of the threads' ready time: less waiting for a CPU is usual.
@@ -109,7 +115,10 @@ func (s *scene) wantsMore() bool {
 	if s.limit <= 0 {
 		return false
 	}
-	demand := max(s.curve.usage(), s.average(s.bursts.CPUMicroseconds))
+	demand := s.average(s.bursts.CPUMicroseconds)
+	if float64(demand) >= halfLimit*float64(s.limit) {
+		demand = max(demand, s.curve.usage())
+	}
 	if s.neverSlept() >= spinShare {
 		demand = max(demand, min(wholeCPU, s.cpus())) // whatever it got beside others
 	}
@@ -144,11 +153,13 @@ func (s *scene) tooManyThreads() bool {
 }
 
 // dividesWork is true where the container wakes many more of its own threads
-// than are woken from outside, and more are ready at once than arrivals explain.
+// than are woken from outside, more are ready at once than arrivals explain, and
+// they compute at once or wait for each other to do so.
 func (s *scene) dividesWork(ready int64) bool {
 	own := max(s.bursts.Activations-s.outside(), 0)
 	perPeriod := s.perSecond(s.outside()) * float64(s.period()) / 1e6
-	return own/fanOut >= max(s.outside(), 1) && float64(ready) > arrivals*perPeriod
+	atOnce := s.bursts.CPUs >= ready || float64(s.ownWait()) >= ownWaits*float64(s.bursts.CPUMicroseconds)
+	return own/fanOut >= max(s.outside(), 1) && float64(ready) > arrivals*perPeriod && atOnce
 }
 
 // Languages whose runtime decides how many threads compute: Go's of all,

@@ -50,6 +50,14 @@ func TestCauses(t *testing.T) {
 
 		{"TooManyThreads: work that divides itself", recorded(threads), many, ""},
 		{"TooManyThreads: and its peaks do not fit", recorded(threads, bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 90_000 })), many, burst},
+		{"TooManyThreads: on fewer CPUs, where they wait for each other", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
+			b.CPUs, b.QueuedMicroseconds = 2, 4_000_000
+			b.Preemptors = []v1alpha1.Preemptor{{Namespace: "shop", Pod: "burner", WaitMicroseconds: 3_900_000}}
+		})), many, ""},
+		{"not TooManyThreads: as many are ready on fewer CPUs, and hardly any computes", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
+			b.CPUs, b.PeakCPUMicroseconds = 2, 82_000
+			b.Preemptors = []v1alpha1.Preemptor{{Namespace: "shop", Pod: "burner", WaitMicroseconds: 160_000}}
+		})), burst, ""},
 		{"not TooManyThreads: a held Go server, whose threads come out of system calls", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
 			b.Language, b.OutsideActivations, b.Activations, b.PeakCPUMicroseconds = "Go", 450, 4_000, 82_000
 		})), burst, ""},
@@ -81,10 +89,15 @@ func TestCauses(t *testing.T) {
 			b.RequestMillicores = 1_000
 		})), hypervisor, ""},
 
+		{"not LimitTooLow: by a replay alone, of one that used little of it", recorded(bursts(func(b *v1alpha1.Bursts) { b.CPUMicroseconds = 2_000_000 }),
+			replay(func(c *v1alpha1.Counterfactual) { c.Curve[4].UsageMillicores = 640 })), burst, ""},
 		{"LimitTooLow: a loop that others kept from its limit", recorded(loop, replay(func(c *v1alpha1.Counterfactual) { c.LowerBound = false }),
 			bursts(func(b *v1alpha1.Bursts) { b.CPUMicroseconds = 4_000_000 }), func(w *v1alpha1.KernelWhisper) { w.Spec.Counterfactual.Curve = nil }), low, ""},
 
 		{"RequestTooSmall: it uses more than its request of 250m", waiting(), small, ""},
+		{"NoisyNeighbour: a small request, and it gets a tenth of it", waiting(bursts(func(b *v1alpha1.Bursts) {
+			b.RequestMillicores, b.CPUMicroseconds = 10, 10_000
+		})), noisy, ""},
 		{"RequestTooSmall: it has none", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 0 })), small, ""},
 		{"NoisyNeighbour: the same wait within its request", waiting(bursts(func(b *v1alpha1.Bursts) { b.RequestMillicores = 500 })), noisy, ""},
 		{"NoisyNeighbour: it waits a hundred times as long as it runs, and gets less than its request", waiting(bursts(func(b *v1alpha1.Bursts) {

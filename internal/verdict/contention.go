@@ -9,7 +9,8 @@ import (
 )
 
 // A weight is coarse (cpu.weight of cgroup v2 has steps of about 26m), so a
-// request counts as used up from a tenth, or this much, below it.
+// request counts as used up from a tenth, or this much, below it; a small one from
+// the half of it.
 const (
 	requestSlackShare = 10
 	requestSlack      = 25 // millicores
@@ -41,7 +42,8 @@ func contentionCauses(s *scene) []v1alpha1.Cause {
 
 func (s *scene) requestExceeded() bool {
 	request := s.bursts.RequestMillicores
-	return s.average(s.bursts.CPUMicroseconds) >= request-max(request/requestSlackShare, requestSlack)
+	slack := max(request/requestSlackShare, min(requestSlack, request/2))
+	return s.average(s.bursts.CPUMicroseconds) >= request-slack
 }
 
 // busiest (millicores) is what it used on average, or what the outside activations
@@ -93,11 +95,20 @@ func neighbourInWords(p *v1alpha1.Preemptor) string {
 		return "pod " + plain(p.Namespace) + "/" + plain(p.Pod)
 	case p.Pod != "":
 		return "pod " + plain(p.Pod)
+	case p.Cgroup == "/":
+		return "the node's own processes (cgroup /)"
 	case p.Cgroup != "":
 		return "cgroup " + plain(p.Cgroup)
 	default:
 		return "what is in no cgroup of its own"
 	}
+}
+
+func requestOrNone(request int64) string {
+	if request <= 0 {
+		return "no request"
+	}
+	return "a request of " + millicores(request)
 }
 
 func contentionInsight(s *scene) string {
@@ -129,7 +140,7 @@ func contentionEvidence(s *scene) string {
 	if wait := s.truth.RunQueueWaitP99Microseconds; wait != nil {
 		text += ", p99 wait " + duration(*wait)
 	}
-	return text + fmt.Sprintf(", weight of a request of %s, %s CPUs", millicores(s.bursts.RequestMillicores), count(s.bursts.CPUs))
+	return text + fmt.Sprintf(", weight of %s, %s CPUs", requestOrNone(s.bursts.RequestMillicores), count(s.bursts.CPUs))
 }
 
 func contentionClaim(lie *v1alpha1.MetricsLie, s *scene) string {

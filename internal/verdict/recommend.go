@@ -20,14 +20,17 @@ func recommendation(s *scene, t Target, causes []v1alpha1.Cause, p *v1alpha1.Pro
 	case s.truth.ThrottledAt == v1alpha1.ThrottledAtAncestor, s.bursts == nil:
 		return byCounters(s.spec)
 	}
-	parts := each(causes, s.causeInWords)
-	if len(parts) == 0 {
-		parts = append(parts, "Why the limit struck the recording does not say: what arrived in any one period fits the quota.")
+	// In the order of their weight: the last may not fit.
+	why := each(causes, s.causeInWords)
+	if len(why) == 0 {
+		why = append(why, "Why the limit struck the recording does not say: what arrived in any one period fits the quota.")
 	}
+	parts := []string{why[0]}
 	if s.servesNobody() {
 		parts = append(parts, "Nobody was seen to wait for it.")
 	}
-	return sentences(append(parts, limitInAdvice(s, t, p), burstInWords(p), requestInWords(s, p))...)
+	parts = append(parts, limitInAdvice(s, t, p), burstInWords(p), requestInWords(s, p))
+	return sentences(append(parts, why[1:]...)...)
 }
 
 func each(causes []v1alpha1.Cause, words func(v1alpha1.Cause) string) []string {
@@ -64,8 +67,8 @@ func (s *scene) causeInWords(cause v1alpha1.Cause) string {
 		return fmt.Sprintf("The hypervisor took %s of CPU time from the node meanwhile (%s %% of %s CPUs): no resource of a pod changes that.",
 			duration(s.bursts.StolenMicroseconds), oneDecimal(100*s.stolen()), count(s.bursts.CPUs))
 	case v1alpha1.CauseRequestTooSmall:
-		return fmt.Sprintf("Container %s used %s of CPU and waited for more; its weight stands for a request of %s, and what is beyond that others may take.",
-			name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.bursts.RequestMillicores))
+		return fmt.Sprintf("Container %s used %s of CPU and waited for more; its weight is that of %s, and what is beyond that others may take.",
+			name, millicores(s.average(s.bursts.CPUMicroseconds)), requestOrNone(s.bursts.RequestMillicores))
 	case v1alpha1.CauseNoisyNeighbour:
 		return s.neighbourAdvice(name)
 	default:
@@ -122,7 +125,7 @@ func (s *scene) peakInWords(name string) string {
 
 func (s *scene) neighbourAdvice(name string) string {
 	top := s.neighbour()
-	return fmt.Sprintf("Container %s got %s of CPU, less than its request of %s, and waited: most for %s, which ran for %s of that time.",
+	return fmt.Sprintf("Container %s got %s of CPU, less than its request of %s, and waited: most, as far as is known, for %s, for %s.",
 		name, millicores(s.average(s.bursts.CPUMicroseconds)), millicores(s.bursts.RequestMillicores), neighbourInWords(top),
 		duration(top.WaitMicroseconds))
 }
