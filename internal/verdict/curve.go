@@ -88,8 +88,8 @@ func (c curve) read(limit int64) (p point, found bool) {
 	return between(c[i-1], c[i], limit), true
 }
 
-// near is what read is, where the points on both sides are close together:
-// stalls do not fall in a straight line.
+// near is what read is, where the points on both sides are close together: far
+// apart, the share does not fall in a straight line.
 func (c curve) near(limit int64) (p point, found bool) {
 	const apart = 0.10
 	i, exact := slices.BinarySearchFunc(c, limit, func(p point, l int64) int { return cmp.Compare(p.limit, l) })

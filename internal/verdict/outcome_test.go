@@ -41,6 +41,10 @@ func TestOutcome(t *testing.T) {
 				"predicted were 6.1 % of periods throttled (3.0 to 9.8 %), p99 stall 17ms, which held; the target is missed " +
 				"(under 5.0 % of periods throttled, p99 stall under 5ms)."},
 		{"few periods, and a long stall", recorded(changed(800, "2.0", ptr[int64](5_000))), "3.1", held, false, ""},
+		{"an interval that nothing falls out of", recorded(replay(func(c *v1alpha1.Counterfactual) { c.Curve[3].ThrottledPercentHigh = "100.0" }), changed(800, "2.0", nil)), "3.1", held, true,
+			"The limit of container app went from 500m to 800m, and then 2.0 % of 150 active periods were throttled; " +
+				"predicted were 3.1 % of periods throttled (1.0 to 100.0 %), p99 stall 2ms, an interval too wide to say much; the target is met " +
+				"(under 5.0 % of periods throttled, p99 stall under 5ms)."},
 		{"outside of the interval", recorded(changed(800, "5.7", nil)), "3.1", missed, false, ""},
 		{"on its edge", recorded(changed(800, "5.6", nil)), "3.1", held, false, ""},
 		{"beyond the curve", recorded(changed(1_200, "0.0", nil)), "", nil, true, ""},

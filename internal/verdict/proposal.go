@@ -13,10 +13,10 @@ const (
 	// nextStep: what a container wants beyond a limit that stopped it nearly always
 	// is not known, so the limit at least doubles until that can be seen.
 	nextStep = 2
-	// spare: a little less than the proposed limit meets the target as well, because
-	// the model errs by some percent to either side and the throttling is steep there.
-	// It is just below the distance of the curve's points around the target.
-	spare = 0.04
+	// spare: at a little less than the proposed limit throttling meets the target as
+	// well, because the model errs by some percent to either side and the curve is
+	// steep there. It is just above the distance of the curve's points around the target.
+	spare = 0.06
 	// A limit is only lowered on much evidence: a recording of giveBackRecorded ms
 	// with giveBackBursts activations of which none was lost, the upper bounds of
 	// the prediction within the target, and at least this share of the limit saved.
@@ -107,7 +107,7 @@ func (s *scene) curveEnd(best int64) int64 {
 func (s *scene) bestLimit(t Target) int64 {
 	return s.curve.smallest(func(p point) bool {
 		less, near := s.curve.near(int64(float64(p.limit) * (1 - spare)))
-		return t.met(p.throttled, whole(p.stall)) && (!near || t.met(less.throttled, whole(less.stall)))
+		return t.met(p.throttled, whole(p.stall)) && (!near || less.throttled < t.ThrottledPercent)
 	})
 }
 

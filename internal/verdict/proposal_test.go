@@ -57,7 +57,7 @@ func TestProposal(t *testing.T) {
 			c.Curve[3].ThrottledPercent = "5.5"
 		})), verdict.DefaultTarget(), plan{1_000, -1, 32_000, false}},
 		{"where the curve is dense, with something to spare", recorded(replay(func(c *v1alpha1.Counterfactual) {
-			c.Curve = append(c.Curve[:3:3], predicted(760, "4.9", "2.0", "8.0", 4_000, 303), predicted(800, "3.1", "1.0", "5.6", 2_400, 303))
+			c.Curve = append(c.Curve[:3:3], predicted(760, "4.0", "2.0", "8.0", 4_000, 303), predicted(800, "3.1", "1.0", "5.6", 2_400, 303))
 		})), verdict.DefaultTarget(), plan{800, -1, 32_000, false}},
 		{"no limit of the curve", recorded(replay(func(c *v1alpha1.Counterfactual) { c.Curve = c.Curve[:3] })), verdict.DefaultTarget(), plan{-1, -1, 32_000, false}},
 		{"no replay", recorded(noReplay), verdict.DefaultTarget(), nothing},
