@@ -63,6 +63,16 @@ type Bursts struct {
 	// never waits for anybody. 0 otherwise. One decimal.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	NeverSleptPercent string `json:"neverSleptPercent"`
+	// ParallelThreads among which the container divides one piece of work: the mean
+	// over outside activations, by their CPU time, of the threads that were woken
+	// within 10 ms. Each thread counts by the part that it computed: of n that computed
+	// alike it is n.
+	// +kubebuilder:validation:Minimum=0
+	ParallelThreads int64 `json:"parallelThreads"`
+	// LoopingThreads that share the CPU time of neverSleptPercent, counted in the same
+	// way; 0 where that is 0.
+	// +kubebuilder:validation:Minimum=0
+	LoopingThreads int64 `json:"loopingThreads"`
 	// Threads that ran. CPUs that they may use.
 	// +kubebuilder:validation:Minimum=0
 	Threads int64 `json:"threads"`

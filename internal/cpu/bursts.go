@@ -94,6 +94,7 @@ func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) su
 		int64(f.cpu/1000), int64(f.parked/1000), int64(f.queued/1000)
 	s.bursts.PeakCPUMicroseconds = int64(peak(r, all) / 1000)
 	s.bursts.NeverSleptPercent = percent(neverSlept(r, all), f.cpu)
+	s.bursts.ParallelThreads, s.bursts.LoopingThreads = parallel(all), looping(r, all)
 	s.bursts.Preemptors = preemptors(r, name)
 	f.take(r, s.bursts, stalls, waits)
 	return s
