@@ -5,8 +5,6 @@ package main
 import (
 	"runtime"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Work is measured in CPU time, never in time on the wall: it takes the same
@@ -19,14 +17,6 @@ func burn(d time.Duration) {
 	for until := threadCPU() + d; threadCPU() < until; {
 		spin(&x, piece)
 	}
-}
-
-// threadCPU is what the scheduler has charged this thread.
-func threadCPU() time.Duration {
-	var ts unix.Timespec
-	// The clock exists on every Linux; the call cannot fail.
-	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
-	return time.Duration(ts.Nano())
 }
 
 // spin is arithmetic that the compiler cannot leave out.

@@ -75,25 +75,12 @@ func ask(t *traffic, s shape, fd, i int) {
 		if !send(fd, c.cpu()) {
 			return
 		}
-		for {
-			n, err := syscall.Read(fd, reply)
-			if err == syscall.EINTR {
-				continue
-			}
-			if err != nil || n < len(reply) {
-				return
-			}
-			break
+		if !rawRead(fd, reply) {
+			return
 		}
 	}
 }
 
 func send(fd int, cpu time.Duration) bool {
-	request := binary.LittleEndian.AppendUint64(nil, uint64(cpu))
-	for {
-		_, err := syscall.Write(fd, request)
-		if err != syscall.EINTR {
-			return err == nil // the workload is gone: the end of the scene
-		}
-	}
+	return rawWrite(fd, binary.LittleEndian.AppendUint64(nil, uint64(cpu)))
 }

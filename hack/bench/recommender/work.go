@@ -12,8 +12,6 @@ import (
 	"strconv"
 	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // firstPair is the descriptor of the first socket pair in a workload and in its
@@ -90,22 +88,13 @@ func threads(n int, do func(i int)) {
 }
 
 // serve takes requests from a socket, as soon as it is free, and computes as long
-// as each says.
+// as each says, until the clients are gone.
 func serve(fd int, answered bool) {
 	request := make([]byte, 8)
-	for {
-		n, err := syscall.Read(fd, request)
-		if err == syscall.EINTR {
-			continue
-		}
-		if err != nil || n < len(request) {
-			return // the clients are gone: the end of the scene
-		}
+	for rawRead(fd, request) {
 		burn(time.Duration(binary.LittleEndian.Uint64(request)))
-		if answered {
-			if _, err := syscall.Write(fd, request); err != nil {
-				return
-			}
+		if answered && !rawWrite(fd, request) {
+			return
 		}
 	}
 }
@@ -119,30 +108,11 @@ func handOut(s shape) error {
 	threads(s.Threads, func(int) { serve(queue[0], false) })
 	threads(1, func(int) {
 		request := make([]byte, 8)
-		for {
-			if n, err := syscall.Read(firstPair, request); err != nil || n < len(request) {
-				return
-			}
-			if _, err := syscall.Write(queue[1], request); err != nil {
-				return
-			}
+		for rawRead(firstPair, request) && rawWrite(queue[1], request) {
+			continue
 		}
 	})
 	select {}
-}
-
-func monotonic() time.Duration {
-	var ts unix.Timespec
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	return time.Duration(ts.Nano())
-}
-
-// sleepUntil sleeps on the thread's own timer, not on Go's.
-func sleepUntil(t time.Duration) {
-	ts := unix.NsecToTimespec(int64(t))
-	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &ts, nil) == unix.EINTR {
-		continue
-	}
 }
 
 // tick computes at each multiple of Every; multiples that pass meanwhile are left
@@ -169,7 +139,7 @@ func cron(t *traffic, s shape) error {
 			c.wait()
 			c.next = max(c.next, monotonic()-s.Every) // bursts that it missed are not made up for
 			for range s.Threads - 1 {
-				if _, err := syscall.Write(call[1], request); err != nil {
+				if !rawWrite(call[1], request) {
 					return
 				}
 			}
