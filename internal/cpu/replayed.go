@@ -45,6 +45,7 @@ func replayed(r event.Recording, from counterfactual.Result) *v1alpha1.Counterfa
 		Bursts:               int64(from.Bursts),
 		ClosedPercent:        share(from.Closed),
 		LowerBound:           from.LowerBound,
+		LimitMillicores:      millicores(r.Before[0].Quota, r.Before[0].Period),
 	}
 	for _, p := range from.Curve[:min(len(from.Curve), curveMax)] {
 		out.Curve = append(out.Curve, predicted(p, r.Before[0].Period))
