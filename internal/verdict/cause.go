@@ -14,24 +14,14 @@ const (
 	// in it for anything that comes unevenly. What was recorded under a limit cannot
 	// exceed it, so the demand is never seen above it by much.
 	wholeLimit = 0.95
-	// manyThreads: more than twice as many threads ready at once as the limit has
-	// CPUs, and manyThreadsLeast at least: two or three meet by chance.
+	// manyThreads: more than twice as many threads share the work as the limit has
+	// CPUs, and manyThreadsLeast at least: two or three may do so by chance.
 	manyThreads      = 2
 	manyThreadsLeast = 4
 	// spinShare of the CPU time in threads that never slept: they take what they get.
 	spinShare = 0.50
 	// wholeCPU (millicores) is what a thread that never sleeps would use.
 	wholeCPU = 1_000
-	// fanOut: so many activations that the container caused itself for each that came
-	// from outside. One is a hand-over to a pool; more is work that divides itself.
-	fanOut = 3
-	// arrivals: more than so many threads ready at once for each activation that comes
-	// from outside in a period. Fewer may be as many requests, and those that wait for them.
-	arrivals = 2
-	// ownWaits, in CPU time: where the CPUs cannot run all that are ready, the threads
-	// have to be seen in each other's way. A Go server that is held has a dozen
-	// threads ready, on their way out of system calls, and hardly any computes.
-	ownWaits = 0.5
 	// halfLimit: one that used less was not seen to want more, whatever a replay makes
 	// of its pauses.
 	halfLimit = 0.5
@@ -140,26 +130,21 @@ func (s *scene) burst() *int64 {
 	return s.spec.Counterfactual.BurstMicroseconds
 }
 
-// tooManyThreads is true where more threads are ready at once than the limit has
-// CPUs, more CPUs are there for them to burn it on, and they are the program's
-// doing: each of them being woken by another request is not.
+// tooManyThreads is true where the container divides its work, or its loops, among
+// more threads than the limit has CPUs, and more CPUs are there for them to burn it
+// on. Threads that each another request woke are not counted, nor are those that
+// hardly compute: a quota holds them all, so that many look ready.
 func (s *scene) tooManyThreads() bool {
-	ready := s.truth.RunnableThreadsMax
-	allowed := wholeCPUs(s.limit)
-	if ready == nil || s.limit <= 0 || *ready < manyThreadsLeast || *ready/manyThreads <= allowed || s.cpus() <= s.limit {
-		return false
-	}
-	return s.neverSlept() >= spinShare || s.dividesWork(*ready)
+	n := s.dividedAmong()
+	return s.limit > 0 && n >= manyThreadsLeast && n > manyThreads*wholeCPUs(s.limit) && s.cpus() > s.limit
 }
 
-// dividesWork is true where the container wakes many more of its own threads
-// than are woken from outside, more are ready at once than arrivals explain, and
-// they compute at once or wait for each other to do so.
-func (s *scene) dividesWork(ready int64) bool {
-	own := max(s.bursts.Activations-s.outside(), 0)
-	perPeriod := s.perSecond(s.outside()) * float64(s.period()) / 1e6
-	atOnce := s.bursts.CPUs >= ready || float64(s.ownWait()) >= ownWaits*float64(s.bursts.CPUMicroseconds)
-	return own/fanOut >= max(s.outside(), 1) && float64(ready) > arrivals*perPeriod && atOnce
+// dividedAmong is how many threads share one piece of work.
+func (s *scene) dividedAmong() int64 {
+	if s.neverSlept() >= spinShare {
+		return s.bursts.LoopingThreads
+	}
+	return s.bursts.ParallelThreads
 }
 
 // Languages whose runtime decides how many threads compute: Go's of all,

@@ -14,6 +14,7 @@ import (
 func threads(w *v1alpha1.KernelWhisper) {
 	w.Spec.KernelTruth.RunnableThreadsMax = ptr[int64](8)
 	b := w.Spec.Bursts
+	b.ParallelThreads, b.LoopingThreads = 8, 8
 	b.Threads, b.CPUs, b.PeakCPUMicroseconds = 9, 8, 40_000
 	b.OutsideActivations, b.Activations, b.StalledActivations = 20, 180, 12
 	w.Spec.Counterfactual.BurstMicroseconds = nil
@@ -54,28 +55,22 @@ func TestCauses(t *testing.T) {
 			b.CPUs, b.QueuedMicroseconds = 2, 4_000_000
 			b.Preemptors = []v1alpha1.Preemptor{{Namespace: "shop", Pod: "burner", WaitMicroseconds: 3_900_000}}
 		})), many, ""},
-		{"not TooManyThreads: as many are ready on fewer CPUs, and hardly any computes", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.CPUs, b.PeakCPUMicroseconds = 2, 82_000
-			b.Preemptors = []v1alpha1.Preemptor{{Namespace: "shop", Pod: "burner", WaitMicroseconds: 160_000}}
-		})), burst, ""},
-		{"not TooManyThreads: a held Go server, whose threads come out of system calls", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.Language, b.OutsideActivations, b.Activations, b.PeakCPUMicroseconds = "Go", 450, 4_000, 82_000
+		{"not TooManyThreads: many are ready, and one computes", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
+			b.ParallelThreads, b.PeakCPUMicroseconds = 1, 82_000
 		})), burst, ""},
 		{"TooManyThreads: spinning threads take what they get", recorded(loop, threads, saturated, bursts(func(b *v1alpha1.Bursts) {
 			b.NeverSleptPercent = "99.0"
 		})), many, low},
 		{"LimitTooLow: and too many threads on top", recorded(threads, saturated), low, many},
-		{"not TooManyThreads: as many requests at once", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.OutsideActivations, b.PeakCPUMicroseconds = 150, 82_000
-		})), burst, ""},
 		{"not TooManyThreads: a hand-over to a pool", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.OutsideActivations, b.PeakCPUMicroseconds = 80, 82_000
+			b.ParallelThreads, b.OutsideActivations, b.PeakCPUMicroseconds = 2, 80, 82_000
 		})), burst, ""},
-		{"not TooManyThreads: as many requests at once in Java", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
-			b.Language, b.OutsideActivations, b.PeakCPUMicroseconds = "JVM", 150, 82_000
+		{"not TooManyThreads: three share it by chance", recorded(threads, bursts(func(b *v1alpha1.Bursts) {
+			b.ParallelThreads, b.PeakCPUMicroseconds = 3, 82_000
 		})), burst, ""},
-		{"not TooManyThreads: three are ready by chance", recorded(threads, bursts(func(b *v1alpha1.Bursts) { b.PeakCPUMicroseconds = 82_000 }),
-			truth(func(k *v1alpha1.KernelTruth) { k.RunnableThreadsMax = ptr[int64](3) })), burst, ""},
+		{"not TooManyThreads: a loop that one thread has", recorded(loop, threads, saturated, bursts(func(b *v1alpha1.Bursts) {
+			b.NeverSleptPercent, b.LoopingThreads = "99.0", 1
+		})), low, ""},
 		{"not TooManyThreads: the limit has as many CPUs as there are", recorded(threads, bursts(func(b *v1alpha1.Bursts) { b.CPUs = 2 }),
 			replay(func(c *v1alpha1.Counterfactual) { c.LimitMillicores = 2_000 })), "", ""},
 
@@ -142,7 +137,7 @@ func TestThreadSettingIsNamed(t *testing.T) {
 		"":    "Its own setting for threads or workers should say 1.",
 	} {
 		w := recorded(threads, bursts(func(b *v1alpha1.Bursts) { b.Language = language }))
-		if got := verdict.Whisper(w, nil, clock).Recommendation; !strings.Contains(got, want) || !strings.Contains(got, "Up to 8 of the 9 threads") {
+		if got := verdict.Whisper(w, nil, clock).Recommendation; !strings.Contains(got, want) || !strings.Contains(got, "among 8 of its 9 threads") {
 			t.Errorf("%s: %q does not say %q", language, got, want)
 		}
 	}

@@ -97,8 +97,8 @@ func (s *scene) threadsInWords(name string) string {
 		return fmt.Sprintf("Threads of container %s wait for each other: up to %s of %s were ready at once on %s CPUs. %s",
 			name, count(ready), count(threads), count(s.bursts.CPUs), s.threadSetting(s.bursts.CPUs))
 	}
-	return fmt.Sprintf("Up to %s of the %s threads of container %s were ready at once: on %s CPUs they burn the quota of a limit of %s early in the period. %s",
-		count(ready), count(threads), name, count(s.bursts.CPUs), millicores(s.limit), s.threadSetting(wholeCPUs(s.limit)))
+	return fmt.Sprintf("Container %s divides its work among %s of its %s threads: on %s CPUs they burn the quota of a limit of %s early in the period. %s",
+		name, count(s.dividedAmong()), count(threads), count(s.bursts.CPUs), millicores(s.limit), s.threadSetting(wholeCPUs(s.limit)))
 }
 
 // threadSetting names what governs the number of threads that compute.

@@ -102,7 +102,7 @@ func TestAnAncestorsLimit(t *testing.T) {
 	}
 	set([]byte("30000"))
 	defer set(was)
-	w := recorded(s, pod)
+	w := s.whisper(pod, "judged", patience, func(w *v1alpha1.KernelWhisper) bool { return throttled(w) && judged(w) }).object
 	if w.Status.Cause != v1alpha1.CauseAncestorLimit || w.Spec.KernelTruth.ThrottledAt != v1alpha1.ThrottledAtAncestor || w.Status.Proposal != nil {
 		t.Errorf("cause %s at %s, proposal %+v", w.Status.Cause, w.Spec.KernelTruth.ThrottledAt, w.Status.Proposal)
 	}

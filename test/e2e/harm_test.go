@@ -17,10 +17,12 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
 	s := newScene(t, f)
-	server := s.create("service", load("serve", "-threads", "4", "-cpu", "20ms"), cpuLimit("250m"))
+	// A request needs more than one period's quota, and few come at the same time:
+	// then an activation is a request.
+	server := s.create("service", load("serve", "-threads", "4", "-cpu", "40ms"), cpuLimit("250m"))
 	samples := startSampler(t, node, string(server.UID))
 	id := containerID(s.ready(server).object)
-	asker := asks(s, server, 9)
+	asker := asks(s, server, 2.5)
 	w := recorded(s, server)
 	t.Logf("%s: %s: %s\n%s", w.Status.Severity, w.Status.Cause, w.Status.Insight, w.Status.Recommendation)
 	compareRecording(t, w, samples, id)
@@ -29,9 +31,12 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 		t.Errorf("severity Info of a service whose requests stand still: %+v", w.Spec.KernelTruth)
 	}
 	b := w.Spec.Bursts
-	if b.StalledActivations == 0 || b.StalledActivations == b.OutsideActivations {
+	if b.StalledActivations == 0 {
 		t.Errorf("%d of %d outside activations stalled", b.StalledActivations, b.OutsideActivations)
 	}
+	// Who asked while it was recorded has an answer some lines later.
+	told := len(answersOf(t, s, asker))
+	eventually(t, "the answers that were under way", func() bool { return len(answersOf(t, s, asker)) >= told+4 })
 	var longest time.Duration
 	for _, a := range answersOf(t, s, asker) {
 		longest = max(longest, a.longest)
@@ -42,7 +47,7 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 		t.Errorf("one in a hundred stood still for %s, and nobody waited for more than %s", stall, longest)
 	}
 	if stall < 5*time.Millisecond {
-		t.Errorf("stall p99 %s, below a limit that 180m of requests in lumps of 20 ms run into", stall)
+		t.Errorf("stall p99 %s, below a quota of 25 ms that requests of 40 ms run into", stall)
 	}
 }
 
