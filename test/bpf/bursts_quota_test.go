@@ -15,7 +15,7 @@ import (
 )
 
 // The time for which a thread was held by a quota is that of cpu.stat: one level, one
-// CPU, one thread that always wants to run. So it is no queueing behind neighbours,
+// CPU, one thread that always wants to run. So it is no queueing behind neighbors,
 // although the thread leaves the CPU as one that is ready to run: the three add up.
 func TestParkedAgainstCPUStat(t *testing.T) {
 	l := ears(t)
@@ -112,7 +112,7 @@ func TestQueuedAgainstSchedstat(t *testing.T) {
 		gone := stolen(t) - before
 		d := deeds[0]
 		b, _ := sum(r, d.TID)
-		queued := d.account.Queued
+		queued := d.Queued
 		if queued < 0 {
 			queued = d.Took - d.CPU
 		}
@@ -137,7 +137,7 @@ func TestQueuedAgainstSchedstat(t *testing.T) {
 	})
 }
 
-// Held and queued at once: a limit, and a neighbour on the same CPU.
+// Held and queued at once: a limit, and a neighbor on the same CPU.
 func TestParkedAndQueued(t *testing.T) {
 	l := ears(t)
 	dir, _ := makeCgroup(t, "both")
@@ -167,7 +167,7 @@ func TestPeriodsOfAGroupAtRest(t *testing.T) {
 	dir, path := makeCgroup(t, "phase")
 	limit(t, dir, 20_000)
 	made := k.made(path)
-	s := act(t, "spin", dir, time.Second, "pinned")
+	s := act(t, "spin", dir, 3*time.Second, "pinned")
 	s.begin(t)
 	waitForThrottling(t, dir)
 	g, err := k.ReadGroup(made.Cgroup, made.Pointer)

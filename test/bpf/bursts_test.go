@@ -22,7 +22,7 @@ func TestBurstsAgainstTheThreadsAccount(t *testing.T) {
 		for _, d := range deeds {
 			s, n := sum(r, d.TID)
 			t.Logf("thread %d: %d bursts for %d rounds, CPU %s of %s by its clock, parked %s, queued %s (schedstat %s)", d.TID, n, d.Times,
-				time.Duration(s.CPU), time.Duration(d.CPU), time.Duration(s.Parked), time.Duration(s.Queued), time.Duration(d.account.Queued))
+				time.Duration(s.CPU), time.Duration(d.CPU), time.Duration(s.Parked), time.Duration(s.Queued), time.Duration(d.Queued))
 			if !near(float64(s.CPU), float64(d.CPU), 0.05, 10*time.Millisecond) {
 				return r.Lost, fmt.Sprintf("thread %d used %d ns, its bursts have %d", d.TID, d.CPU, s.CPU)
 			}
@@ -168,7 +168,7 @@ func TestWhatIsUnderWayAtTheEndIsTold(t *testing.T) {
 	s.begin(t)
 	waitForThrottling(t, dir)
 	eavesdrop(t, l, dir)
-	time.Sleep(time.Second)
+	waitForThrottling(t, dir)
 	r := stopListening(t, l, dir)
 	if wrong := whole(r); wrong != "" {
 		t.Error(wrong)
@@ -188,9 +188,11 @@ func TestWhatIsUnderWayAtTheEndIsTold(t *testing.T) {
 	}
 }
 
+// waitForThrottling waits until the group has been throttled ten times more.
 func waitForThrottling(t *testing.T, dir string) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); cpuStat(t, dir)["nr_throttled"] < 2; time.Sleep(10 * time.Millisecond) {
+	before := cpuStat(t, dir)["nr_throttled"]
+	for deadline := time.Now().Add(patience); cpuStat(t, dir)["nr_throttled"] < before+10; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it is not throttled")
 		}

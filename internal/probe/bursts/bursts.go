@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
 	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
@@ -53,7 +54,8 @@ type Options struct {
 type Listener struct {
 	max        int
 	cpus       int
-	interrupts bool
+	interrupts bool // see TellsInterrupts
+	oneByOne   bool // a quota holds threads (6.18 and later), not run queues
 
 	mu       sync.Mutex // guards what follows
 	objects  burstsObjects
@@ -61,8 +63,7 @@ type Listener struct {
 	attached []io.Closer
 	heard    [listened]*hearing
 	stop     chan struct{} // ends the goroutine that drains
-	done     chan struct{}
-	failed   error // why it ended by itself
+	failed   error         // why it ended by itself
 	closed   bool
 }
 
@@ -88,7 +89,12 @@ func (l *Listener) prepare() error {
 	if l.cpus, err = ebpf.PossibleCPU(); err != nil {
 		return fmt.Errorf("count CPUs: %w", err)
 	}
-	if err := l.findPreemptCount(); err != nil {
+	spec, err := btf.LoadKernelSpec()
+	if err != nil {
+		return probe.Explain("read the kernel's types", err)
+	}
+	l.oneByOne = heldOneByOne(spec)
+	if err := l.findPreemptCount(spec); err != nil {
 		return err
 	}
 	if l.reader, err = ringbuf.NewReader(l.objects.Bursts); err != nil {
@@ -140,8 +146,8 @@ func (l *Listener) Start(cgroup uint64) error {
 	}
 	l.heard[slot] = h
 	if l.stop == nil {
-		l.stop, l.done = make(chan struct{}), make(chan struct{})
-		go l.drainAlong(l.stop, l.done)
+		l.stop = make(chan struct{})
+		go l.drainAlong(l.stop)
 	}
 	return l.pulse(false)
 }
@@ -179,8 +185,7 @@ func (l *Listener) Stop(cgroup uint64) (event.Recording, error) {
 	errs := []error{l.failed, l.pulse(true)}
 	h.recording.To = probe.Now()
 	errs = append(errs, l.listenTo(slot, 0, 0, 0))
-	_, err := l.drain()
-	errs = append(errs, err, l.flush(h), l.countLost(slot, h))
+	errs = append(errs, l.drain(), l.flush(h), l.countLost(slot, h))
 	l.heard[slot] = nil
 	if l.heard == [listened]*hearing{} {
 		errs = append(errs, l.detach())
@@ -224,7 +229,7 @@ func (l *Listener) programs() []*ebpf.Program {
 	all := []*ebpf.Program{
 		l.objects.BurstSent, l.objects.BurstWaking, l.objects.BurstWakeupNew, l.objects.BurstSwitch,
 	}
-	if !heldOneByOne() {
+	if !l.oneByOne {
 		all = append(all, l.objects.BurstWakeup)
 	}
 	return all
@@ -242,7 +247,7 @@ func (l *Listener) detach() error {
 	l.attached, l.failed = nil, nil
 	if l.stop != nil {
 		close(l.stop) // it holds no lock that is waited for: it may end later
-		l.stop, l.done = nil, nil
+		l.stop = nil
 	}
 	return errors.Join(errs...)
 }

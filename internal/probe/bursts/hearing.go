@@ -82,8 +82,7 @@ func (l *Listener) countLost(slot int, h *hearing) error {
 }
 
 // drainAlong empties the ring and looks at what runs, until it is told to stop.
-func (l *Listener) drainAlong(stop <-chan struct{}, done chan<- struct{}) {
-	defer close(done)
+func (l *Listener) drainAlong(stop <-chan struct{}) {
 	tick := time.NewTicker(drainInterval)
 	defer tick.Stop()
 	for pulsed := time.Now(); ; {
@@ -97,7 +96,7 @@ func (l *Listener) drainAlong(stop <-chan struct{}, done chan<- struct{}) {
 			l.mu.Unlock()
 			return
 		}
-		_, err := l.drain()
+		err := l.drain()
 		if time.Since(pulsed) >= pulseInterval {
 			pulsed = time.Now()
 			err = errors.Join(err, l.pulse(false))
@@ -110,19 +109,19 @@ func (l *Listener) drainAlong(stop <-chan struct{}, done chan<- struct{}) {
 	}
 }
 
-// drain takes what is in the ring and returns how much that was.
-func (l *Listener) drain() (int, error) {
+// drain takes what is in the ring.
+func (l *Listener) drain() error {
 	var record ringbuf.Record
-	for n := 0; ; n++ {
+	for {
 		l.reader.SetDeadline(time.Unix(1, 0)) // do not wait
 		err := l.reader.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return n, nil
+			return nil
 		case err != nil:
-			return n, fmt.Errorf("read the ring of bursts: %w", err)
+			return fmt.Errorf("read the ring of bursts: %w", err)
 		case len(record.RawSample) < int(unsafe.Sizeof(burstsKgBurst{})):
-			return n, fmt.Errorf("decode a burst: %d bytes", len(record.RawSample))
+			return fmt.Errorf("decode a burst: %d bytes", len(record.RawSample))
 		}
 		// The ring aligns samples to 8 bytes.
 		l.hear((*burstsKgBurst)(unsafe.Pointer(unsafe.SliceData(record.RawSample))))

@@ -22,14 +22,10 @@ import (
 // 6.2 to 6.14 it is a part of pcpu_hot. BTF of some 5.10 kernels lacks it; there
 // /proc/kallsyms may tell, to those who may read addresses. Elsewhere than on x86 it
 // is in the task itself.
-func (l *Listener) findPreemptCount() error {
+func (l *Listener) findPreemptCount(spec *btf.Spec) error {
 	if runtime.GOARCH != "amd64" {
 		l.interrupts = true
 		return nil
-	}
-	spec, err := btf.LoadKernelSpec()
-	if err != nil {
-		return probe.Explain("read the kernel's types", err)
 	}
 	offset, found := preemptCountFromRunQueue(spec)
 	if !found {
@@ -114,11 +110,7 @@ func memberOffset(t btf.Type, name string) (int64, bool) {
 }
 
 // heldOneByOne says whether a quota holds threads (6.18 and later) or run queues.
-func heldOneByOne() bool {
-	spec, err := btf.LoadKernelSpec()
-	if err != nil {
-		return false // the programs would not have been loaded
-	}
+func heldOneByOne(spec *btf.Spec) bool {
 	var task *btf.Struct
 	if err := spec.TypeByName("task_struct", &task); err != nil {
 		return false
