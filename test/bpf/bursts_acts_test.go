@@ -39,6 +39,7 @@ type part func(ready func(), run <-chan struct{}, d time.Duration) (times int, n
 // bursty are acts: the parts that play at the same time, by name.
 var bursty = map[string]func() []part{
 	"spin":      func() []part { return []part{spinning} },
+	"first":     func() []part { return []part{onFirstCPU(spinning)} },
 	"spins":     func() []part { return []part{spinning, spinning} },
 	"mixed":     func() []part { return []part{working, working, working} },
 	"nanosleep": func() []part { return []part{napping, spinning} },
@@ -163,6 +164,16 @@ func spinning(ready func(), run <-chan struct{}, d time.Duration) (int, int32, e
 	}
 	after, err := readCPUStat(statOf)
 	return int(throttledTime(after) - throttledTime(before)), -1, err
+}
+
+// onFirstCPU pins one thread, and not those that Go has beside it.
+func onFirstCPU(p part) part {
+	return func(ready func(), run <-chan struct{}, d time.Duration) (int, int32, error) {
+		if err := toFirstCPU(); err != nil {
+			return 0, -1, err
+		}
+		return p(ready, run, d)
+	}
 }
 
 func readCPUStat(dir string) (map[string]uint64, error) {
