@@ -68,7 +68,7 @@ func (c curve) usage() int64 {
 	return whole(most)
 }
 
-// at is the prediction for a limit; nil outside of the curve.
+// at is the prediction for a limit; nil outside of what the curve tells.
 func (c curve) at(limit int64) *v1alpha1.Predicted {
 	if p, found := c.read(limit); found {
 		return p.forAPI()
@@ -82,6 +82,10 @@ func (c curve) read(limit int64) (p point, found bool) {
 	switch {
 	case exact:
 		return c[i], true
+	case i == len(c) && i > 0 && c[i-1].throttled == 0 && c[i-1].stall == 0:
+		p = c[i-1] // what nothing stops at one limit, nothing stops at a greater one
+		p.limit = limit
+		return p, true
 	case i == 0 || i == len(c):
 		return point{}, false
 	}

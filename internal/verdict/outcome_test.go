@@ -47,7 +47,11 @@ func TestOutcome(t *testing.T) {
 				"(under 5.0 % of periods throttled, p99 stall under 5ms)."},
 		{"outside of the interval", recorded(changed(800, "5.7", nil)), "3.1", missed, false, ""},
 		{"on its edge", recorded(changed(800, "5.6", nil)), "3.1", held, false, ""},
-		{"beyond the curve", recorded(changed(1_200, "0.0", nil)), "", nil, true, ""},
+		{"beyond a curve at whose end nothing is throttled", recorded(changed(1_200, "0.0", nil)), "0.0", held, true, ""},
+		{"beyond a curve that is throttled to its end", recorded(replay(func(c *v1alpha1.Counterfactual) {
+			end := &c.Curve[len(c.Curve)-1]
+			end.ThrottledPercent, end.ThrottledPercentHigh = "1.0", "2.0"
+		}), changed(1_200, "0.0", nil)), "", nil, true, ""},
 		{"below the curve", recorded(changed(299, "70.0", nil)), "", nil, false, ""},
 		{"no limit any more", recorded(changed(0, "0.0", nil)), "", nil, true, ""},
 		{"no replay", recorded(noReplay, changed(800, "0.0", nil)), "", nil, true,

@@ -42,7 +42,7 @@ func TestAProposalIsAppliedAndMeasured(t *testing.T) {
 	server := s.create("service", load("serve", "-threads", "2", "-cpu", "15ms"), cpuLimit("200m"))
 	samples := startSampler(t, node, string(server.UID))
 	id := containerID(s.ready(server).object)
-	asks(s, server, 9)
+	asks(s, server, "-rate", "9")
 	w := recorded(s, server)
 	if w.Status.Proposal == nil || w.Status.Proposal.LimitMillicores == nil {
 		t.Fatalf("no proposal: %+v", w.Status)

@@ -18,7 +18,7 @@ import (
 type origin struct {
 	name    string
 	changes []change
-	rate    float64 // of requests from another pod; 0: nobody asks
+	askers  []string // how another pod asks it; nil: nobody does
 	cause   v1alpha1.Cause
 	not     []v1alpha1.Cause // what it looks like
 	info    bool             // it hurts nobody
@@ -28,8 +28,9 @@ type origin struct {
 // average and another cause.
 var origins = []origin{
 	{
-		name: "too-low", changes: []change{load("serve", "-threads", "2", "-cpu", "25ms"), cpuLimit("200m")}, rate: 12,
-		cause: v1alpha1.CauseLimitTooLow, not: []v1alpha1.Cause{v1alpha1.CauseBurst, v1alpha1.CauseTooManyThreads},
+		name: "too-low", changes: []change{load("serve", "-threads", "2", "-cpu", "25ms"), cpuLimit("200m")},
+		askers: []string{"-clients", "2", "-think", "50ms"},
+		cause:  v1alpha1.CauseLimitTooLow, not: []v1alpha1.Cause{v1alpha1.CauseBurst, v1alpha1.CauseTooManyThreads},
 	},
 	{
 		name:    "threads",
@@ -60,8 +61,8 @@ func TestCauses(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, f)
 			pod := s.create(o.name, o.changes...)
-			if o.rate > 0 {
-				asks(s, pod, o.rate)
+			if o.askers != nil {
+				asks(s, pod, o.askers...)
 			}
 			w := recorded(s, pod)
 			t.Logf("%s: %s, then %q: %s\n%s", w.Status.Severity, w.Status.Cause, w.Status.SecondCause, w.Status.Insight, w.Status.Recommendation)
@@ -116,7 +117,7 @@ func TestContention(t *testing.T) {
 	f.local(t)
 	s := newScene(t, f)
 	small := s.create("small", load("serve", "-threads", "2", "-cpu", "20ms"), cpuRequest("20m"))
-	asks(s, small, 8)
+	asks(s, small, "-rate", "8")
 	hog := s.create("hog", load("burn", "-threads", "4"), cpuRequest("300m"))
 	s.ready(hog)
 	w := s.whisper(small, "of contention, judged", 2*patience, func(w *v1alpha1.KernelWhisper) bool {

@@ -22,7 +22,7 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 	server := s.create("service", load("serve", "-threads", "4", "-cpu", "40ms"), cpuLimit("250m"))
 	samples := startSampler(t, node, string(server.UID))
 	id := containerID(s.ready(server).object)
-	asker := asks(s, server, 2.5)
+	asker := asks(s, server, "-rate", "2.5")
 	w := recorded(s, server)
 	t.Logf("%s: %s: %s\n%s", w.Status.Severity, w.Status.Cause, w.Status.Insight, w.Status.Recommendation)
 	compareRecording(t, w, samples, id)

@@ -32,12 +32,12 @@ func environment(name, value string) change {
 	}
 }
 
-// asks makes somebody who asks a server from another pod at random moments, so
-// many times a second, once the server is Ready.
-func asks(s *scene, server *corev1.Pod, rate float64) *corev1.Pod {
+// asks makes somebody who asks a server from another pod, once the server is
+// Ready: at random moments or as clients that wait for their answers.
+func asks(s *scene, server *corev1.Pod, how ...string) *corev1.Pod {
 	s.t.Helper()
 	address := s.ready(server).object.Status.PodIP + ":8080"
-	return s.create(server.Name+"-asker", load("ask", "-to", address, "-rate", strconv.FormatFloat(rate, 'f', -1, 64), "-report", "1s"))
+	return s.create(server.Name+"-asker", load(append([]string{"ask", "-to", address, "-report", "1s"}, how...)...))
 }
 
 // answer is a line of an asker's figures.
