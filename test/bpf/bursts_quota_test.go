@@ -30,11 +30,11 @@ func TestParkedAgainstCPUStat(t *testing.T) {
 				t.Logf("parked %s in %d pieces, queued %s, CPU %s of %s; cpu.stat: %s; lost %d", time.Duration(b.Parked), n,
 					time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(b.Ended-b.Woken), time.Duration(d.Times), r.Lost)
 				// Before and after it has looked at cpu.stat it may be held for once.
-				if !near(float64(b.Parked), float64(d.Times), 0.04, 100*time.Millisecond) {
+				if !near(float64(b.Parked), float64(d.Times), 0.04*slack, 100*slack*time.Millisecond) {
 					return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d", b.Parked, d.Times)
 				}
 				length := b.Ended - b.Woken
-				if !near(float64(b.CPU+b.Parked+b.Queued), float64(length), 0.1, 50*time.Millisecond) {
+				if !near(float64(b.CPU+b.Parked+b.Queued), float64(length), 0.1*slack, 50*slack*time.Millisecond) {
 					return r.Lost, fmt.Sprintf("%d ns of CPU, %d parked and %d queued are not %d", b.CPU, b.Parked, b.Queued, length)
 				}
 				return r.Lost, whole(r)
@@ -59,7 +59,7 @@ func TestParkedByTheQuotaOfAnAncestor(t *testing.T) {
 		if now := cpuStat(t, sub); now["nr_throttled"] != own["nr_throttled"] || throttledTime(now) != throttledTime(own) {
 			t.Errorf("this kernel counts throttling in a group without a quota: %v", now)
 		}
-		if b.Parked == 0 || !near(float64(b.Parked), float64(d.Times), 0.04, 100*time.Millisecond) {
+		if b.Parked == 0 || !near(float64(b.Parked), float64(d.Times), 0.04*slack, 100*slack*time.Millisecond) {
 			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat above has %d", b.Parked, d.Times)
 		}
 		return r.Lost, ""
@@ -124,7 +124,7 @@ func TestQueuedAgainstSchedstat(t *testing.T) {
 		}
 		t.Logf("queued %s, by the kernel's account %s (took %s, CPU %s); the neighbour ran %s of it; %v", time.Duration(b.Queued), time.Duration(queued),
 			time.Duration(d.Took), time.Duration(d.CPU), time.Duration(by[inode(t, neighbour)]), by)
-		if !near(float64(b.Queued), float64(queued), 0.1, 20*time.Millisecond+gone) || b.Parked > 0 {
+		if !near(float64(b.Queued), float64(queued), 0.1*slack, 20*slack*time.Millisecond+gone) || b.Parked > 0 {
 			return r.Lost, fmt.Sprintf("queued for %d ns and parked for %d, by the kernel's account %d", b.Queued, b.Parked, queued)
 		}
 		// On a busy machine others run there as well, and so do Go's own threads; one is
@@ -157,7 +157,7 @@ func TestParkedAndQueued(t *testing.T) {
 			time.Duration(b.Queued), time.Duration(b.CPU), time.Duration(d.Took))
 		// Two groups want to run where the time of the one is up: the clocks of both
 		// accounts are read some switches apart.
-		if !near(float64(b.Parked), float64(d.Times), 0.1, 100*time.Millisecond) || b.Queued == 0 {
+		if !near(float64(b.Parked), float64(d.Times), 0.1*slack, 100*slack*time.Millisecond) || b.Queued == 0 {
 			return r.Lost, fmt.Sprintf("parked for %d ns, cpu.stat has %d; queued for %d", b.Parked, d.Times, b.Queued)
 		}
 		return r.Lost, whole(r)

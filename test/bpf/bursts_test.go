@@ -23,7 +23,7 @@ func TestBurstsAgainstTheThreadsAccount(t *testing.T) {
 			s, n := sum(r, d.TID)
 			t.Logf("thread %d: %d bursts for %d rounds, CPU %s of %s by its clock, parked %s, queued %s (schedstat %s)", d.TID, n, d.Times,
 				time.Duration(s.CPU), time.Duration(d.CPU), time.Duration(s.Parked), time.Duration(s.Queued), time.Duration(d.Queued))
-			if !near(float64(s.CPU), float64(d.CPU), 0.05, 10*time.Millisecond) {
+			if !near(float64(s.CPU), float64(d.CPU), 0.05*slack, 10*slack*time.Millisecond) {
 				return r.Lost, fmt.Sprintf("thread %d used %d ns, its bursts have %d", d.TID, d.CPU, s.CPU)
 			}
 			if n < d.Times || s.Parked > 0 {
@@ -53,9 +53,9 @@ func whole(r event.Recording) string {
 		case i > 0 && b.Ended < r.Bursts[i-1].Ended:
 			return fmt.Sprintf("not in order: %+v", b)
 		// A piece has CPU time that the scheduler had not charged to the one before.
-		case b.CPU+b.Parked+b.Queued > length+length/10+uint64(12*time.Millisecond):
+		case b.CPU+b.Parked+b.Queued > length+length/10+uint64(12*slack*time.Millisecond):
 			return fmt.Sprintf("more than its length: %+v", b)
-		case b.PreemptorTime > b.Queued+uint64(time.Millisecond):
+		case b.PreemptorTime > b.Queued+uint64(slack*time.Millisecond):
 			return fmt.Sprintf("the preemptor ran longer than the thread was queued: %+v", b)
 		}
 	}
@@ -72,7 +72,7 @@ func TestAThreadThatNeverBlocksIsToldInPieces(t *testing.T) {
 		d := deeds[0]
 		s, n := sum(r, d.TID)
 		t.Logf("%d pieces, CPU %s of %s", n, time.Duration(s.CPU), time.Duration(d.CPU))
-		if n < 5 || !near(float64(s.CPU), float64(d.CPU), 0.05, 20*time.Millisecond) {
+		if n < 5 || !near(float64(s.CPU), float64(d.CPU), 0.05*slack, 20*slack*time.Millisecond) {
 			return r.Lost, fmt.Sprintf("%d pieces with %d ns, the thread used %d", n, s.CPU, d.CPU)
 		}
 		var last event.Burst

@@ -183,8 +183,8 @@ func (l *Listener) Stop(cgroup uint64) (event.Recording, error) {
 	}
 	h := l.heard[slot]
 	errs := []error{l.failed, l.pulse(true)}
-	h.recording.To = probe.Now()
 	errs = append(errs, l.listenTo(slot, 0, 0, 0))
+	h.recording.To = probe.Now()
 	errs = append(errs, l.drain(), l.flush(h), l.countLost(slot, h))
 	l.heard[slot] = nil
 	if l.heard == [listened]*hearing{} {
