@@ -230,6 +230,9 @@ func (h *hearing) underWay(t *burstsKgThread) {
 func (h *hearing) close() event.Recording {
 	r := &h.recording
 	slices.SortStableFunc(r.Bursts, func(a, b event.Burst) int { return cmp.Compare(a.Ended, b.Ended) })
+	if n := len(r.Bursts); n > 0 { // a program was under way when the others were told to stop
+		r.To = max(r.To, r.Bursts[n-1].Ended)
+	}
 	r.RunnableMax = runnableMax(r.Bursts)
 	threads := map[uint32]bool{}
 	for _, b := range r.Bursts {
