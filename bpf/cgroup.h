@@ -116,6 +116,7 @@ static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct
 		r->burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst);
 	r->expires_ns = BPF_CORE_READ(group, cfs_bandwidth.period_timer.node.expires);
 	r->shares = BPF_CORE_READ(group, shares);
+	r->jiffies = bpf_jiffies64();
 }
 
 /*

@@ -194,6 +194,7 @@ struct kg_cgroup_record {
 	u64 burst_ns;
 	u64 expires_ns;
 	u64 shares; /* as the kernel has it: scaled by 1024 */
+	u64 jiffies;
 	u32 periods;
 	u32 throttled;
 	u32 hierarchy;

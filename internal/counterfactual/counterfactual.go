@@ -20,7 +20,7 @@
 //   - The order in which threads of the container run is that of their wakes, with
 //     turns of the kernel's least length; weights and nice levels within it are not
 //     modeled.
-//   - CONFIG_HZ is 250 unless Config.Tick says otherwise.
+//   - CONFIG_HZ is 250 where neither the recording nor Config.Tick says otherwise.
 //   - Whether a client waits for its answer is judged from its wakes (evidence.go,
 //     stalls.go). Where they do not tell, the interval covers both.
 package counterfactual
@@ -47,7 +47,8 @@ type Config struct {
 	// Seed of the resampling. The same seed gives the same interval.
 	Seed uint64
 	// Tick is the time between two scheduler ticks (1/CONFIG_HZ): a running thread's
-	// time is charged no finer than this (task_tick_fair).
+	// time is charged no finer than this (task_tick_fair). 0: as the recording shows it,
+	// or 4 ms.
 	Tick time.Duration
 	// Slice is what a CPU takes from the pool at once (sched_cfs_bandwidth_slice_us).
 	Slice time.Duration
@@ -59,19 +60,18 @@ type Config struct {
 }
 
 // DefaultConfig is the target that the documentation states, and the kernel's
-// defaults (CONFIG_HZ=250, sched_cfs_bandwidth_slice_us=5000).
+// default slice (sched_cfs_bandwidth_slice_us=5000).
 func DefaultConfig() Config {
 	return Config{
 		Target:    Target{ThrottledShare: 0.05, StallP99: 5 * time.Millisecond},
 		Resamples: 200,
 		Seed:      1,
-		Tick:      4 * time.Millisecond,
 		Slice:     5 * time.Millisecond,
 	}
 }
 
-// withDefaults fills what was left at zero.
-func (c Config) withDefaults() Config {
+// withDefaults fills what was left at zero, the tick from the recording.
+func (c Config) withDefaults(r event.Recording) Config {
 	d := DefaultConfig()
 	if c.Target == (Target{}) {
 		c.Target = d.Target
@@ -80,7 +80,7 @@ func (c Config) withDefaults() Config {
 		c.Resamples = d.Resamples
 	}
 	if c.Tick <= 0 {
-		c.Tick = d.Tick
+		c.Tick = tickOf(r)
 	}
 	if c.Slice <= 0 {
 		c.Slice = d.Slice
@@ -134,7 +134,7 @@ type Result struct {
 // Predict replays a recording with another quota (ns per period, 0: no limit) of
 // the container's own cgroup. The pod's quota moves by the same difference.
 func Predict(r event.Recording, quota uint64, c Config) Prediction {
-	c = c.withDefaults()
+	c = c.withDefaults(r)
 	w := newWorkload(r, c)
 	if w.span == 0 {
 		return Prediction{Quota: quota, High: 1}

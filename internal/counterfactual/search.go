@@ -26,7 +26,7 @@ const (
 // point estimates, and margin more: by the upper bounds it would be half as much
 // again, without the margin every second limit would miss.
 func Replay(r event.Recording, c Config) Result {
-	c = c.withDefaults()
+	c = c.withDefaults(r)
 	w := newWorkload(r, c)
 	out := Result{Best: -1, Bursts: len(r.Bursts), Closed: w.closed, LowerBound: w.saturated && w.closed < mostly}
 	if len(w.bounds) == 0 || len(w.bursts) == 0 || w.span == 0 {

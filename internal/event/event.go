@@ -166,6 +166,10 @@ type Group struct {
 	Burst   uint64 `json:"burst,omitempty"`
 	Expires uint64 `json:"expires,omitempty"`
 	Shares  uint64 `json:"shares,omitempty"`
+	// Jiffies are the scheduler's ticks since the start (bpf_jiffies64, 5.5+): two
+	// readings tell how long a tick is, which the kernel has at no other place that
+	// every node shows.
+	Jiffies uint64 `json:"jiffies,omitempty"`
 }
 
 // Loss counts what did not reach user space since the programs were loaded.

@@ -101,6 +101,7 @@ func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
 		Burst:         r.BurstNs,
 		Expires:       r.ExpiresNs,
 		Shares:        r.Shares >> loadShift,
+		Jiffies:       r.Jiffies,
 	}
 	if r.QuotaNs != math.MaxUint64 { // RUNTIME_INF, kernel/sched/sched.h
 		g.Quota = r.QuotaNs

@@ -34,6 +34,7 @@ type observerKgCgroupRecord struct {
 	BurstNs     uint64
 	ExpiresNs   uint64
 	Shares      uint64
+	Jiffies     uint64
 	Periods     uint32
 	Throttled   uint32
 	Hierarchy   uint32
