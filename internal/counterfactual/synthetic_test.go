@@ -159,7 +159,7 @@ func TestTheModelOnItself(t *testing.T) {
 		for _, from := range []float64{0.85, 1.15, 1.5, 2.2} {
 			q := int64(cores * from * 100 * ms)
 			r, self := g.play(q, 12_000*ms, 2)
-			w := newWorkload(r, DefaultConfig())
+			w := newWorkload(r, DefaultConfig().withDefaults(r))
 			line := ""
 			for _, to := range []float64{0.85, 1.15, 1.5, 2.2} {
 				if to == from {

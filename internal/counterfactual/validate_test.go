@@ -69,7 +69,7 @@ type tally struct {
 // compare predicts from one recording and logs it beside what was measured.
 func (c *tally) compare(t *testing.T, r recorded) {
 	t.Helper()
-	w := newWorkload(r.Recording, DefaultConfig())
+	w := newWorkload(r.Recording, DefaultConfig().withDefaults(r.Recording))
 	t.Logf("%s: %s: %d bursts, recorded at %d ms, closed %.2f", r.Name, r.Spec, len(r.Recording.Bursts), r.Recording.Before[0].Quota/ms, w.closed)
 	t.Logf("  %s", w.told())
 	for _, m := range r.Measured {
