@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// curveMax is the most points of a curve.
-	curveMax = 16
+	// curveMax is the most points of a curve: a whisper has 8 KiB for all it says.
+	curveMax = 12
 	// step that limits are rounded up to: 10 millicores of a 100 ms period.
 	step = 1_000_000
 	// margin above the smallest limit that meets the target by the point estimates.
@@ -97,14 +97,14 @@ func (s *search) curve(least, best, top int64) {
 	if q := s.w.bounds[0].quota; q > 0 {
 		s.add(round(q))
 	}
-	for _, f := range []float64{0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 1.05, 1.1, 1.2, 1.35, 1.5, 2} {
+	s.add(least)
+	for _, f := range []float64{0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.2, 1.5, 2} {
 		q := round(int64(f * float64(best)))
 		if q < least || q > top {
 			continue
 		}
 		s.add(q)
 	}
-	s.add(least)
 }
 
 // add replays one more point.

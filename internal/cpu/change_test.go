@@ -346,7 +346,7 @@ func TestAWhisperFitsEightKibibytes(t *testing.T) {
 			h.Recording.Bursts = append(h.Recording.Bursts, b)
 		}
 		h.Replayed = &counterfactual.Result{LowerBound: true, BurstKnown: true, Burst: time.Hour}
-		for range 16 {
+		for range curveMax {
 			h.Replayed.Curve = append(h.Replayed.Curve, counterfactual.Prediction{
 				Quota: 1 << 40, Throttled: 1, Low: 1, High: 1, StallP99: time.Hour, StallP99High: time.Hour, Usage: 100,
 			})
@@ -361,7 +361,7 @@ func TestAWhisperFitsEightKibibytes(t *testing.T) {
 		most = max(most, len(asJSON(t, w)))
 	}
 	last := n.told[len(n.told)-1].Spec
-	if last.Change == nil || last.Change.Measured == nil || len(last.Bursts.Preemptors) != 3 || len(last.Counterfactual.Curve) != 16 || len(last.Evidence) < 6 {
+	if last.Change == nil || last.Change.Measured == nil || len(last.Bursts.Preemptors) != 3 || len(last.Counterfactual.Curve) != curveMax || len(last.Evidence) < 6 {
 		t.Errorf("not the longest: %+v", last)
 	}
 	if most > 8*1024 {

@@ -12,7 +12,7 @@ import (
 )
 
 // curveMax is how many limits a whisper has room for.
-const curveMax = 16
+const curveMax = 12
 
 // Replayable is true for a recording whose container had one limit of its own
 // all the time: only that can be replayed at other limits.
