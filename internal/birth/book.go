@@ -125,13 +125,15 @@ type Book struct {
 	config Config
 	births map[string]*birth
 	pods   map[string]*seen
-	tracks *tracks
-	late   map[string]*late
+	// departed are pods that went without a birth, and when.
+	departed map[string]uint64
+	tracks   *tracks
+	late     map[string]*late
 }
 
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
-	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, tracks: newTracks(), late: map[string]*late{}}
+	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, departed: map[string]uint64{}, tracks: newTracks(), late: map[string]*late{}}
 }
 
 // Open is how many births are under way.
@@ -204,8 +206,8 @@ func (b *Book) Gone(uid string, at uint64) {
 		return
 	}
 	if b.births[uid] == nil {
-		delete(b.pods, uid)
-		return
+		// Its cgroup may have been made and not been heard of yet.
+		b.departed[uid] = at
 	}
 	s.pod.Deleted = true
 	if s.deleted == 0 {
@@ -282,6 +284,7 @@ func (b *Book) Forget(session uint64) {
 
 // Due are the births that have come to their end, by pod UID.
 func (b *Book) Due(now uint64) []string {
+	b.forgetDeparted(now)
 	var due []string
 	for uid, current := range b.births {
 		if b.isDue(current, b.pods[uid], now) {
@@ -289,6 +292,20 @@ func (b *Book) Due(now uint64) []string {
 		}
 	}
 	return due
+}
+
+// forgetDeparted forgets the pods that went without a birth, once an event of
+// theirs would have been heard.
+func (b *Book) forgetDeparted(now uint64) {
+	for uid, at := range b.departed {
+		switch {
+		case b.births[uid] != nil:
+			delete(b.departed, uid)
+		case now-at > heardLateBy:
+			delete(b.departed, uid)
+			delete(b.pods, uid)
+		}
+	}
 }
 
 func (b *Book) isDue(current *birth, s *seen, now uint64) bool {

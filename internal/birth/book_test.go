@@ -177,6 +177,27 @@ func TestARemovedPodNobodyNamesEndsWithoutACertificate(t *testing.T) {
 	}
 }
 
+// The kernel's events come up to a tenth of a second late, the API server's do not.
+func TestAPodThatIsGoneBeforeItsCgroupIsHeardOf(t *testing.T) {
+	b := newTestBook(false)
+	b.Tell(running(false), sec)
+	b.Gone(uid, sec+20*ms)
+	if b.Expecting(sec + 21*ms) {
+		t.Error("a pod that is gone is waited for")
+	}
+	begin(b, sec+10*ms)
+	b.CgroupGone(uid, 2*sec)
+	if c := mustClose(t, b, 3*sec); c.Outcome != v1alpha1.OutcomeFailed || c.PodRef.Name == "" {
+		t.Errorf("outcome %s of %+v", c.Outcome, c.PodRef)
+	}
+	b.Tell(running(false), 10*sec)
+	b.Gone(uid, 11*sec)
+	b.Due(14 * sec)
+	if _, known := b.Pod(uid); known {
+		t.Error("a pod that never began is kept")
+	}
+}
+
 func TestWithoutAnAPIServerABirthEndsWithQuiet(t *testing.T) {
 	b := newTestBook(true)
 	begin(b, sec)
