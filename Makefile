@@ -64,7 +64,7 @@ test-api: ## Resources against a real etcd and API server
 
 .PHONY: bench
 bench: ## What the loaded programs cost bystanders, as ratios of interleaved pairs (root)
-	KG_TEST_STAGE=bpf go test -run '^$$' -bench Cost -benchtime 1x ./test/bpf
+	KG_TEST_STAGE=bpf go test -run '^$$' -bench 'Cost|LeanIn' -benchtime 1x ./test/bpf
 
 .PHONY: test-e2e
 test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)
