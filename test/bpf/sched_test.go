@@ -99,7 +99,8 @@ func TestWaitsAgainstTheWaiter(t *testing.T) {
 }
 
 // insist repeats a comparison that fails while the kernel leaves out runs of
-// programs (7.x), which it counts. compare says what is wrong, or nothing.
+// programs (7.x), which it counts, and any other once: on a busy machine an act's
+// own account may be disturbed. compare says what is wrong, or nothing.
 func (k *kernel) insist(t *testing.T, compare func(try int) string) {
 	t.Helper()
 	const tries = 5
@@ -116,10 +117,10 @@ func (k *kernel) insist(t *testing.T, compare func(try int) string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if after == before || try == tries {
+		if after == before && try > 1 || try == tries {
 			t.Fatalf("try %d: %s; lost meanwhile: %+v, before: %+v", try, wrong, after, before)
 		}
-		t.Logf("try %d: %s; but the kernel left out %d runs", try, wrong, after.Skipped-before.Skipped)
+		t.Logf("try %d: %s; the kernel left out %d runs meanwhile", try, wrong, after.Skipped-before.Skipped)
 	}
 }
 
