@@ -37,7 +37,7 @@ choose_images() {
 need_gossip() {
   PATH=$PATH:$TOP/build/bin
   command -v kubectl-gossip >/dev/null ||
-    timed "building kubectl gossip" env CGO_ENABLED=0 go build -trimpath -C "$TOP" -o build/bin/ ./cmd/kubectl-gossip
+    timed "building kubectl gossip" env CGO_ENABLED=0 go build -C "$TOP" -trimpath -o build/bin/ ./cmd/kubectl-gossip
 }
 
 in_namespace() { kubectl -n "$NAMESPACE" "$@"; }
