@@ -43,6 +43,37 @@ func TestVM(t *testing.T) {
 	for name, b := range births {
 		t.Run(name, func(t *testing.T) { bornThere(t, newScene(t, f), node, name, b) })
 	}
+	t.Run("throttled", func(t *testing.T) { throttledThere(t, newScene(t, f), node) })
+}
+
+// throttledThere has a loop run into its limit on cgroup v2, and asks the
+// container's own cpu.stat.
+func throttledThere(t *testing.T, s *scene, node string) {
+	pod := s.create("loop", shell("while :; do :; done"), cpuLimit("100m"), on(node, "runc"))
+	w := s.whisper(pod, "with its bursts, judged", emulated, func(w *v1alpha1.KernelWhisper) bool {
+		return throttled(w) && w.Spec.Bursts != nil && judged(w)
+	}).object
+	now := map[string]float64{}
+	for line := range strings.Lines(s.kubectl("exec", pod.Name, "-c", app, "--", "cat", "/sys/fs/cgroup/cpu.stat")) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), " "); ok {
+			now[name] = parse(t, value)
+		}
+	}
+	truth := w.Spec.KernelTruth
+	t.Logf("%s: %s %% of %d periods at the %s, used %dm; cpu.stat of the container %v; %s", w.Status.Severity, truth.ThrottledPercent,
+		truth.Periods, truth.ThrottledAt, truth.UsageMillicores, now, w.Status.Insight)
+	if truth.QuotaMicroseconds != 10_000 || truth.PeriodMicroseconds != 100_000 {
+		t.Errorf("quota %d µs per %d µs, want what 100m makes", truth.QuotaMicroseconds, truth.PeriodMicroseconds)
+	}
+	if parse(t, truth.ThrottledPercent) < 80 || now["nr_throttled"] == 0 {
+		t.Errorf("a loop is throttled in %s %% of periods; cpu.stat says %v", truth.ThrottledPercent, now)
+	}
+	if used := float64(w.Spec.Bursts.CPUMicroseconds) / float64(w.Spec.Bursts.WindowMilliseconds); used < 70 || used > 130 {
+		t.Errorf("its bursts add up to %.0fm of CPU, below a limit of 100m", used)
+	}
+	if w.Status.Severity != v1alpha1.SeverityInfo {
+		t.Errorf("severity %s of a loop that nobody waits for", w.Status.Severity)
+	}
 }
 
 // probed has the kubelet ask nginx before it calls the pod Ready.
