@@ -211,19 +211,25 @@ func (s *scene) certificateNames(p *corev1.Pod) map[string]int64 {
 	return names
 }
 
-// whisper waits for the first state of a pod's whisper that passes.
+// whisper waits for the first state of a pod's whisper of throttling that passes.
+// On busy CPUs there may be another whisper beside it, of waiting for them.
 func (s *scene) whisper(p *corev1.Pod, what string, limit time.Duration, pass func(*v1alpha1.KernelWhisper) bool) sighting[*v1alpha1.KernelWhisper] {
 	s.t.Helper()
+	return s.whisperOf(v1alpha1.ReasonCPUThrottling, p, what, limit, pass)
+}
+
+func (s *scene) whisperOf(reason v1alpha1.Reason, p *corev1.Pod, what string, limit time.Duration, pass func(*v1alpha1.KernelWhisper) bool) sighting[*v1alpha1.KernelWhisper] {
+	s.t.Helper()
 	return s.whispers.await(s.t, "about "+p.Name+" "+what, limit, func(seen sighting[*v1alpha1.KernelWhisper]) bool {
-		return seen.object.Spec.PodRef.UID == string(p.UID) && pass(seen.object)
+		return seen.object.Spec.PodRef.UID == string(p.UID) && seen.object.Spec.Reason == reason && pass(seen.object)
 	})
 }
 
 func anyState(*v1alpha1.KernelWhisper) bool { return true }
 
-// told are all states of a pod's whispers.
+// told are all states of a pod's whispers of throttling.
 func (s *scene) told(p *corev1.Pod) []sighting[*v1alpha1.KernelWhisper] {
 	return s.whispers.sightings(func(seen sighting[*v1alpha1.KernelWhisper]) bool {
-		return seen.object.Spec.PodRef.UID == string(p.UID)
+		return seen.object.Spec.PodRef.UID == string(p.UID) && throttled(seen.object)
 	})
 }

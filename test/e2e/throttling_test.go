@@ -126,7 +126,7 @@ func wantSilence(t *testing.T, s *scene, quiet map[string]*sampler) {
 			t.Errorf("the busy pod was not busy: %s of CPU time", time.Duration(total.usage))
 		}
 		for _, seen := range s.whispers.sightings(func(seen sighting[*v1alpha1.KernelWhisper]) bool {
-			return seen.object.Spec.PodRef.UID == samples.uid
+			return seen.object.Spec.PodRef.UID == samples.uid && throttled(seen.object)
 		}) {
 			t.Errorf("pod %s got a whisper: %+v", name, seen.object.Spec)
 		}
