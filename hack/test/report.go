@@ -13,6 +13,7 @@ type result struct {
 	passed, failed, skipped int
 	failures                []string // full names of the tests that failed
 	skips                   []string // full names, each with its reason
+	unstable                []string // full names of the tests that failed and then passed alone
 }
 
 // report is what became of one stage.
@@ -30,6 +31,8 @@ func (r report) verdict() string {
 		return "FAILED"
 	case r.notRun != "":
 		return "NOT RUN"
+	case len(r.result.unstable) > 0:
+		return "passed, unstable"
 	case r.result.skipped > 0:
 		return "passed, with skips"
 	default:
@@ -68,6 +71,9 @@ func explain(to io.Writer, reports []report) {
 		}
 		for _, skip := range r.result.skips {
 			_, _ = fmt.Fprintf(to, "\n!!! SKIPPED: %s: %s\n", r.stage, skip)
+		}
+		for _, name := range r.result.unstable {
+			_, _ = fmt.Fprintf(to, "\n!!! UNSTABLE: %s: %s: failed, and passed when it was run again alone\n", r.stage, name)
 		}
 		for _, failure := range r.result.failures {
 			_, _ = fmt.Fprintf(to, "\n!!! FAILED: %s: %s\n", r.stage, failure)
