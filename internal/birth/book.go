@@ -328,13 +328,14 @@ func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 }
 
 // Resting takes how many system calls the workload of a birth that is due has
-// made by now. It is false while a pod that is Ready is still starting up.
+// made by now. It is false while a pod that is Ready is still starting up: its
+// workload makes system calls, or would if it had a CPU or what it reads.
 func (b *Book) Resting(uid string, syscalls, now uint64) bool {
 	current, s := b.births[uid], b.pods[uid]
 	if current == nil || s == nil || s.ready == 0 || s.pod.over() {
 		return true
 	}
-	if current.busy == 0 || syscalls != current.syscalls {
+	if current.busy == 0 || syscalls != current.syscalls || b.tracks.wantsOn(current.sessions) {
 		current.syscalls, current.busy = syscalls, now
 	}
 	settled := s.outcome + uint64(b.config.Settle)
@@ -419,6 +420,7 @@ func (b *Book) write(current *birth, c Closing, final bool) (*v1alpha1.PodBirthC
 		return nil, false
 	}
 	b.leaveOutEphemeral(current, s, final)
+	s.nameTheOnly(current)
 	w := b.writer(current, s, c)
 	w.final, w.imagesMayCome = final, b.lacksImages(s)
 	return w.write(), true

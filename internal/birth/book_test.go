@@ -298,3 +298,60 @@ func TestReadyIsNotToldAsAnAttempt(t *testing.T) {
 		t.Errorf("outcome %s, %d failed attempts", s.Outcome, s.FailedAttempts)
 	}
 }
+
+func TestTheOnlyContainerHasItsNameAlsoWhenNobodyTold(t *testing.T) {
+	untold := running(false)
+	untold.Containers[0].ID = ""
+	two := running(false)
+	two.Containers = append(two.Containers, Container{Name: "other"})
+	two.Containers[0].ID = ""
+	for name, c := range map[string]struct {
+		pod  Pod
+		want string
+	}{
+		"one container":  {untold, "app"},
+		"one of two":     {two, id[:12]},
+		"told meanwhile": {running(false), "app"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTestBook(false)
+			b.Tell(c.pod, 1)
+			begin(b, sec)
+			c.pod.Deleted = true
+			b.Tell(c.pod, 2*sec)
+			spec := mustClose(t, b, 4*sec)
+			var got []string
+			for _, m := range spec.Milestones.Containers {
+				got = append(got, m.Name)
+			}
+			if len(got) != 1 || got[0] != c.want {
+				t.Errorf("containers %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestAWorkloadThatWaitsForItsCPUDoesNotRest(t *testing.T) {
+	left := func(b *Book, at uint64, s event.Stretch) {
+		s.Syscall = -1
+		b.Stretch(event.Event{Kind: event.OffCPU, Time: at, Session: 7, TID: 71, Workload: true, Stretch: &s})
+	}
+	b := newTestBook(false)
+	b.Tell(running(false), 1)
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	left(b, 2*sec+ms, event.Stretch{Runnable: true})
+	for _, at := range []uint64{2*sec + 400*ms, 3 * sec} {
+		if b.Resting(uid, 5, at) {
+			t.Errorf("rests at %d, and was last seen to be preempted", at)
+		}
+	}
+	left(b, 3*sec+ms, event.Stretch{})
+	if b.Resting(uid, 5, 3*sec+100*ms) || !b.Resting(uid, 5, 3*sec+400*ms) {
+		t.Error("does not rest although it sleeps and calls nothing")
+	}
+	left(b, 3*sec+500*ms, event.Stretch{IOWait: true})
+	if b.Resting(uid, 5, 3*sec+600*ms) || !b.Resting(uid, 5, 2*sec+300*ms+restMax) {
+		t.Error("a workload that never rests is waited for as long as restMax")
+	}
+}

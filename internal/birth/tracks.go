@@ -83,6 +83,25 @@ func (t *tracks) last(session uint64) uint64 {
 	return latest
 }
 
+// wantsOn is true while a thread of these sessions' workloads was last seen to
+// leave its CPU although it could have gone on, or for what it reads: on busy
+// CPUs a program is silent for long and yet not at rest.
+func (t *tracks) wantsOn(sessions map[uint64]bool) bool {
+	for id := range sessions {
+		seen := map[uint32]bool{}
+		for _, d := range slices.Backward(t.bySession[id]) {
+			if !d.workload || seen[d.tid] {
+				continue
+			}
+			seen[d.tid] = true
+			if d.why == reasonRunnable || d.why == reasonIOWait || d.why == reasonUninterruptible {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (t *tracks) forget(session uint64) {
 	t.total -= len(t.bySession[session])
 	delete(t.bySession, session)
