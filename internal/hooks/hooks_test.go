@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hooks
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestLadders(t *testing.T) {
+	seen := map[Hook]bool{}
+	for _, l := range Ladders() {
+		if seen[l.Hook] || l.Hears == "" {
+			t.Errorf("%s is there twice, or hears nothing", l.Hook)
+		}
+		seen[l.Hook] = true
+		ways := map[Way]bool{}
+		for i, r := range l.Rungs {
+			if ways[r.Way] {
+				t.Errorf("%s has %s twice", l.Hook, r.Way)
+			}
+			ways[r.Way] = true
+			if last := i == len(l.Rungs)-1; last != (r.Way == Off) {
+				t.Errorf("%s: rung %d is %s", l.Hook, i, r.Way)
+			}
+			if len(r.Loses) > 160 || strings.Contains(r.Loses, "\n") {
+				t.Errorf("%s/%s: %d bytes: %s", l.Hook, r.Way, len(r.Loses), r.Loses)
+			}
+		}
+		if l.Rungs[0].Loses != "" {
+			t.Errorf("the best rung of %s loses something", l.Hook)
+		}
+		if l.Rungs[len(l.Rungs)-1].Loses == "" {
+			t.Errorf("%s loses nothing when it is off", l.Hook)
+		}
+	}
+}
+
+func choice(t *testing.T, p Plan, h Hook) Choice {
+	t.Helper()
+	i := slices.IndexFunc(p, func(c Choice) bool { return c.Hook == h })
+	if i < 0 {
+		t.Fatalf("%s is not in the plan", h)
+	}
+	return p[i]
+}
+
+func TestChoose(t *testing.T) {
+	refuse := func(rungs ...string) Offer {
+		return Offer{func(h Hook, w Way) string {
+			if slices.Contains(rungs, string(w)+"/"+string(h)) || slices.Contains(rungs, string(w)) {
+				return "not here"
+			}
+			return ""
+		}}
+	}
+	for _, test := range []struct {
+		name    string
+		offer   Offer
+		without string
+		want    map[Hook]Way
+	}{
+		{"all there is", Offer{}, "", map[Hook]Way{
+			Events: RingBuffer, Bandwidth: TestRun, CgroupMkdir: Typed, CgroupAttach: Typed, MarkVictim: Raw, Bursts: Typed, Switch: Typed,
+		}},
+		{"no typed programs", Offer{}, "tp_btf", map[Hook]Way{Events: RingBuffer, CgroupMkdir: Raw, CgroupAttach: Raw, SysEnter: Raw, Bursts: Off}},
+		{"perf tracepoints", Offer{}, "tp_btf,raw_tp", map[Hook]Way{
+			CgroupMkdir: Tracepoint, CgroupAttach: Inferred, Exec: Tracepoint, Fork: Off, SysEnter: Off, Switch: Tracepoint,
+		}},
+		{"no ring buffer", Offer{}, "ringbuf", map[Hook]Way{Events: PerfBuffer, CgroupMkdir: Raw, Switch: Raw, Bursts: Off, Bandwidth: TestRun}},
+		{"a managed node without cgroup tracepoints", refuse("tp_btf/cgroup_mkdir", "raw_tp/cgroup_mkdir", "tracepoint/cgroup_mkdir"), "", map[Hook]Way{
+			CgroupMkdir: Inotify, CgroupRmdir: Typed, CgroupAttach: Typed,
+		}},
+		{"the same by name", Offer{}, "cgroup_mkdir,cgroup_rmdir,cgroup_attach_task", map[Hook]Way{
+			CgroupMkdir: Inotify, CgroupRmdir: Inotify, CgroupAttach: Inferred, Exec: Typed,
+		}},
+		{"no inotify either", Offer{}, "cgroup_mkdir,inotify", map[Hook]Way{CgroupMkdir: Poll, CgroupRmdir: Typed}},
+		{"one rung", Offer{}, "tp_btf/sys_enter", map[Hook]Way{SysEnter: Raw, SysExit: Typed}},
+		{"no test run", Offer{}, "test_run", map[Hook]Way{Bandwidth: Files, Bursts: Off, Exec: Typed}},
+		{"nobody to infer from", Offer{}, "cgroup_attach_task,sched_process_exec", map[Hook]Way{CgroupAttach: Off, Exec: Off}},
+		{"no BPF", Offer{}, "bpf", map[Hook]Way{
+			Events: Off, Bandwidth: Files, CgroupMkdir: Inotify, CgroupAttach: Off, Exec: Off, Bursts: Off, Switch: Off,
+		}},
+		{"no events", refuse("ringbuf", "perfbuf"), "", map[Hook]Way{Events: Off, Bandwidth: Files, Exec: Off, CgroupRmdir: Inotify}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var names []string
+			if test.without != "" {
+				names = strings.Split(test.without, ",")
+			}
+			without, err := ParseWithout(names)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan := Choose(test.offer, without)
+			if len(plan) != len(Ladders()) {
+				t.Errorf("%d choices", len(plan))
+			}
+			for h, want := range test.want {
+				if got := plan.Way(h); got != want {
+					t.Errorf("%s: %s, want %s (%+v)", h, got, want, choice(t, plan, h))
+				}
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	without, err := ParseWithout([]string{"raw_tp/cgroup_mkdir", "tracepoint"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := choice(t, Choose(Offer{func(h Hook, w Way) string {
+		if h == CgroupMkdir && w == Typed {
+			return "the kernel has no such tracepoint"
+		}
+		return ""
+	}}, without), CgroupMkdir)
+	want := []Refusal{
+		{Typed, "the kernel has no such tracepoint"},
+		{Raw, "switched off by --without raw_tp/cgroup_mkdir"},
+		{Tracepoint, "switched off by --without tracepoint"},
+	}
+	if c.Way != Inotify || !slices.Equal(c.Refused, want) || c.Loses == "" {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestWithout(t *testing.T) {
+	for _, name := range []string{"", "kprobe", "off", "tp_btf/", "tracepoint/sys_enter", "poll/sys_enter", "off/events", "cgroup_mkdir/tp_btf", "BPF"} {
+		_, err := ParseWithout([]string{"tp_btf", name})
+		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) || !strings.Contains(err.Error(), "cgroup_attach_task") ||
+			!strings.Contains(err.Error(), "perfbuf") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	w, err := ParseWithout([]string{"btf", "tp_btf", "btf", "raw_tp/sys_enter", "bursts"})
+	if err != nil || w.String() != "btf,tp_btf,raw_tp/sys_enter,bursts" || !w.Has(WithoutBTF) || w.Has("raw_tp") {
+		t.Errorf("%v %v", w, err)
+	}
+	// The kernel's own BTF is the business of who looks for it.
+	if plan := Choose(Offer{}, Without{[]string{"btf"}}); plan.Way(Exec) != Typed {
+		t.Errorf("%+v", plan)
+	}
+}
+
+func TestLoses(t *testing.T) {
+	if all := Choose(Offer{}, Without{}).Loses(); len(all) != 0 {
+		t.Errorf("the best rungs lose %q", all)
+	}
+	plan := Choose(Offer{}, Without{[]string{"sched_switch", "cgroup_mkdir", "inotify", "cgroup_rmdir"}})
+	if all := plan.Loses(Switch); len(all) != 1 || all[0] != choice(t, plan, Switch).Loses {
+		t.Errorf("%q", all)
+	}
+	// Both cgroup hooks are polled: one sentence.
+	if all := plan.Loses(); len(all) != 2 {
+		t.Errorf("%q", all)
+	}
+	if way := (Plan{}).Way(Exec); way != Off {
+		t.Errorf("%s", way)
+	}
+}

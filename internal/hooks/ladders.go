@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hooks
+
+// Ladders are all hooks with their rungs, in the order of plans and tables.
+//
+// System calls and forks have no rung of perf tracepoints: their records have
+// neither the registers of the call nor the child's task, and a cgroup_attach_task's
+// not the process of the thread.
+func Ladders() []Ladder {
+	off := func(loses string) Rung { return Rung{Off, loses} }
+	// Those of a tracepoint whose record says enough, and of one whose record does not.
+	full := func(loses string) []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Way: Tracepoint}, off(loses)} }
+	task := func(loses string) []Rung { return []Rung{{Way: Typed}, {Way: Raw}, off(loses)} }
+	const (
+		polled  = "cgroups are seen when their file system is read: one that lived shorter may be missing, and times are late by up to a second"
+		noPods  = "new pods are not noticed on the node: no births"
+		stale   = "cgroups that were removed are noticed late, when they are read"
+		watched = "cgroups that were made and removed at once may be missing, and their times are late by the way through the file system"
+	)
+	return []Ladder{
+		{Events, "how events travel from the programs", []Rung{{Way: RingBuffer}, {Way: PerfBuffer}, off("no BPF program can tell anything")}},
+		{Bandwidth, "limits, throttling and CPU time of cgroups", []Rung{
+			{Way: TestRun}, {Files, "usage is that of cpu.stat, and the phase of the quota's period is not known"},
+			off("throttling is not noticed"),
+		}},
+		{CgroupMkdir, "new pods and containers", append(cgroups(), Rung{Inotify, watched}, Rung{Poll, polled}, off(noPods))},
+		{CgroupRmdir, "pods and containers that are gone", append(cgroups(), Rung{Way: Inotify}, Rung{Poll, polled}, off(stale))},
+		{CgroupAttach, "which container a runtime's process joins", []Rung{
+			{Way: Typed}, {Way: Raw}, {Way: Inferred}, off("processes that join a container's cgroup are not told: sessions are attributed by names and namespaces only"),
+		}},
+		{Exec, "runtimes, plugins and entrypoints that begin", full("births have no sessions: nothing of runtimes, network plugins, entrypoints and their system calls")},
+		{Fork, "processes and threads that runtimes start", task("what a runtime starts is not followed: its children's executions, ends and system calls")},
+		{Exit, "processes that end, and how", full("ends of processes, their exit codes and their CPU time are not known")},
+		{MarkVictim, "the kernel kills for want of memory", []Rung{
+			{Way: Raw}, {Way: Tracepoint}, off("that the kernel killed a process of a birth for want of memory is known from its signal only"),
+		}},
+		{SysEnter, "system calls that begin", task("system calls are not counted, and what they were asked is not known")},
+		{SysExit, "system calls that end", task("what system calls did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
+		{SocketState, "ports that are listened on", full("when a container listens on a port is not known")},
+		{Switch, "threads that leave a CPU and come back", full("phases are not divided into running and waiting")},
+		{Wakeup, "threads that become ready to run", full("a wait for a CPU is not told from what it followed")},
+		{Bursts, "when a suspect's threads ran and waited", []Rung{
+			{Way: Typed}, off("whispers tell how often a limit struck, not whom it hurt or which limit would do"),
+		}},
+	}
+}
+
+// cgroups are the rungs of BPF for a cgroup's making and removal.
+func cgroups() []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Way: Tracepoint}} }
+
+// BPF is true for ways that are programs or maps of BPF.
+func (w Way) BPF() bool {
+	switch w {
+	case Typed, Raw, Tracepoint, RingBuffer, PerfBuffer, TestRun:
+		return true
+	}
+	return false
+}
+
+// Program is true for ways that are programs which the kernel runs by itself.
+func (w Way) Program() bool { return w == Typed || w == Raw || w == Tracepoint }
