@@ -84,6 +84,30 @@ func TestALoopThatNeverSleeps(t *testing.T) {
 	}
 }
 
+// A runtime stops its threads for some microseconds: what they run wants the CPU
+// all the same. A thread that somebody outside wakes as often is a server.
+func TestALoopThatDrawsBreath(t *testing.T) {
+	loop := func(waker event.Waker) event.Recording {
+		var list []event.Burst
+		for t := uint64(0); t < 10_000*ms; t += 50 * ms {
+			list = append(list, event.Burst{TID: 10, Woken: 1000*ms + t, Ended: 1000*ms + t + 50*ms - 20_000, CPU: 10 * ms, Parked: 40 * ms,
+				Waker: waker, WakerTID: 11, Slept: 202})
+		}
+		r := made(list, 10_000*ms)
+		r.Before[0].Quota, r.After[0].Quota = 20*ms, 20*ms
+		r.After[0].Periods, r.After[0].Throttled = 100, 100
+		return r
+	}
+	for quota, want := range map[uint64]float64{50 * ms: 1, 90 * ms: 1, 110 * ms: 0} {
+		if p := Predict(loop(event.WakerOwn), quota, Config{}); math.Abs(p.Throttled-want) > 0.03 {
+			t.Errorf("quota %d ms: %f, want %f", quota/ms, p.Throttled, want)
+		}
+	}
+	if r := loop(event.WakerOutside); newWorkload(r, DefaultConfig().withDefaults(r)).tireless[0] {
+		t.Error("a thread that is woken from outside is taken for a loop without rest")
+	}
+}
+
 // busy is a node's worst recording: bursts of many threads that Poisson arrivals wake.
 func busy(n int) event.Recording {
 	rng := rand.New(rand.NewPCG(1, 2))

@@ -11,6 +11,7 @@ import (
 
 // build turns bursts into jobs: each gets what releases it.
 func (w *workload) build() {
+	w.findTireless()
 	jobs := make([]job, len(w.bursts))
 	for i := range w.bursts {
 		jobs[i] = w.job(i)
@@ -183,10 +184,10 @@ func (w *workload) endless() []chain {
 	for t := range len(w.first) - 1 {
 		last := w.first[t+1] - 1
 		first := last
-		for first > w.first[t] && w.bursts[first-1].GoesOn {
+		for w.goesOn(first) {
 			first--
 		}
-		if w.bursts[last].GoesOn && int64(w.bursts[last].Ended-w.bursts[first].Woken) > w.span*9/10 {
+		if (w.bursts[last].GoesOn || w.tireless[t]) && int64(w.bursts[last].Ended-w.bursts[first].Woken) > int64(throughout*float64(w.span)) {
 			list = append(list, chain{first, last})
 		}
 	}
@@ -200,8 +201,8 @@ func (w *workload) job(i int) job {
 	j := job{cpu: cpu, thread: w.thread[i], speed: 1}
 	j.when = int64(b.Woken - min(b.Woken, w.from))
 	j.serves = b.Waker == event.WakerInterrupt || b.Waker == event.WakerOutside
-	if i > w.first[j.thread] && w.bursts[i-1].GoesOn {
-		j.kind, j.cause, j.when, j.serves, j.goesOn = after, int32(i-1), 0, false, true
+	if w.goesOn(i) {
+		j.kind, j.cause, j.when, j.serves, j.goesOn = after, int32(i-1), w.breath(i), false, true
 		return j
 	}
 	if b.Waker != event.WakerOwn && b.Waker != event.WakerBorn {

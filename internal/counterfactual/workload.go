@@ -26,7 +26,9 @@ type workload struct {
 	bursts []event.Burst // by thread, of one thread by Woken
 	thread []int32       // of each burst
 	// first burst of each thread, and one past the last of all.
-	first    []int
+	first []int
+	// tireless threads wanted a CPU throughout the recording.
+	tireless []bool
 	from     uint64
 	language string
 	span     int64 // nanoseconds
