@@ -34,7 +34,7 @@ func choose(all []Ladder, l Ladder, offer Offer, without Without) Choice {
 }
 
 func refuses(all []Ladder, h Hook, w Way, offer Offer, without Without) string {
-	if name := without.takes(h, w); name != "" {
+	if name := without.takes(h, w, offer.BTFFile); name != "" {
 		return fmt.Sprintf("switched off by --without %s", name)
 	}
 	if offer.Refuses != nil {

@@ -48,7 +48,7 @@ func choice(t *testing.T, p Plan, h Hook) Choice {
 
 func TestChoose(t *testing.T) {
 	refuse := func(rungs ...string) Offer {
-		return Offer{func(h Hook, w Way) string {
+		return Offer{Refuses: func(h Hook, w Way) string {
 			if slices.Contains(rungs, string(w)+"/"+string(h)) || slices.Contains(rungs, string(w)) {
 				return "not here"
 			}
@@ -111,7 +111,7 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := choice(t, Choose(Offer{func(h Hook, w Way) string {
+	c := choice(t, Choose(Offer{Refuses: func(h Hook, w Way) string {
 		if h == CgroupMkdir && w == Typed {
 			return "the kernel has no such tracepoint"
 		}
@@ -139,9 +139,11 @@ func TestWithout(t *testing.T) {
 	if err != nil || w.String() != "btf,tp_btf,raw_tp/sys_enter,bursts" || !w.Has(WithoutBTF) || w.Has("raw_tp") {
 		t.Errorf("%v %v", w, err)
 	}
-	// The kernel's own BTF is the business of who looks for it.
-	if plan := Choose(Offer{}, Without{[]string{"btf"}}); plan.Way(Exec) != Typed {
-		t.Errorf("%+v", plan)
+	// A file stands in for the kernel's own BTF.
+	for _, file := range []bool{false, true} {
+		if plan := Choose(Offer{BTFFile: file}, Without{[]string{"btf"}}); (plan.Way(Exec) != Off) != file {
+			t.Errorf("with a file: %v: %+v", file, plan)
+		}
 	}
 }
 

@@ -7,6 +7,9 @@ type Offer struct {
 	// Refuses is called for a rung and tells why it cannot be had, in a few words for
 	// people ("the kernel has no such tracepoint"); empty: it can.
 	Refuses func(Hook, Way) string
+	// BTFFile: the types are those of a file, not the kernel's own, so that the
+	// latter's absence takes nothing more away.
+	BTFFile bool
 }
 
 // Refusal is a rung that was passed over, and why.

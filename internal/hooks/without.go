@@ -44,13 +44,14 @@ func (w Without) String() string { return strings.Join(w.names, ",") }
 // Has is true if the name itself was given.
 func (w Without) Has(name string) bool { return slices.Contains(w.names, name) }
 
-// takes is the name that takes the rung away, if any does.
-func (w Without) takes(h Hook, way Way) string {
+// takes is the name that takes the rung away, if any does. Without BTF, or a file that
+// stands in for it, no program of BPF finds its way about the kernel.
+func (w Without) takes(h Hook, way Way, btfFile bool) string {
 	for _, name := range w.names {
 		switch {
 		case name == string(way), name == string(way)+"/"+string(h):
 			return name
-		case way.BPF() && (name == string(h) || name == WithoutBPF):
+		case way.BPF() && (name == string(h) || name == WithoutBPF || name == WithoutBTF && !btfFile):
 			return name
 		}
 	}
