@@ -31,7 +31,7 @@ func execute(ctx context.Context, args []string) int {
 	err := cmd.ExecuteContext(ctx)
 	switch {
 	case err == nil:
-		return 0
+		return o.code
 	case o.parsed:
 		fmt.Fprintf(os.Stderr, "kernel-observer: %v\n", err)
 		return exitFailure

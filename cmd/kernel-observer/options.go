@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,6 +27,8 @@ type options struct {
 	birthTimeout time.Duration
 	leanIn       time.Duration
 
+	// code is the exit code of a command that did not fail.
+	code int
 	// parsed is true once the command line was understood: later errors are
 	// not about its use.
 	parsed bool
@@ -60,6 +61,7 @@ func newCommand(o *options) *cobra.Command {
 			return run(cmd.Context(), o)
 		},
 	}
+	cmd.AddCommand(newDoctorCommand(o))
 	f := cmd.Flags()
 	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
 	f.StringVar(&o.cluster, "cluster", "auto", "use the Kubernetes API: auto (where a cluster is configured), on, watch (learn of pods, write nothing), off")
@@ -76,12 +78,6 @@ func newCommand(o *options) *cobra.Command {
 }
 
 func (o *options) check() error {
-	oneOf := func(flag, value string, allowed ...string) error {
-		if !slices.Contains(allowed, value) {
-			return fmt.Errorf("--%s=%s: use one of %q", flag, value, allowed)
-		}
-		return nil
-	}
 	if err := oneOf("cluster", o.cluster, "auto", "on", "watch", "off"); err != nil {
 		return err
 	}

@@ -132,3 +132,15 @@ func (t *table) dropFirst() {
 		t.rows[i] = t.rows[i][1:]
 	}
 }
+
+// drop takes the column of a title out.
+func (t *table) drop(title string) {
+	i := slices.IndexFunc(t.columns, func(c column) bool { return c.title == title })
+	if i < 0 {
+		return
+	}
+	t.columns = slices.Delete(t.columns, i, i+1)
+	for r := range t.rows {
+		t.rows[r] = slices.Delete(t.rows[r], i, i+1)
+	}
+}

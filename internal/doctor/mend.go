@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+)
+
+// switchedOff is how a refusal by --without begins (internal/hooks).
+const switchedOff = "switched off by --without "
+
+// mends collects what would give back what is lost, each once.
+func mends(r *Report) []Mend {
+	var out []Mend
+	for _, c := range r.Hooks {
+		if c.Loses == "" {
+			continue
+		}
+		for _, do := range mend(&r.Facts, c) {
+			i := slices.IndexFunc(out, func(m Mend) bool { return m.Do == do })
+			if i < 0 {
+				out = append(out, Mend{Do: do})
+				i = len(out) - 1
+			}
+			out[i].Hooks = append(out[i].Hooks, c.Hook)
+		}
+	}
+	return out
+}
+
+// mend is what would give one hook back. What was switched off by hand comes
+// first; then what the process may not; only then the kernel is to blame.
+func mend(f *Facts, c hooks.Choice) []string {
+	var out []string
+	var refused []hooks.Refusal
+	for _, r := range c.Refused {
+		if name, ok := strings.CutPrefix(r.Why, switchedOff); ok {
+			out = appendOnce(out, "leave --without "+name+" out")
+			continue
+		}
+		refused = append(refused, r)
+	}
+	if slices.ContainsFunc(refused, func(r hooks.Refusal) bool { return r.Way.BPF() }) {
+		out = append(out, mendBPF(f, c, refused)...)
+	}
+	if slices.ContainsFunc(refused, onFiles) && !f.Cgroup.Whole {
+		out = append(out, mountCgroup(f))
+	}
+	if len(out) == 0 {
+		return []string{"nothing on this kernel: " + why(c)}
+	}
+	return out
+}
+
+func onFiles(r hooks.Refusal) bool {
+	return r.Way == hooks.Inotify || r.Way == hooks.Poll || r.Way == hooks.Files
+}
+
+// mendBPF looks for what keeps BPF programs out, the outermost obstacle first:
+// what lies behind it shows only once it is gone.
+func mendBPF(f *Facts, c hooks.Choice, refused []hooks.Refusal) []string {
+	p := &f.Permissions
+	switch {
+	case !p.MayBPF() && f.Kernel.before(5, 8):
+		return []string{"run it as root or add the capability SYS_ADMIN: this kernel knows no CAP_BPF (Linux 5.8)"}
+	case !p.MayBPF():
+		return []string{"run it as root, or add the capabilities BPF and PERFMON"}
+	case p.Lockdown == "confidentiality":
+		return []string{"start the kernel without lockdown=confidentiality, under which no BPF program may read its memory"}
+	case p.Seccomp == "Filter" && mentions(refused, "not permitted"):
+		return []string{"let the seccomp profile allow bpf and perf_event_open to who has CAP_BPF and CAP_PERFMON (RuntimeDefault of containerd and CRI-O does)"}
+	case p.LockedMemory != "unlimited" && f.Kernel.before(5, 11) && !p.Has("CAP_SYS_RESOURCE") && mentions(refused, "locked memory"):
+		return []string{"lift the limit of locked memory (ulimit -l unlimited, LimitMEMLOCK=infinity of the runtime), or add the capability SYS_RESOURCE: up to Linux 5.10 BPF maps count against it"}
+	case f.BTF.Source == NoBTF:
+		return []string{"give it the types of this kernel with --btf FILE (BTFHub has them for kernels of distributions), or run a kernel with CONFIG_DEBUG_INFO_BTF=y"}
+	}
+	var out []string
+	for _, r := range refused {
+		out = appendOnce(out, mendWay(f, c.Hook, r)...)
+	}
+	return out
+}
+
+// mendWay tells what one way of BPF needs, where it is known to be missing.
+func mendWay(f *Facts, h hooks.Hook, r hooks.Refusal) []string {
+	switch {
+	case r.Way == hooks.Typed && f.BTF.Source == FileBTF && h == hooks.Bursts:
+		return []string{"run a kernel with BTF of its own (CONFIG_DEBUG_INFO_BTF=y): a file does not give it typed tracepoints"}
+	case r.Way == hooks.TestRun && f.Kernel.before(5, 10), r.Way == hooks.RingBuffer && f.Kernel.before(5, 8):
+		return []string{"run Linux 5.10 or newer"}
+	case r.Way == hooks.Tracepoint && !f.Tracefs && mentions([]hooks.Refusal{r}, "tracefs"):
+		return []string{"mount tracefs on /sys/kernel/tracing"}
+	}
+	return nil
+}
+
+func mountCgroup(f *Facts) string {
+	if f.Cgroup.Mount == "" {
+		return "mount the cgroup file system on /sys/fs/cgroup, or say with --cgroup-root where it is"
+	}
+	return "mount the node's own /sys/fs/cgroup, read-only, and say with --cgroup-root where (k8s/30-daemonset-kernel-observer.yaml does): what is here is a container's part of it"
+}
+
+func mentions(refused []hooks.Refusal, word string) bool {
+	return slices.ContainsFunc(refused, func(r hooks.Refusal) bool { return strings.Contains(r.Why, word) })
+}
+
+// why is the reasons for which a choice is not a better one, each once.
+func why(c hooks.Choice) string {
+	var all []string
+	for _, r := range c.Refused {
+		all = appendOnce(all, r.Why)
+	}
+	return strings.Join(all, "; ")
+}
+
+func appendOnce(all []string, more ...string) []string {
+	for _, s := range more {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// before is true for a release older than that; false for one that is not understood.
+func (k Kernel) before(major, minor int) bool {
+	var a, b int
+	if n, err := fmt.Sscanf(k.Release, "%d.%d", &a, &b); err != nil || n != 2 {
+		return false
+	}
+	return a < major || a == major && b < minor
+}
