@@ -70,7 +70,8 @@
 #define KG_NR_EXECVEAT 281
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, syscallno)
 #define KG_SYSCALL_NR_TYPED(regs) ((regs)->syscallno)
-#define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, regs[0])
+/* The first register has the result when a call returns. */
+#define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, orig_x0)
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, regs[1])
 #define KG_SYSCALL_ARG3(regs) BPF_CORE_READ(regs, regs[2])
 #define KG_SYSCALL_ARG4(regs) BPF_CORE_READ(regs, regs[3])
