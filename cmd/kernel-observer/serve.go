@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 	"github.com/kernel-gossip/kernel-gossip/internal/sink/prometheus"
 )
@@ -24,10 +25,11 @@ const stalledAfter = 30 * time.Second
 
 // state is the engine's last word, for probes and metrics.
 type state struct {
-	cluster *cluster
-	mu      sync.Mutex
-	stats   observer.Stats
-	at      time.Time
+	cluster  *cluster
+	examiner *examiner // nil where nobody asks
+	mu       sync.Mutex
+	stats    observer.Stats
+	at       time.Time
 }
 
 func (s *state) set(stats observer.Stats) {
@@ -51,7 +53,7 @@ func (s *state) snapshot() prometheus.Snapshot {
 		EpisodesOpen: e.EpisodesOpen, Whispers: e.Whispers, Samples: e.Samples,
 		SessionEventsAttributed: e.Attribution.Attributed,
 		Cgroups:                 e.Cgroups, Armed: e.Armed, KernelErrors: e.KernelErrors,
-		Lost:   map[string]uint64{"events": e.Loss.Events, "sessions": e.Loss.Sessions, "members": e.Loss.Members, "skipped": e.Loss.Skipped},
+		Lost:   lost(e.Loss),
 		Events: map[string]uint64{}, SessionEventsDropped: map[string]uint64{},
 		LeanIns: map[string]uint64{}, LeanInsUnderWay: e.CPU.UnderWay,
 		LeanInsFailed: map[string]uint64{"refused": e.CPU.Refused, "spoiled": e.CPU.Spoiled},
@@ -75,6 +77,11 @@ func (s *state) snapshot() prometheus.Snapshot {
 	return out
 }
 
+// lost is what was lost, by what the metric calls it.
+func lost(l event.Loss) map[string]uint64 {
+	return map[string]uint64{"events": l.Events, "sessions": l.Sessions, "members": l.Members, "skipped": l.Skipped}
+}
+
 // serve answers probes and scrapes until ctx is done.
 func serve(ctx context.Context, address string, s *state) error {
 	registry := client.NewRegistry()
@@ -82,6 +89,9 @@ func serve(ctx context.Context, address string, s *state) error {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	if s.examiner != nil {
+		mux.HandleFunc("GET /doctor", s.examine)
+	}
 	mux.HandleFunc("GET /healthz", answer(s.alive))
 	mux.HandleFunc("GET /readyz", answer(func() bool { return s.alive() && s.cluster.ready() }))
 	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
