@@ -137,6 +137,14 @@ type Evidence struct {
 	After string `json:"after"`
 }
 
+// BurstsMissing is why bursts were not listened to.
+// +kubebuilder:validation:Enum=CPUBudget
+type BurstsMissing string
+
+// BurstsMissingCPUBudget: the observer had no CPU time left for it within its own
+// budget (--cpu-budget).
+const BurstsMissingCPUBudget BurstsMissing = "CPUBudget"
+
 // KernelWhisperSpec is the observer's testimony about one episode. It is
 // updated while the episode lasts and final once endTime is set.
 // +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName && self.containerName == oldSelf.containerName && self.reason == oldSelf.reason && self.startTime == oldSelf.startTime",message="podRef, nodeName, containerName, reason and startTime are immutable"
@@ -170,6 +178,9 @@ type KernelWhisperSpec struct {
 	Evidence []Evidence `json:"evidence,omitempty"`
 	// Bursts that were heard while the observer leaned in, the latest recording.
 	Bursts *Bursts `json:"bursts,omitempty"`
+	// BurstsMissing says why there are none, where the observer has refrained from
+	// listening. Without it they were not heard yet, or cannot be.
+	BurstsMissing BurstsMissing `json:"burstsMissing,omitempty"`
 	// Counterfactual: those bursts, replayed at other limits.
 	Counterfactual *Counterfactual `json:"counterfactual,omitempty"`
 	// Change of the limit, the latest.

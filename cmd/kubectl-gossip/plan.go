@@ -155,6 +155,8 @@ func noProposal(w *v1alpha1.KernelWhisper) error {
 	switch {
 	case w.Status.ObservedGeneration == 0:
 		return fmt.Errorf("whisper %s was not judged yet: is the operator running?%s", w.Name, own)
+	case w.Spec.Bursts == nil && w.Spec.BurstsMissing == v1alpha1.BurstsMissingCPUBudget:
+		return fmt.Errorf("whisper %s has no proposal: its bursts were not recorded, because the observer had spent its CPU budget (--cpu-budget); they are once it has paid it back%s", w.Name, own)
 	case w.Spec.Bursts == nil && w.Spec.EndTime == nil:
 		return fmt.Errorf("whisper %s has no proposal yet: its bursts were not recorded so far (two containers of a node at a time); try again in some seconds%s", w.Name, own)
 	case w.Spec.Bursts == nil:

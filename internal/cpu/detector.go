@@ -57,15 +57,15 @@ type Detector struct {
 	tracks    map[string]*track
 	resumable resumables
 	// underWay tells whether a container is leaned in on, waiting whether that is
-	// so or will be.
-	underWay, waiting func(containerID string) bool
+	// so or will be, withheld whether it would be but for a budget.
+	underWay, waiting, withheld func(containerID string) bool
 }
 
 // NewDetector makes a detector that knows of no container.
 func NewDetector(c Config) *Detector {
 	return &Detector{
 		config: c, tracks: map[string]*track{}, resumable: resumables{},
-		underWay: nobody, waiting: nobody,
+		underWay: nobody, waiting: nobody, withheld: nobody,
 	}
 }
 
@@ -106,9 +106,11 @@ func (d *Detector) Take(s Sample) []*v1alpha1.KernelWhisper {
 	t.add(s, d.config.Window)
 	switch {
 	case t.episode != nil:
+		t.episode.withhold(d.withheld)
 		told = append(told, d.goOn(t, s)...)
 	case d.opens(t):
 		t.episode = d.begin(t, s)
+		t.episode.withhold(d.withheld)
 		told = append(told, t.episode.tell(s))
 	}
 	return told
@@ -181,11 +183,19 @@ func (d *Detector) opens(t *track) bool {
 	first := t.since(now.time() - min(now.time(), uint64(d.config.OpenWithin)))
 	for i := range now.Levels {
 		delta := difference(first, now, i)
-		if delta.throttled >= d.config.OpenPeriods && delta.percent() >= d.config.OpenPercent {
+		if float64(delta.throttled) >= d.config.periodsWithin(delta.elapsed) && delta.percent() >= d.config.OpenPercent {
 			return true
 		}
 	}
 	return false
+}
+
+// periodsWithin is how many throttled periods make an episode. Where samples are
+// further apart than a second there is none of OpenWithin ago, and more of them
+// are asked of the longer time: the same rate.
+func (c *Config) periodsWithin(elapsed uint64) float64 {
+	within := float64(c.OpenWithin + time.Second)
+	return float64(c.OpenPeriods) * max(1, float64(elapsed)/within)
 }
 
 // add keeps a sample and drops those older than the window needs. Counters that

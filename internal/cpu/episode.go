@@ -82,12 +82,21 @@ func (d *Detector) begin(t *track, s Sample) *episode {
 	return e
 }
 
+// withhold takes that its bursts would be listened to but for a budget, until they
+// were heard.
+func (e *episode) withhold(withheld func(containerID string) bool) {
+	if e.spec.Bursts == nil && withheld(e.container.ID) {
+		e.spec.BurstsMissing = v1alpha1.BurstsMissingCPUBudget
+	}
+}
+
 // takeUp keeps what an earlier run heard, with the figures of its truth that are
 // of its bursts.
 // A change whose measurement it did not end is measured now, and so is one that
 // came while nobody listened.
 func (e *episode) takeUp(old *v1alpha1.KernelWhisper, s Sample) {
 	e.spec.Bursts, e.spec.Counterfactual, e.spec.Change = old.Spec.Bursts, old.Spec.Counterfactual, old.Spec.Change
+	e.spec.BurstsMissing = old.Spec.BurstsMissing
 	if old.Spec.Bursts != nil {
 		e.figures = figuresOf(old.Spec.KernelTruth)
 	}

@@ -112,7 +112,7 @@ func (d *Detector) Heard(h Heard) []*v1alpha1.KernelWhisper {
 func (e *episode) hear(h Heard, now Sample) {
 	s := e.config.summarize(h, e.container)
 	e.spec.Bursts, e.figures = &s.bursts, &s.figures
-	e.spec.Counterfactual = nil
+	e.spec.Counterfactual, e.spec.BurstsMissing = nil, ""
 	if h.Replayed != nil {
 		e.spec.Counterfactual = replayed(h.Recording, *h.Replayed)
 	}

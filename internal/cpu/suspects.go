@@ -73,6 +73,8 @@ type suspect struct {
 	// answered is the occasion of the latest lean-in.
 	answered uint64
 	why      Why
+	// refused is for when the latest lean-in that was refused had been due.
+	refused uint64
 }
 
 func (x *suspect) rank() int {
@@ -96,7 +98,27 @@ type Suspects struct {
 	// rest is until when no further one is listened to for contention: on a node
 	// that is always busy there would be no end of it.
 	rest uint64
+	// restraint that is in force, and what it has kept from happening.
+	restraint          Restraint
+	shortened, refused uint64
 }
+
+// Restraint is how far lean-ins have to give way for the sake of a budget.
+type Restraint int
+
+// The restraints.
+const (
+	Unrestrained Restraint = iota
+	Shortened              // lean-ins last a quarter, or as long as says anything
+	Refused                // none begins
+)
+
+const (
+	// shortenedBy is how many times shorter lean-ins are, shortestLeanIn the least
+	// that says anything of stalls.
+	shortenedBy    = 4
+	shortestLeanIn = time.Second
+)
 
 type underWay struct {
 	LeanIn
@@ -154,7 +176,26 @@ func (s *Suspects) Forget(id string) { delete(s.all, id) }
 // ended.
 func (s *Suspects) Waiting(id string) bool {
 	x := s.all[id]
-	return s.UnderWay(id) || s.config.LeanIn > 0 && x != nil && x.active && x.urgent
+	return s.UnderWay(id) || s.config.LeanIn > 0 && s.restraint != Refused && x != nil && x.active && x.urgent
+}
+
+// Restrain sets how far lean-ins give way from now on. Those under way go on.
+func (s *Suspects) Restrain(r Restraint) { s.restraint = r }
+
+// Withheld is true while the container would be leaned in on, soon or now, if no
+// restraint refused it.
+func (s *Suspects) Withheld(id string) bool {
+	return s.config.LeanIn > 0 && s.restraint == Refused && !s.UnderWay(id)
+}
+
+// refuse counts those that are due, each once.
+func (s *Suspects) refuse(now uint64) {
+	for id, x := range s.all {
+		if x.active && x.due <= now && x.refused != x.due && !s.UnderWay(id) {
+			x.refused = x.due
+			s.refused++
+		}
+	}
 }
 
 // UnderWay is true while the container is leaned in on.
@@ -174,6 +215,10 @@ func (s *Suspects) Next(now uint64) []LeanIn {
 		}
 	}
 	var next []LeanIn
+	if s.config.LeanIn > 0 && s.restraint == Refused {
+		s.refuse(now)
+		return nil
+	}
 	for s.config.LeanIn > 0 && len(s.underWay) < s.config.LeanInsMax {
 		id, x := s.first(now)
 		if x == nil {
@@ -181,11 +226,20 @@ func (s *Suspects) Next(now uint64) []LeanIn {
 		}
 		s.jumped = !s.jumped && x.urgent
 		x.urgent, x.why, x.answered = false, x.interest.Why, x.interest.Occasion
-		l := LeanIn{ContainerID: id, Why: x.interest.Why, For: x.interest.For}
+		l := LeanIn{ContainerID: id, Why: x.interest.Why, For: s.length(x.interest.For)}
 		s.underWay[id] = underWay{l, now + uint64(l.For+answerWithin)}
 		next = append(next, l)
 	}
 	return next
+}
+
+// length of a lean-in that is wanted for so long.
+func (s *Suspects) length(wanted time.Duration) time.Duration {
+	if s.restraint != Shortened || wanted <= shortestLeanIn {
+		return wanted
+	}
+	s.shortened++
+	return max(wanted/shortenedBy, shortestLeanIn)
 }
 
 // first is who goes first of those that are due: a change before the opening of

@@ -29,6 +29,8 @@ type Stats struct {
 	// and Spoiled those of a limit that was changed meanwhile.
 	LeanIns          map[Why]uint64
 	Refused, Spoiled uint64
+	// Shortened are those that a budget made shorter, Withheld those that it refused.
+	Shortened, Withheld uint64
 	// Bursts heard, and lost.
 	Bursts, BurstsLost uint64
 	// UnderWay now. Episodes going on, of both kinds.
@@ -42,11 +44,15 @@ func NewWatch(c Config) *Watch {
 		stats: Stats{LeanIns: map[Why]uint64{}},
 	}
 	w.throttling.underWay, w.throttling.waiting = w.suspects.UnderWay, w.suspects.Waiting
+	w.throttling.withheld = w.suspects.Withheld
 	return w
 }
 
 // Deaf takes that nobody can lean in: nothing is waited for that will not come.
 func (w *Watch) Deaf() { w.suspects.config.LeanIn = 0 }
+
+// Restrain sets how far lean-ins give way from now on.
+func (w *Watch) Restrain(r Restraint) { w.suspects.Restrain(r) }
 
 // Resume hands over an episode that an earlier run of the observer left open: it
 // goes on if the container still suffers, and ends where it was last seen if not.
@@ -129,6 +135,7 @@ func (w *Watch) Stats() Stats {
 	s := w.stats
 	s.LeanIns = maps.Clone(s.LeanIns)
 	s.UnderWay = w.suspects.Listening()
+	s.Shortened, s.Withheld = w.suspects.shortened, w.suspects.refused
 	s.Episodes = w.throttling.Open() + len(w.contention.episodes)
 	return s
 }

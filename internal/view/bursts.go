@@ -16,7 +16,7 @@ func bursts(p *page, w *v1alpha1.KernelWhisper) {
 	b := w.Spec.Bursts
 	if b == nil {
 		p.blank()
-		note(p, "Its bursts were not recorded, so there are no stalls to tell of and no prediction.")
+		note(p, noBursts(w)+", so there are no stalls to tell of and no prediction.")
 		return
 	}
 	p.heading(fmt.Sprintf("ITS THREADS, HEARD FOR %s UNTIL %s UTC", span(b.WindowMilliseconds*1000), clock(b.Time.Time)))
@@ -53,6 +53,14 @@ func bursts(p *page, w *v1alpha1.KernelWhisper) {
 	if b.Lost > 0 {
 		p.fact("not recorded", plural(b.Lost, "activation"), inWait)
 	}
+}
+
+// noBursts says that there are none, and why if that is known.
+func noBursts(w *v1alpha1.KernelWhisper) string {
+	if w.Spec.BurstsMissing == v1alpha1.BurstsMissingCPUBudget {
+		return "Its bursts were not recorded, because the observer had spent its CPU budget (--cpu-budget)"
+	}
+	return "Its bursts were not recorded"
 }
 
 // shareRow is a name, a time, its share of a whole, and a bar of that share.

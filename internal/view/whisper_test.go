@@ -42,7 +42,7 @@ func TestWhisper(t *testing.T) {
 		"web-piped": {"web", Terminal{}}, "web-60": {"web", Terminal{Width: 60}}, "web-80": {"web", Terminal{Width: 80}}, "web-200": {"web", Terminal{Width: 200}},
 		"web-100-color": {"web", Terminal{Width: 100, Color: true}},
 		"changed-100":   {"changed", Terminal{Width: 100}}, "contention-80": {"contention", Terminal{Width: 80}},
-		"recorded-120": {"recorded", Terminal{Width: 120}}, "bound-80": {"bound", Terminal{Width: 80}}, "bare-80": {"bare", Terminal{Width: 80}}, "hostile-80": {"", Terminal{Width: 80}},
+		"recorded-120": {"recorded", Terminal{Width: 120}}, "bound-80": {"bound", Terminal{Width: 80}}, "bare-80": {"bare", Terminal{Width: 80}}, "budget-80": {"budget", Terminal{Width: 80}}, "hostile-80": {"", Terminal{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := hostileWhisper(t)
