@@ -170,6 +170,9 @@ type Group struct {
 	// readings tell how long a tick is, which the kernel has at no other place that
 	// every node shows.
 	Jiffies uint64 `json:"jiffies,omitempty"`
+	// Pressure is the time (ns) in which at least one thread waited for a CPU
+	// (cpu.pressure, "some"); 0 where it was not read.
+	Pressure uint64 `json:"pressure,omitempty"`
 }
 
 // Loss counts what did not reach user space since the programs were loaded.
