@@ -15,6 +15,7 @@ import (
 // The formats of --output.
 const (
 	formatText     = "text"
+	formatWide     = "wide"
 	formatYAML     = "yaml"
 	formatJSON     = "json"
 	formatSVG      = "svg"
@@ -31,8 +32,11 @@ const (
 // check refuses values that no command could mean, before a cluster is asked.
 func (g *gossip) check(cmd *cobra.Command) error {
 	formats := []string{formatText, formatYAML, formatJSON}
-	if cmd.Name() == "birth" {
+	switch cmd.Name() {
+	case "birth":
 		formats = append(formats, formatSVG, formatPerfetto)
+	case "doctor":
+		formats = append(formats, formatWide)
 	}
 	order, orders := &g.order, []string{string(view.ByDuration), string(view.BySyscalls), string(view.ByWait), string(view.ByAge)}
 	if cmd.Name() == "whispers" {

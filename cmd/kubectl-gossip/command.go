@@ -35,6 +35,8 @@ type gossip struct {
 	getenv        func(string) string
 	size          func() (columns int, terminal bool)
 	interactive   func() bool // somebody can be asked
+	// code is the exit code of a command that did not fail.
+	code int
 	// parsed is true once the command line was understood: later errors are not
 	// about its use.
 	parsed bool
@@ -60,7 +62,7 @@ func (g *gossip) command() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	g.config.AddFlags(root.PersistentFlags())
-	root.AddCommand(g.birthsCommand(), g.birthCommand(), g.whispersCommand(), g.explainCommand(), g.applyCommand())
+	root.AddCommand(g.birthsCommand(), g.birthCommand(), g.whispersCommand(), g.explainCommand(), g.applyCommand(), g.doctorCommand())
 	return root
 }
 

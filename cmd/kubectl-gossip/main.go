@@ -36,7 +36,7 @@ func execute(ctx context.Context, args []string, streams genericiooptions.IOStre
 	cmd.SetErr(streams.ErrOut)
 	err := cmd.ExecuteContext(ctx)
 	if err == nil {
-		return 0
+		return g.code
 	}
 	if g.parsed {
 		_, _ = fmt.Fprintf(streams.ErrOut, "kubectl gossip: %s\n", view.Clean(err.Error()))

@@ -41,7 +41,12 @@ func (g *gossip) write(object runtime.Object, kind string, text func() error) er
 	case metav1.Object:
 		o.SetManagedFields(nil)
 	}
-	raw, err := json.MarshalIndent(object, "", "  ")
+	return g.writeRaw(object)
+}
+
+// writeRaw writes a document as JSON or YAML.
+func (g *gossip) writeRaw(document any) error {
+	raw, err := json.MarshalIndent(document, "", "  ")
 	if err != nil {
 		return err
 	}

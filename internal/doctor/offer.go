@@ -7,7 +7,8 @@ import "github.com/kernel-gossip/kernel-gossip/internal/hooks"
 // Offer adds to what a kernel offers what its mounts do: the ways by files need
 // the cgroup file system from its root.
 func (f *Facts) Offer(kernel hooks.Offer) hooks.Offer {
-	return hooks.Offer{Refuses: func(h hooks.Hook, w hooks.Way) string {
+	offer := kernel
+	offer.Refuses = func(h hooks.Hook, w hooks.Way) string {
 		if w == hooks.Inotify || w == hooks.Poll || w == hooks.Files {
 			switch {
 			case f.Cgroup.Mount == "":
@@ -20,5 +21,6 @@ func (f *Facts) Offer(kernel hooks.Offer) hooks.Offer {
 			return ""
 		}
 		return kernel.Refuses(h, w)
-	}}
+	}
+	return offer
 }

@@ -16,11 +16,12 @@ import (
 // Node renders what is known of one node.
 func Node(out io.Writer, r *doctor.Report, t Terminal) error {
 	p := newPage(out, t)
-	node(p, r)
+	node(p, r, "")
 	return p.flush()
 }
 
-func node(p *page, r *doctor.Report) {
+// node renders a report; runtime is what the kubelet says of it, if it was asked.
+func node(p *page, r *doctor.Report, runtime string) {
 	r = cleaned(r)
 	p.fact("verdict", fmt.Sprintf("%s: %s", r.Verdict, r.Verdict.Means()), verdictTone(r.Verdict))
 	p.fact("node", r.Node, plain)
@@ -30,7 +31,10 @@ func node(p *page, r *doctor.Report) {
 	permissions(p, &r.Permissions)
 	p.fact("cgroups", cgroups(&r.Cgroup), plain)
 	p.fact("driver", orElse(told(r.Cgroup.Drivers), "not known: no cgroup of a pod was seen"), plain)
-	p.fact("runtime", orElse(told(r.Runtimes), "not known: neither names of cgroups nor of processes tell"), plain)
+	if runtime != "" {
+		runtime = Clean(runtime) + " (the kubelet says)"
+	}
+	p.fact("runtime", orElse(runtime, orElse(told(r.Runtimes), "not known: neither names of cgroups nor of processes tell")), plain)
 	p.fact("pressure", pick(r.PSI, "PSI is told", "PSI is not told by this kernel"), plain)
 	p.fact("statistics", statistics(r.Statistics), plain)
 	if len(r.Without) > 0 {
@@ -257,4 +261,16 @@ func pick(first bool, a, b string) string {
 		return a
 	}
 	return b
+}
+
+// NodeOf renders a node of a cluster: its observer's report, or why there is none.
+func NodeOf(out io.Writer, n *doctor.Node, t Terminal) error {
+	p := newPage(out, t)
+	if n.Report == nil {
+		p.fact("verdict", "No report: "+Clean(n.Problem), bad)
+		p.fact("node", Clean(n.Name), plain)
+	} else {
+		node(p, n.Report, n.Runtime)
+	}
+	return p.flush()
 }
