@@ -8,6 +8,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // Config of a Watch.
@@ -52,6 +53,16 @@ type Config struct {
 	Neighbor Neighbor
 	// Request is the CPU request (millicores) that a weight stands for.
 	Request func(Container, event.Group) int64
+	// Plan is how the kernel is heard now; nil: as well as any.
+	Plan func() hooks.Plan
+}
+
+// missing is what this kernel does not let a whisper tell.
+func (c *Config) missing() []string {
+	if c.Plan == nil {
+		return nil
+	}
+	return c.Plan().Loses(hooks.Bandwidth, hooks.Bursts)
 }
 
 // DefaultConfig has the thresholds that the documentation states. Wall has to be

@@ -35,8 +35,14 @@ func evidence(first, now Sample) []v1alpha1.Evidence {
 			between("cpu.stat nr_throttled of "+of, uint64(was.Throttled), uint64(l.Throttled)),
 			between("throttled time (ns) of "+of, was.ThrottledTime, l.ThrottledTime))
 	}
-	return append(all, between("CPU time (ns) of "+PathEnd(now.Levels[0].Path, pathMax),
-		first.Levels[0].Usage, now.Levels[0].Usage))
+	was, own := first.Levels[0], now.Levels[0]
+	all = append(all, between("CPU time (ns) of "+PathEnd(own.Path, pathMax), was.Usage, own.Usage))
+	// What a recording adds must find room as well.
+	const roomFor = 10
+	if was.Pressure > 0 && own.Pressure >= was.Pressure && len(all) < roomFor {
+		all = append(all, between("cpu.pressure some total (ns) of "+PathEnd(own.Path, pathMax), was.Pressure, own.Pressure))
+	}
+	return all
 }
 
 // evidenceHeard is what else a recording rests on: the container's weight, and

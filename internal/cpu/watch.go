@@ -114,6 +114,9 @@ func (w *Watch) LeanIns(now uint64) []LeanIn {
 	return next
 }
 
+// Listening is how many containers are leaned in on now.
+func (w *Watch) Listening() int { return w.suspects.Listening() }
+
 // Heard takes what came of a lean-in, and returns what is to be written.
 func (w *Watch) Heard(h Heard, now uint64) []*v1alpha1.KernelWhisper {
 	w.stats.Bursts += uint64(len(h.Recording.Bursts))

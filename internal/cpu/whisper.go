@@ -48,6 +48,7 @@ func stamp(w *v1alpha1.KernelWhisper, c Config, of Container, start time.Time, l
 	w.Spec.ContainerName = of.Name
 	w.Spec.StartTime = metav1.NewMicroTime(start)
 	w.Spec.LastSeenTime = metav1.NewMicroTime(c.Wall(lastSeen))
+	w.Spec.Missing = c.missing()
 	fit(w)
 }
 

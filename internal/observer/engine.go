@@ -15,6 +15,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
+	"github.com/kernel-gossip/kernel-gossip/internal/cost"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -69,6 +70,8 @@ type Stats struct {
 	CPU     cpu.Stats
 	// ReplayTime that the model took for what was heard, in all.
 	ReplayTime time.Duration
+	// ReadingsSkipped are the rounds of reading counters that a budget left out.
+	ReadingsSkipped uint64
 }
 
 // Engine is the synchronous heart of the observer. It is not safe for
@@ -92,6 +95,8 @@ type Engine struct {
 	ask func(birth.Pod)
 	// leanIn listens to a container's bursts; nil where nobody can.
 	leanIn func(LeanIn)
+	// step is what gives way for the budget's sake.
+	step cost.Step
 	// cgroups of each container, as they were read in the latest round.
 	cgroups map[string][]CgroupRef
 	// lastError is what the last failed request to the kernel was for.

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/cost"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -56,14 +57,18 @@ type Ears struct {
 	// judging: one recording at a time is replayed, since that takes memory for a
 	// moment (60 MB for 62,500 bursts).
 	judging sync.Mutex
+	cost    Cost
 }
 
 // NewEars makes ears. read reads a cgroup's bandwidth, node how the node's CPUs
 // were used; node may be nil.
 func NewEars(ear Ear, read func(id, pointer uint64) (event.Group, error), node func() (cpu.Node, error), log *slog.Logger) *Ears {
 	const room = 16 // more than are ever leaned in on at a time
-	return &Ears{ear: ear, read: read, node: node, log: log, wishes: make(chan LeanIn, room), heard: make(chan Heard, room)}
+	return &Ears{ear: ear, read: read, node: node, log: log, wishes: make(chan LeanIn, room), heard: make(chan Heard, room), cost: free{}}
 }
+
+// ChargeTo has the replays charged. It must be called before Run.
+func (e *Ears) ChargeTo(c Cost) { e.cost = c }
 
 // LeanIn begins to listen. It does not block.
 func (e *Ears) LeanIn(l LeanIn) {
@@ -106,7 +111,7 @@ func (e *Ears) judge(ctx context.Context, h *cpu.Heard) time.Duration {
 		return 0
 	}
 	began := time.Now()
-	h.Judge()
+	e.cost.Charge(cost.PartReplay, h.Judge)
 	return time.Since(began)
 }
 

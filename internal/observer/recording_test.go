@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -52,6 +53,21 @@ func playWith(t *testing.T, file string, leanIn time.Duration) *found {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return playRecording(t, r, leanIn)
+}
+
+// playFrom plays one from a stream.
+func playFrom(t *testing.T, in io.Reader, leanIn time.Duration) *found {
+	t.Helper()
+	r, err := record.Read(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return playRecording(t, r, leanIn)
+}
+
+func playRecording(t *testing.T, r *record.Replay, leanIn time.Duration) *found {
+	t.Helper()
 	names, err := syscalls.Names()
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,9 @@ import (
 
 // How often the engine looks after what has no event of its own.
 const (
-	birthInterval      = 100 * time.Millisecond
+	birthInterval = 100 * time.Millisecond
+	// restInterval is that of births while there are none.
+	restInterval       = time.Second
 	throttlingInterval = time.Second
 	sweepInterval      = 10 * time.Second
 	// abandonAfter is the time that resumed episodes have to go on.
@@ -51,6 +53,8 @@ type Inputs struct {
 	Node func() (cpu.Node, error)
 	// Open are the whispers that an earlier run left open; may be nil.
 	Open <-chan []*v1alpha1.KernelWhisper
+	// Cost keeps the budget; nil: nobody does.
+	Cost Cost
 	// Now is the clock of events.
 	Now func() uint64
 	// Stats takes a copy of the totals, about every second.
@@ -100,8 +104,11 @@ func (e *Engine) readNode(read func() (cpu.Node, error)) {
 }
 
 func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) {
-	births := time.NewTicker(birthInterval)
-	defer births.Stop()
+	if in.Cost == nil {
+		in.Cost = free{}
+	}
+	pace := newPace()
+	defer pace.births.Stop()
 	throttling := time.NewTicker(throttlingInterval)
 	defer throttling.Stop()
 	sweep := time.NewTicker(sweepInterval)
@@ -110,6 +117,7 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 	e.ask = in.Ask
 	e.LeanWith(in.LeanIn)
 	for {
+		pace.follow(e)
 		select {
 		case <-ctx.Done():
 			return
@@ -124,13 +132,12 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 			abandon = time.After(abandonAfter)
 		case <-abandon:
 			e.Abandon()
-		case <-births.C:
+		case <-pace.births.C:
 			e.Births(in.Now())
 		case h := <-in.Heard:
 			e.Heard(h, in.Now())
 		case <-throttling.C:
-			e.readNode(in.Node)
-			e.Throttling(in.Now())
+			pace.second(e, in)
 			in.Stats(e.Stats())
 		case <-sweep.C:
 			e.Sweep(in.Now())
