@@ -8,10 +8,11 @@
 #ifndef KG_BIRTHS_H
 #define KG_BIRTHS_H
 
-#include "maps.h"
+#include "out.h"
 #include "syscall.h"
 #include "files.h"
 #include "entrypoint.h"
+#include "join.h"
 
 /* Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. */
 static __always_inline u32 kg_clone3_flags(struct pt_regs *regs)
@@ -36,18 +37,17 @@ static __always_inline u32 kg_namespace_flags(struct pt_regs *regs, long nr)
  * whose it is: a network namespace's name is what the CNI plugins are told, a
  * volume's path has the pod's UID, a root file system's the container's id.
  */
-static __always_inline void kg_mount(const char *target, u64 session, u32 actor)
+static __always_inline void kg_mount(const struct kg_out *out, const char *target, u64 session,
+				     u32 actor)
 {
-	struct kg_path_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	struct kg_path_event *e = kg_reserve(out, sizeof(*e));
 
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	if (!e)
 		return;
-	}
 	kg_fill(&e->h, KG_MOUNT, (struct task_struct *)bpf_get_current_task(), session, actor);
 	e->path[0] = 0;
 	bpf_probe_read_user_str(e->path, sizeof(e->path), target);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline const char *kg_mount_target(struct pt_regs *regs, long nr)
@@ -56,16 +56,17 @@ static __always_inline const char *kg_mount_target(struct pt_regs *regs, long nr
 }
 
 /* kernel/entry/common.c syscall_trace_enter(); arch-specific before 5.9. */
-SEC("tp_btf/sys_enter")
+KG_TRACEPOINT("sys_enter")
 int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
+	const struct kg_out *out = KG_OUT(ENTER);
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct kg_member *m = kg_member_of(tid);
 	struct kg_session *s;
 
 	if (!m) {
 		if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT)
-			kg_mount(kg_mount_target(regs, nr), 0, 0);
+			kg_mount(out, kg_mount_target(regs, nr), 0, 0);
 		return 0;
 	}
 	m->nr = nr;
@@ -74,12 +75,13 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 		kg_member_drop(tid);
 		return 0;
 	}
+	kg_infer_join(out, m, (struct task_struct *)bpf_get_current_task());
 	if (nr >= 0 && nr < KG_SYSCALLS)
 		__sync_fetch_and_add(&s->syscalls[nr], 1);
 	m->pending = 0;
 	if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3)
 		m->pending = kg_namespace_flags(regs, nr);
-	kg_watch_linking(m, nr);
+	kg_watch_linking(out, m, nr);
 	return 0;
 }
 
@@ -97,24 +99,25 @@ static __always_inline void kg_mounted(struct kg_session *s)
 #define KG_SECCOMP_SET_MODE_FILTER 1
 
 /* What a runtime or a plugin has done on the way to the entrypoint. */
-static __always_inline void kg_runtime_did(struct kg_session *s, struct kg_member *m,
-					   struct task_struct *task, struct pt_regs *regs, long nr)
+static __always_inline void kg_runtime_did(const struct kg_out *out, struct kg_session *s,
+					   struct kg_member *m, struct task_struct *task,
+					   struct pt_regs *regs, long nr)
 {
 	if (nr == KG_NR_WRITE) {
-		kg_cgroup_write(s, m, regs);
+		kg_cgroup_write(out, s, m, regs);
 	} else if (nr == KG_NR_SETNS) {
 		__sync_fetch_and_add(&s->setns, 1);
 		if (s->setns <= KG_DEEDS)
-			kg_send_value(KG_SETNS, task, m, KG_SYSCALL_ARG2(regs), 0);
+			kg_send_value(out, KG_SETNS, task, m, KG_SYSCALL_ARG2(regs), 0);
 	} else if (nr == KG_NR_SECCOMP || nr == KG_NR_PRCTL) {
 		u64 op = KG_SYSCALL_ARG1(regs);
 
 		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER))
-			kg_send_value(KG_SECCOMP, task, m, 0, 0);
+			kg_send_value(out, KG_SECCOMP, task, m, 0, 0);
 	} else if (nr == KG_NR_SENDTO || nr == KG_NR_SENDMSG) {
-		kg_sent(s, m, regs, nr);
+		kg_sent(out, s, m, regs, nr);
 	} else if (nr == KG_NR_SETSOCKOPT) {
-		kg_table_replaced(s, m, regs);
+		kg_table_replaced(out, s, m, regs);
 	}
 }
 
@@ -158,8 +161,8 @@ static __always_inline bool kg_end_matters(const struct kg_member *m, long nr, l
 }
 
 /* A member's system call has ended, one of those that kg_end_matters names. */
-static __always_inline void kg_done(struct kg_session *s, struct kg_member *m, struct pt_regs *regs,
-				    long nr, long ret)
+static __always_inline void kg_done(const struct kg_out *out, struct kg_session *s,
+				    struct kg_member *m, struct pt_regs *regs, long nr, long ret)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 
@@ -167,35 +170,35 @@ static __always_inline void kg_done(struct kg_session *s, struct kg_member *m, s
 		if (!ret)
 			kg_mounted(s);
 		if (!ret && m->role == KG_ROLE_SHIM)
-			kg_mount(kg_mount_target(regs, nr), m->session, m->actor);
+			kg_mount(out, kg_mount_target(regs, nr), m->session, m->actor);
 	} else if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3) {
 		if (ret >= 0 && m->pending)
-			kg_send_value(KG_NAMESPACES, task, m, m->pending, 0);
+			kg_send_value(out, KG_NAMESPACES, task, m, m->pending, 0);
 		m->pending = 0;
 	} else if (nr == KG_NR_PIVOT_ROOT) {
 		if (!ret) {
 			__sync_fetch_and_add(&s->pivots, 1);
-			kg_send_value(KG_PIVOT_ROOT, task, m, 0, 0);
+			kg_send_value(out, KG_PIVOT_ROOT, task, m, 0, 0);
 		}
 	} else if (nr == KG_NR_ACCEPT || nr == KG_NR_ACCEPT4) {
 		if (ret >= 0 && !s->accepts) {
 			s->accepts = 1;
-			kg_send_value(KG_ACCEPT, task, m, 0, 0);
+			kg_send_value(out, KG_ACCEPT, task, m, 0, 0);
 		}
 	} else if (nr == KG_NR_EXECVE || nr == KG_NR_EXECVEAT) {
-		kg_exec_failed(s, m, regs, nr, -ret);
+		kg_exec_failed(out, s, m, regs, nr, -ret);
 	} else if (m->actor != KG_ACTOR_OWN) {
 		kg_opened(m, regs, nr);
 	} else if (ret < 0) {
 		if (s->pivots)
-			kg_lookup_failed(s, m, regs, nr, -ret);
+			kg_lookup_failed(out, s, m, regs, nr, -ret);
 	} else {
-		kg_runtime_did(s, m, task, regs, nr);
+		kg_runtime_did(out, s, m, task, regs, nr);
 	}
 }
 
 /* kernel/entry/common.c syscall_exit_work(). */
-SEC("tp_btf/sys_exit")
+KG_TRACEPOINT("sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	u32 tid = (u32)bpf_get_current_pid_tgid();
@@ -205,38 +208,51 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 
 	if (!m)
 		return 0;
-	nr = (s32)KG_SYSCALL_NR_TYPED(regs);
+	nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
 	m->nr = -1;
 	if (!kg_end_matters(m, nr, ret))
 		return 0;
 	s = kg_session_of(m);
 	if (s)
-		kg_done(s, m, regs, nr, ret);
+		kg_done(KG_OUT(RETURN), s, m, regs, nr, ret);
 	return 0;
 }
 
 #define KG_TCP_LISTEN 10
 
-/* net/ipv4/af_inet.c inet_sk_set_state(), 4.16+; a listen runs in its caller's context. */
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
+/* A socket of the current thread listens. */
+static __always_inline int kg_listens(const struct kg_out *out, u16 port)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct kg_member *m;
+	struct kg_member *m = kg_member_of((u32)bpf_get_current_pid_tgid());
 	struct kg_session *s;
 
-	if (new_state != KG_TCP_LISTEN)
-		return 0;
-	m = kg_member_of(tid);
 	if (!m)
 		return 0;
 	s = kg_session_of(m);
 	if (!s || s->listens >= 8)
 		return 0;
 	__sync_fetch_and_add(&s->listens, 1);
-	kg_send_value(KG_LISTEN, task, m, BPF_CORE_READ(sk, __sk_common.skc_num), 0);
+	kg_send_value(out, KG_LISTEN, (struct task_struct *)bpf_get_current_task(), m, port, 0);
 	return 0;
 }
+
+/* net/ipv4/af_inet.c inet_sk_set_state(), 4.16+; a listen runs in its caller's context. */
+KG_TRACEPOINT("inet_sock_set_state")
+int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
+{
+	if (new_state != KG_TCP_LISTEN)
+		return 0;
+	return kg_listens(KG_OUT(SOCKET), BPF_CORE_READ(sk, __sk_common.skc_num));
+}
+
+#if defined(KG_RAW)
+SEC("tracepoint/sock/inet_sock_set_state")
+int socket_state_record(struct trace_event_raw_inet_sock_set_state *ctx)
+{
+	if (ctx->newstate != KG_TCP_LISTEN)
+		return 0;
+	return kg_listens(KG_OUT(SOCKET), ctx->sport);
+}
+#endif
 
 #endif

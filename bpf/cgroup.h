@@ -3,7 +3,7 @@
 #ifndef KG_CGROUP_H
 #define KG_CGROUP_H
 
-#include "maps.h"
+#include "out.h"
 #include "usage.h"
 
 /* The record that read_cgroup fills; user space reads it after each run. */
@@ -17,72 +17,106 @@ struct {
 
 static __always_inline bool kg_other_hierarchy(struct cgroup *cgrp)
 {
-	return (u32)BPF_CORE_READ(cgrp, root, hierarchy_id) != kg_hierarchy;
+	return (u32)BPF_CORE_READ(cgrp, root, hierarchy_id) != kg_set.hierarchy;
 }
 
-static __always_inline int kg_send_cgroup(u16 kind, struct cgroup *cgrp, const char *path)
+static __always_inline int kg_send_cgroup(const struct kg_out *out, u16 kind, struct cgroup *cgrp,
+					  const char *path)
 {
 	struct kg_cgroup_event *e;
 
 	if (kg_other_hierarchy(cgrp))
 		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return 0;
-	}
 	kg_fill(&e->h, kind, (struct task_struct *)bpf_get_current_task(), 0, 0);
-	e->h.cgroup = BPF_CORE_READ(cgrp, kn, id);
+	e->h.cgroup = kg_cgroup_id(cgrp);
 	e->pointer = (u64)cgrp;
 	e->path[0] = 0;
 	if (path)
 		bpf_probe_read_kernel_str(e->path, sizeof(e->path), path);
 	/* A new pod's cgroup is what arms the syscall programs. */
-	bpf_ringbuf_submit(e, kg_wakeup());
+	kg_submit(out, e, sizeof(*e), kg_wakeup());
 	return 0;
 }
 
 /* 4.15+, kernel/cgroup/cgroup.c cgroup_mkdir(); absent on some managed kernels. */
-SEC("tp_btf/cgroup_mkdir")
+KG_TRACEPOINT("cgroup_mkdir")
 int BPF_PROG(cgroup_mkdir, struct cgroup *cgrp, const char *path)
 {
-	return kg_send_cgroup(KG_CGROUP_MKDIR, cgrp, path);
+	return kg_send_cgroup(KG_OUT(MKDIR), KG_CGROUP_MKDIR, cgrp, path);
 }
 
 /*
  * 4.15+, kernel/cgroup/cgroup.c cgroup_rmdir(). cgroup_release comes too late:
  * page cache that is charged to a removed cgroup keeps it unreleased for hours.
  */
-SEC("tp_btf/cgroup_rmdir")
+KG_TRACEPOINT("cgroup_rmdir")
 int BPF_PROG(cgroup_rmdir, struct cgroup *cgrp, const char *path)
 {
-	return kg_send_cgroup(KG_CGROUP_RMDIR, cgrp, NULL);
+	return kg_send_cgroup(KG_OUT(RMDIR), KG_CGROUP_RMDIR, cgrp, NULL);
 }
+
+#if defined(KG_RAW)
+/* The record has no address: user space finds it by the path. Ids are those of the file system since 5.5. */
+static __always_inline int kg_send_record(const struct kg_out *out, u16 kind,
+					  struct trace_event_raw_cgroup *record)
+{
+	struct kg_cgroup_event *e;
+	u64 id = record->id;
+
+	if ((u32)record->root != kg_set.hierarchy)
+		return 0;
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
+		return 0;
+	kg_fill(&e->h, kind, (struct task_struct *)bpf_get_current_task(), 0, 0);
+	e->h.cgroup = id;
+	e->pointer = 0;
+	e->path[0] = 0;
+	if (kind == KG_CGROUP_MKDIR)
+		bpf_probe_read_kernel_str(e->path, sizeof(e->path), KG_RECORD_TEXT(record, path));
+	kg_submit(out, e, sizeof(*e), kg_wakeup());
+	return 0;
+}
+
+SEC("tracepoint/cgroup/cgroup_mkdir")
+int cgroup_mkdir_record(struct trace_event_raw_cgroup *ctx)
+{
+	return kg_send_record(KG_OUT(MKDIR), KG_CGROUP_MKDIR, ctx);
+}
+
+SEC("tracepoint/cgroup/cgroup_rmdir")
+int cgroup_rmdir_record(struct trace_event_raw_cgroup *ctx)
+{
+	return kg_send_record(KG_OUT(RMDIR), KG_CGROUP_RMDIR, ctx);
+}
+#endif
 
 /*
  * 4.15+, kernel/cgroup/cgroup.c cgroup_attach_task(). The task argument counts,
  * not current: with the systemd driver systemd attaches. A child that is born
  * into its cgroup (CLONE_INTO_CGROUP) passes by here; see process_fork.
  */
-SEC("tp_btf/cgroup_attach_task")
+KG_TRACEPOINT("cgroup_attach_task")
 int BPF_PROG(cgroup_attach_task, struct cgroup *dst, const char *path, struct task_struct *task)
 {
+	const struct kg_out *out = KG_OUT(ATTACH);
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_member *m = kg_member_of(tid);
 	struct kg_value_event *e;
 
 	if (!m || kg_other_hierarchy(dst))
 		return 0;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return 0;
-	}
 	kg_fill(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor);
-	e->h.cgroup = BPF_CORE_READ(dst, kn, id);
+	e->h.cgroup = kg_cgroup_id(dst);
 	e->value = 0;
 	e->cpu_ns = 0;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 	return 0;
 }
 
@@ -93,6 +127,11 @@ static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
 
 	return (struct cgroup *)((u64)entry - sibling - self);
 }
+
+/* Since 5.6. */
+enum bpf_func_id___jiffies {
+	BPF_FUNC_jiffies64___jiffies = 118,
+};
 
 static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct cgroup *cgrp)
 {
@@ -116,7 +155,8 @@ static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct
 		r->burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst);
 	r->expires_ns = BPF_CORE_READ(group, cfs_bandwidth.period_timer.node.expires);
 	r->shares = BPF_CORE_READ(group, shares);
-	r->jiffies = bpf_jiffies64();
+	if (bpf_core_enum_value_exists(enum bpf_func_id___jiffies, BPF_FUNC_jiffies64___jiffies))
+		r->jiffies = bpf_jiffies64();
 }
 
 /*
@@ -146,7 +186,7 @@ int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
 					 bpf_core_field_offset(struct cgroup_root, cgrp));
 	}
 	r->pointer = (u64)cgrp;
-	r->id = BPF_CORE_READ(cgrp, kn, id);
+	r->id = kg_cgroup_id(cgrp);
 	r->hierarchy = BPF_CORE_READ(cgrp, root, hierarchy_id);
 	bpf_probe_read_kernel_str(r->name, sizeof(r->name), BPF_CORE_READ(cgrp, kn, name));
 

@@ -3,7 +3,7 @@
 #ifndef KG_ENTRYPOINT_H
 #define KG_ENTRYPOINT_H
 
-#include "maps.h"
+#include "out.h"
 #include "syscall.h"
 
 static __always_inline bool kg_linker_calls(long nr)
@@ -26,12 +26,13 @@ static __always_inline bool kg_linker_calls(long nr)
 }
 
 /* The entrypoint's first system call that no dynamic linker makes: main runs at the latest. */
-static __always_inline void kg_watch_linking(struct kg_member *m, long nr)
+static __always_inline void kg_watch_linking(const struct kg_out *out, struct kg_member *m, long nr)
 {
 	if (!m->linking || kg_linker_calls(nr))
 		return;
 	m->linking = 0;
-	kg_send_value(KG_LINKED, (struct task_struct *)bpf_get_current_task(), m, m->opened, 0);
+	kg_send_value(out, KG_LINKED, (struct task_struct *)bpf_get_current_task(), m, m->opened,
+		      0);
 }
 
 #define KG_NAME_LEN 128
@@ -66,25 +67,24 @@ static __always_inline void kg_opened(struct kg_member *m, struct pt_regs *regs,
  * of execveat. With an errno of its interpreter's (ENOENT, ENOEXEC) the file
  * itself is there.
  */
-static __always_inline void kg_exec_failed(struct kg_session *s, const struct kg_member *m,
-					   struct pt_regs *regs, long nr, long error)
+static __always_inline void kg_exec_failed(const struct kg_out *out, struct kg_session *s,
+					   const struct kg_member *m, struct pt_regs *regs, long nr,
+					   long error)
 {
 	u64 name = nr == KG_NR_EXECVE ? KG_SYSCALL_ARG1(regs) : KG_SYSCALL_ARG2(regs);
 	struct kg_file_event *e;
 
 	if (s->execs > KG_WORKLOAD_EVENTS)
 		return;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return;
-	}
 	kg_fill(&e->h, KG_EXEC_FAILED, (struct task_struct *)bpf_get_current_task(), m->session,
 		m->actor);
 	e->value = error;
 	e->filename[0] = 0;
 	bpf_probe_read_user_str(e->filename, sizeof(e->filename), (const char *)name);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
 static __always_inline bool kg_looks_up(long nr)
@@ -97,8 +97,9 @@ static __always_inline bool kg_looks_up(long nr)
  * A runtime looks for the entrypoint before it executes it, once it has changed
  * its root. What it does not find it never hands to execve.
  */
-static __always_inline void kg_lookup_failed(struct kg_session *s, const struct kg_member *m,
-					     struct pt_regs *regs, long nr, long error)
+static __always_inline void kg_lookup_failed(const struct kg_out *out, struct kg_session *s,
+					     const struct kg_member *m, struct pt_regs *regs,
+					     long nr, long error)
 {
 	u64 name = nr == KG_NR_STAT || nr == KG_NR_ACCESS ? KG_SYSCALL_ARG1(regs)
 							  : KG_SYSCALL_ARG2(regs);
@@ -107,17 +108,15 @@ static __always_inline void kg_lookup_failed(struct kg_session *s, const struct 
 	__sync_fetch_and_add(&s->lookups, 1);
 	if (s->lookups > KG_DEEDS)
 		return;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return;
-	}
 	kg_fill(&e->h, KG_LOOKUP_FAILED, (struct task_struct *)bpf_get_current_task(), m->session,
 		m->actor);
 	e->value = error;
 	e->filename[0] = 0;
 	bpf_probe_read_user_str(e->filename, sizeof(e->filename), (const char *)name);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
 #endif

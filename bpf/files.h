@@ -3,7 +3,7 @@
 #ifndef KG_FILES_H
 #define KG_FILES_H
 
-#include "maps.h"
+#include "out.h"
 #include "syscall.h"
 
 #define KG_CGROUP_SUPER_MAGIC 0x27e0ebUL /* include/uapi/linux/magic.h */
@@ -35,8 +35,8 @@ static __always_inline bool kg_is_control_file(struct file *file)
 }
 
 /* A runtime's write to a control file has succeeded. */
-static __always_inline void kg_cgroup_write(struct kg_session *s, const struct kg_member *m,
-					    struct pt_regs *regs)
+static __always_inline void kg_cgroup_write(const struct kg_out *out, struct kg_session *s,
+					    const struct kg_member *m, struct pt_regs *regs)
 {
 	struct file *file = kg_file_of(KG_SYSCALL_ARG1(regs));
 	struct kg_file_event *e;
@@ -46,18 +46,16 @@ static __always_inline void kg_cgroup_write(struct kg_session *s, const struct k
 	__sync_fetch_and_add(&s->cgroup_writes, 1);
 	if (s->cgroup_writes > KG_DEEDS)
 		return;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return;
-	}
 	kg_fill(&e->h, KG_CGROUP_WRITE, (struct task_struct *)bpf_get_current_task(), m->session,
 		m->actor);
 	e->value = 0;
 	e->filename[0] = 0;
 	bpf_probe_read_kernel_str(e->filename, sizeof(e->filename),
 				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
 /* The protocol of a netlink socket, or -1. */
@@ -128,8 +126,8 @@ __noinline u64 kg_count_message(u64 msghdr)
 }
 
 /* A CNI plugin's process has sent something through a socket. */
-static __always_inline void kg_sent(struct kg_session *s, const struct kg_member *m,
-				    struct pt_regs *regs, long nr)
+static __always_inline void kg_sent(const struct kg_out *out, struct kg_session *s,
+				    const struct kg_member *m, struct pt_regs *regs, long nr)
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	int protocol = kg_netlink_protocol(KG_SYSCALL_ARG1(regs));
@@ -147,12 +145,12 @@ static __always_inline void kg_sent(struct kg_session *s, const struct kg_member
 	if (protocol == KG_NETLINK_ROUTE && devices) {
 		__sync_fetch_and_add(&s->netdevs, devices);
 		if (s->netdevs <= KG_DEEDS)
-			kg_send_value(KG_NETDEV, task, m, devices, 0);
+			kg_send_value(out, KG_NETDEV, task, m, devices, 0);
 	}
 	if (protocol == KG_NETLINK_NETFILTER && rules) {
 		__sync_fetch_and_add(&s->netfilter_rules, rules);
 		if (s->netfilter_rules <= KG_DEEDS)
-			kg_send_value(KG_NETFILTER, task, m, rules, 0);
+			kg_send_value(out, KG_NETFILTER, task, m, rules, 0);
 	}
 }
 
@@ -172,8 +170,8 @@ struct kg_ipt_replace {
 };
 
 /* A CNI plugin's process has replaced a table of legacy iptables. */
-static __always_inline void kg_table_replaced(struct kg_session *s, const struct kg_member *m,
-					      struct pt_regs *regs)
+static __always_inline void kg_table_replaced(const struct kg_out *out, struct kg_session *s,
+					      const struct kg_member *m, struct pt_regs *regs)
 {
 	u64 level = KG_SYSCALL_ARG2(regs);
 	struct kg_ipt_replace r = {};
@@ -188,7 +186,7 @@ static __always_inline void kg_table_replaced(struct kg_session *s, const struct
 		return;
 	__sync_fetch_and_add(&s->netfilter_rules, r.num_entries - r.num_counters);
 	if (s->netfilter_rules <= KG_DEEDS)
-		kg_send_value(KG_NETFILTER, (struct task_struct *)bpf_get_current_task(), m,
+		kg_send_value(out, KG_NETFILTER, (struct task_struct *)bpf_get_current_task(), m,
 			      r.num_entries - r.num_counters, 0);
 }
 

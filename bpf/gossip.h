@@ -145,10 +145,11 @@ struct kg_member {
 	u32 mnt_ns;  /* of the session's first process */
 	u32 pending; /* namespace flags of the system call that is under way */
 	u32 ended;   /* of a process' first thread: it has, and others may live on */
-	u32 role;    /* of the session */
+	u16 role;    /* of the session */
+	u16 linking; /* 1 from the exec of an entrypoint until its main has begun */
 	s32 nr;	     /* system call that is under way, -1: none */
-	u32 linking; /* 1 from the exec of an entrypoint until its main has begun */
-	u32 opened;  /* shared objects meanwhile */
+	u32 opened;  /* shared objects while linking */
+	u32 cgroup;  /* where it is inferred who joins one: the id that was last seen, in part */
 	u64 off_ns;  /* when it left its CPU, 0: it is on one */
 	u64 woken_ns;
 	u64 on_ns; /* when it came back */

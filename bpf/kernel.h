@@ -34,6 +34,7 @@ typedef _Bool bool;
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERF_EVENT_ARRAY = 4,
 	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
 	BPF_MAP_TYPE_RINGBUF = 27,
 };
@@ -46,6 +47,8 @@ enum {
 	BPF_RB_FORCE_WAKEUP = 2,
 	BPF_F_MMAPABLE = 1024,
 };
+
+#define BPF_F_CURRENT_CPU 0xffffffffULL
 
 /* Needed by the helper declarations, never dereferenced here. */
 struct bpf_raw_tracepoint_args {
@@ -62,6 +65,18 @@ struct list_head {
 struct kernfs_node {
 	const char *name;
 	u64 id;
+};
+
+/* Up to 5.4, where the file system shows the first half as the inode's number. */
+union kernfs_node_id {
+	struct {
+		u32 ino;
+		u32 generation;
+	};
+};
+
+struct kernfs_node___halves {
+	union kernfs_node_id id;
 };
 
 struct cgroup;
@@ -286,6 +301,40 @@ struct sock {
 struct socket {
 	struct sock *sk;
 };
+
+/* Records of perf tracepoints, include/trace/events. The text of one lies behind it. */
+struct trace_event_raw_sched_process_exec {
+	u32 __data_loc_filename;
+	int old_pid;
+};
+
+struct trace_event_raw_sched_switch {
+	int prev_pid;
+	long prev_state;
+	int next_pid;
+};
+
+struct trace_event_raw_sched_wakeup_template {
+	int pid;
+};
+
+struct trace_event_raw_mark_victim {
+	int pid;
+};
+
+struct trace_event_raw_inet_sock_set_state {
+	int newstate;
+	u16 sport;
+};
+
+struct trace_event_raw_cgroup {
+	int root;
+	u64 id;
+	u32 __data_loc_path;
+};
+
+#define KG_RECORD_TEXT(record, name)                                                               \
+	((const char *)(record) + ((record)->__data_loc_##name & 0xffff))
 
 /* The registers of a system call, arch/x86 and arch/arm64. */
 #if defined(__TARGET_ARCH_x86)

@@ -10,13 +10,20 @@
 #include "gossip.h"
 
 /*
- * All events, in one ring, so that user space sees them in about the order in
- * which they happened.
+ * Each tracepoint has one way in each object: typed, or (KG_RAW) raw, where nothing is
+ * known of the arguments' types and their fields are read by a helper; or (KG_OLD) raw,
+ * with the perf buffer and helpers of Linux 5.4.
  */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 * 1024 * 1024);
-} events SEC(".maps");
+#if defined(KG_OLD)
+#define KG_RAW
+#endif
+#if defined(KG_RAW)
+#define KG_TRACEPOINT(name) SEC("raw_tp/" name)
+#define KG_FIELD(argument, field) BPF_CORE_READ(argument, field)
+#else
+#define KG_TRACEPOINT(name) SEC("tp_btf/" name)
+#define KG_FIELD(argument, field) ((argument)->field)
+#endif
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -72,21 +79,15 @@ struct {
 	__type(value, struct kg_session);
 } blank_session SEC(".maps");
 
-/* hierarchy_id of the cpu controller's hierarchy; 0 is the default one (v2). */
-u32 kg_hierarchy;
+/* What user space sets. A map of its own: kernels before 5.5 let it be written as a whole only. */
+struct kg_settings {
+	u32 hierarchy; /* hierarchy_id of the cpu controller's; 0 is the default one (v2) */
+	u32 armed;     /* 1 while the programs are attached that are heard only during births */
+	u32 cpus;      /* possible CPUs */
+} kg_set SEC(".data.settings");
 
-/* 1 while the programs are attached that are heard only during births. */
-u32 kg_armed;
-
-/*
- * Whoever may have to be listened to is told at once; while the programs are
- * attached anyway, the reader's next look is early enough, and a birth is spared
- * some forty wakeups of another thread.
- */
-static __always_inline u64 kg_wakeup(void)
-{
-	return kg_armed ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
-}
+/* 1 where nobody tells that a member has joined a cgroup: its next event is looked at. */
+const volatile u32 kg_infers;
 
 static __always_inline bool kg_starts_with(const char *s, const char *prefix, int len)
 {
@@ -99,6 +100,7 @@ static __always_inline bool kg_starts_with(const char *s, const char *prefix, in
 }
 
 #define KG_IS(s, prefix) kg_starts_with(s, prefix, sizeof(prefix) - 1)
+
 static __always_inline void kg_count_lost(u32 what)
 {
 	u64 *n = bpf_map_lookup_elem(&lost, &what);
@@ -146,24 +148,19 @@ static __always_inline struct cgroup *kg_task_cgroup(struct task_struct *task)
 	return BPF_CORE_READ(css, cgroup);
 }
 
+static __always_inline u64 kg_cgroup_id(struct cgroup *cgrp)
+{
+	struct kernfs_node *node = BPF_CORE_READ(cgrp, kn);
+
+	/* Decided when the programs are loaded; the other branch is not loaded. */
+	if (bpf_core_field_exists(node->id))
+		return BPF_CORE_READ(node, id);
+	return BPF_CORE_READ((struct kernfs_node___halves *)node, id.ino);
+}
+
 static __always_inline u32 kg_mnt_ns(struct task_struct *task)
 {
 	return BPF_CORE_READ(task, nsproxy, mnt_ns, ns.inum);
-}
-
-static __always_inline void kg_fill(struct kg_header *h, u16 kind, struct task_struct *task,
-				    u64 session, u32 actor)
-{
-	struct cgroup *cgrp = kg_task_cgroup(task);
-
-	h->time_ns = bpf_ktime_get_ns();
-	h->session = session;
-	h->cgroup = BPF_CORE_READ(cgrp, kn, id);
-	h->pid = BPF_CORE_READ(task, tgid);
-	h->tid = BPF_CORE_READ(task, pid);
-	h->kind = kind;
-	h->actor = actor;
-	h->mnt_ns = kg_mnt_ns(task);
 }
 
 static __always_inline struct kg_session *kg_session_of(const struct kg_member *m)
@@ -186,21 +183,6 @@ static __always_inline struct kg_session *kg_session_make(u64 session, u32 actor
 		return NULL;
 	}
 	return bpf_map_lookup_elem(&sessions, &key);
-}
-
-static __always_inline void kg_send_value(u16 kind, struct task_struct *task,
-					  const struct kg_member *m, s64 value, u64 cpu_ns)
-{
-	struct kg_value_event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
-		return;
-	}
-	kg_fill(&e->h, kind, task, m->session, m->actor);
-	e->value = value;
-	e->cpu_ns = cpu_ns;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 }
 
 #endif

@@ -3,7 +3,8 @@
 #ifndef KG_PROCESS_H
 #define KG_PROCESS_H
 
-#include "maps.h"
+#include "out.h"
+#include "join.h"
 #include "sched.h"
 
 struct kg_desk {
@@ -117,21 +118,23 @@ static __always_inline void kg_charge_cpu(struct kg_session *s, const struct kg_
  * workload: what it has used is charged, and its last stretch told. Otherwise the
  * state in which it left its CPU the last time would seem to go on.
  */
-static __always_inline void kg_leave(const struct kg_member *m, struct task_struct *task, u32 tid)
+static __always_inline void kg_leave(const struct kg_out *out, const struct kg_member *m,
+				     struct task_struct *task, u32 tid)
 {
 	struct kg_session *s = kg_session_of(m);
 
 	if (!s)
 		return;
 	kg_charge_cpu(s, m, task);
-	kg_send_stretch(m, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	kg_send_stretch(out, m, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 }
 
 /*
  * Opens a session for the current task and makes it its first member. A member
  * of another session (a shim's runtime) leaves that one, which is told as parent.
  */
-static __always_inline void kg_open_session(struct kg_desk *t, struct task_struct *task, u32 role,
+static __always_inline void kg_open_session(const struct kg_out *out, struct kg_desk *t,
+					    struct task_struct *task, u32 role,
 					    const struct kg_member *old)
 {
 	struct kg_member m = {.session = kg_session_id(), .role = role, .nr = -1};
@@ -139,11 +142,12 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 	struct kg_session *s;
 
 	m.mnt_ns = kg_mnt_ns(task);
+	kg_notes_cgroup(&m, task);
 	m.runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	t->open.role = role;
 	t->open.parent = old ? old->session : 0;
 	if (old)
-		kg_leave(old, task, tid);
+		kg_leave(out, old, task, tid);
 	s = kg_session_make(m.session, KG_ACTOR_OWN);
 	if (!s)
 		return;
@@ -152,8 +156,7 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
 	if (!kg_member_put(tid, &m))
 		return;
 	kg_fill(&t->open.h, KG_SESSION_OPEN, task, m.session, KG_ACTOR_OWN);
-	if (bpf_ringbuf_output(&events, &t->open, sizeof(t->open), kg_wakeup()))
-		kg_count_lost(KG_LOST_EVENTS);
+	kg_send(out, &t->open, sizeof(t->open), kg_wakeup());
 }
 
 /*
@@ -161,12 +164,12 @@ static __always_inline void kg_open_session(struct kg_desk *t, struct task_struc
  * mount namespace other than the one that the runtime started in: that is the
  * entrypoint. (The runtime's re-execs of itself happen before, in the host's.)
  */
-static __always_inline struct kg_session *kg_become_workload(struct kg_member *m,
-							     struct task_struct *task)
+static __always_inline struct kg_session *
+kg_become_workload(const struct kg_out *out, struct kg_member *m, struct task_struct *task)
 {
 	struct kg_session *s;
 
-	kg_leave(m, task, BPF_CORE_READ(task, pid));
+	kg_leave(out, m, task, BPF_CORE_READ(task, pid));
 	m->actor = KG_ACTOR_WORKLOAD;
 	m->linking = 1;
 	m->opened = 0;
@@ -179,8 +182,8 @@ static __always_inline struct kg_session *kg_become_workload(struct kg_member *m
 	return s;
 }
 
-static __always_inline void kg_member_exec(struct kg_member *m, struct task_struct *task,
-					   const char *filename)
+static __always_inline void kg_member_exec(const struct kg_out *out, struct kg_member *m,
+					   struct task_struct *task, const char *filename)
 {
 	struct kg_session *s = kg_session_of(m);
 	struct kg_file_event *e;
@@ -188,25 +191,24 @@ static __always_inline void kg_member_exec(struct kg_member *m, struct task_stru
 	if (!s)
 		return;
 	if (m->actor == KG_ACTOR_OWN && kg_mnt_ns(task) != m->mnt_ns)
-		s = kg_become_workload(m, task);
+		s = kg_become_workload(out, m, task);
 	if (!s)
 		return;
 	__sync_fetch_and_add(&s->execs, 1);
 	if (s->execs > KG_WORKLOAD_EVENTS)
 		return;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return;
-	}
 	kg_fill(&e->h, KG_EXEC, task, m->session, m->actor);
 	e->filename[0] = 0;
 	bpf_probe_read_kernel_str(e->filename, sizeof(e->filename), filename);
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
 /* An exec by a thread that is not the leader takes over the leader's id. */
-static __always_inline struct kg_member *kg_member_at_exec(u32 tid, u32 old_tid)
+static __always_inline struct kg_member *kg_member_at_exec(const struct kg_out *out, u32 tid,
+							   u32 old_tid)
 {
 	struct kg_member *m = kg_member_of(old_tid);
 	struct kg_member copy;
@@ -214,18 +216,16 @@ static __always_inline struct kg_member *kg_member_at_exec(u32 tid, u32 old_tid)
 	if (tid == old_tid || !m)
 		return m;
 	copy = *m;
-	kg_send_stretch(&copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	kg_send_stretch(out, &copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	copy.on_ns = bpf_ktime_get_ns();
 	kg_member_drop(old_tid);
 	kg_member_put(tid, &copy);
 	return kg_member_of(tid);
 }
 
-/* fs/exec.c exec_binprm(), after the new image is in place. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_binprm *bprm)
+static __always_inline int kg_executed(const struct kg_out *out, struct task_struct *task,
+				       u32 old_tid, const char *filename)
 {
-	const char *filename = BPF_CORE_READ(bprm, filename);
 	struct kg_member *m;
 	struct kg_desk *t;
 	u32 zero = 0, role;
@@ -233,15 +233,17 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 	t = bpf_map_lookup_elem(&desk, &zero);
 	if (!t)
 		return 0;
-	m = kg_member_at_exec(BPF_CORE_READ(task, pid), old_tid);
+	m = kg_member_at_exec(out, BPF_CORE_READ(task, pid), old_tid);
 	if (m && !kg_session_of(m))
 		m = NULL; /* the session is over, or the id was another process' */
+	if (m)
+		kg_infer_join(out, m, task);
 	t->buf[0] = 0;
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
 	role = kg_role_of(t);
 	/* What a container executes is its own, whatever it is called. */
 	if (m && (!role || m->actor == KG_ACTOR_WORKLOAD || kg_mnt_ns(task) != m->mnt_ns)) {
-		kg_member_exec(m, task, filename);
+		kg_member_exec(out, m, task, filename);
 		return 0;
 	}
 	t->open.args_len = 0;
@@ -250,20 +252,37 @@ int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_b
 	bpf_probe_read_kernel_str(t->open.filename, sizeof(t->open.filename), filename);
 	if (role) {
 		kg_read_args(&t->open, task);
-		kg_open_session(t, task, role, m);
+		kg_open_session(out, t, task, role, m);
 	} else if (kg_read_cni(t, task)) {
-		kg_open_session(t, task, KG_ROLE_CNI, m);
+		kg_open_session(out, t, task, KG_ROLE_CNI, m);
 	}
 	return 0;
 }
+
+/* fs/exec.c exec_binprm(), after the new image is in place. */
+KG_TRACEPOINT("sched_process_exec")
+int BPF_PROG(process_exec, struct task_struct *task, int old_tid, struct linux_binprm *bprm)
+{
+	return kg_executed(KG_OUT(EXEC), task, old_tid, BPF_CORE_READ(bprm, filename));
+}
+
+#if defined(KG_RAW)
+SEC("tracepoint/sched/sched_process_exec")
+int process_exec_record(struct trace_event_raw_sched_process_exec *ctx)
+{
+	return kg_executed(KG_OUT(EXEC), (struct task_struct *)bpf_get_current_task(), ctx->old_pid,
+			   KG_RECORD_TEXT(ctx, filename));
+}
+#endif
 
 /*
  * kernel/fork.c kernel_clone(). Membership comes from the task that forks:
  * runc's stages use CLONE_PARENT, so real_parent would be the wrong one.
  */
-SEC("tp_btf/sched_process_fork")
+KG_TRACEPOINT("sched_process_fork")
 int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child)
 {
+	const struct kg_out *out = KG_OUT(FORK);
 	u32 tid = BPF_CORE_READ(forker, pid), child_tid;
 	struct kg_member *m = kg_member_of(tid), copy = {};
 	struct kg_session *s;
@@ -283,13 +302,14 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	copy.mnt_ns = m->mnt_ns;
 	copy.role = m->role;
 	copy.nr = -1;
+	kg_notes_cgroup(&copy, child);
 	copy.off_ns = copy.woken_ns = bpf_ktime_get_ns(); /* ready to run, and not yet on a CPU */
 	if (!kg_member_put(child_tid, &copy))
 		return 0;
 	__sync_fetch_and_add(is_process ? &s->processes : &s->threads, 1);
 	/* Born into its cgroup (CLONE_INTO_CGROUP): no cgroup_attach_task tells it. */
 	if (is_process && kg_task_cgroup(forker) != kg_task_cgroup(child))
-		kg_send_value(KG_CGROUP_JOIN, child, &copy, 0, 0);
+		kg_send_value(out, KG_CGROUP_JOIN, child, &copy, 0, 0);
 	return 0;
 }
 
@@ -314,9 +334,7 @@ static __always_inline bool kg_last_of_process(struct task_struct *task)
 	return kg_member_drop(tgid);
 }
 
-/* kernel/exit.c do_exit(), once for every thread. */
-SEC("tp_btf/sched_process_exit")
-int BPF_PROG(process_exit, struct task_struct *task)
+static __always_inline int kg_exited(const struct kg_out *out, struct task_struct *task)
 {
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_member *m = kg_member_of(tid), copy;
@@ -327,9 +345,10 @@ int BPF_PROG(process_exit, struct task_struct *task)
 	copy = *m;
 	s = kg_session_of(&copy);
 	if (s) {
+		kg_infer_join(out, m, task);
 		kg_charge_cpu(s, &copy, task);
-		if (kg_armed)
-			kg_send_stretch(&copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+		if (kg_set.armed)
+			kg_send_stretch(out, &copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
 		kg_member_drop(tid);
@@ -337,8 +356,23 @@ int BPF_PROG(process_exit, struct task_struct *task)
 		return 0;
 	__sync_fetch_and_add(&s->exits, 1);
 	if (copy.actor == KG_ACTOR_OWN || s->exits <= KG_WORKLOAD_EVENTS)
-		kg_send_value(KG_EXIT, task, &copy, BPF_CORE_READ(task, exit_code), s->cpu_ns);
+		kg_send_value(out, KG_EXIT, task, &copy, BPF_CORE_READ(task, exit_code), s->cpu_ns);
 	return 0;
 }
+
+/* kernel/exit.c do_exit(), once for every thread. */
+KG_TRACEPOINT("sched_process_exit")
+int BPF_PROG(process_exit, struct task_struct *task)
+{
+	return kg_exited(KG_OUT(EXIT), task);
+}
+
+#if defined(KG_RAW)
+SEC("tracepoint/sched/sched_process_exit")
+int process_exit_record(struct trace_event_raw_sched_process_exec *ctx)
+{
+	return kg_exited(KG_OUT(EXIT), (struct task_struct *)bpf_get_current_task());
+}
+#endif
 
 #endif

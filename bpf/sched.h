@@ -7,7 +7,7 @@
 #ifndef KG_SCHED_H
 #define KG_SCHED_H
 
-#include "maps.h"
+#include "out.h"
 
 #define KG_TASK_UNINTERRUPTIBLE 2 /* include/linux/sched.h */
 
@@ -18,7 +18,8 @@ static __always_inline long kg_task_state(struct task_struct *task)
 	return BPF_CORE_READ((struct task_struct___state *)task, state);
 }
 
-static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, u64 off, u32 state)
+static __always_inline void kg_send_stretch(const struct kg_out *out, const struct kg_member *m,
+					    u32 tid, u64 off, u32 state)
 {
 	struct kg_session *s = kg_session_of(m);
 	struct kg_stretch_event *e;
@@ -31,11 +32,9 @@ static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, 
 	if (!s || s->stretches >= most)
 		return;
 	__sync_fetch_and_add(&s->stretches, 1);
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
-	if (!e) {
-		kg_count_lost(KG_LOST_EVENTS);
+	e = kg_reserve(out, sizeof(*e));
+	if (!e)
 		return;
-	}
 	/* Not kg_fill: whose the thread is, its session says; this runs in the scheduler. */
 	e->h.time_ns = off;
 	e->h.session = m->session;
@@ -49,11 +48,12 @@ static __always_inline void kg_send_stretch(const struct kg_member *m, u32 tid, 
 	e->on_ns = m->on_ns;
 	e->nr = m->nr;
 	e->state = state;
-	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
-static __always_inline void kg_switch_out(struct kg_member *m, struct task_struct *task,
-					  bool preempted, u64 now)
+static __always_inline void kg_switch_out(const struct kg_out *out, struct kg_member *m,
+					  struct task_struct *task, u32 tid, bool preempted,
+					  u64 now)
 {
 	long state = kg_task_state(task);
 	u32 why = 0;
@@ -64,47 +64,78 @@ static __always_inline void kg_switch_out(struct kg_member *m, struct task_struc
 		why = KG_STRETCH_IOWAIT;
 	else if (state & KG_TASK_UNINTERRUPTIBLE)
 		why = KG_STRETCH_UNINTERRUPTIBLE;
-	kg_send_stretch(m, task->pid, now, why);
+	kg_send_stretch(out, m, tid, now, why);
 	m->off_ns = now;
 	m->woken_ns = why == KG_STRETCH_RUNNABLE ? now : 0;
 }
 
 /*
- * kernel/sched/core.c __schedule(). Since 5.18 prev_state is a further argument;
- * the task's own field says the same here and on older kernels. The arguments of
- * typed tracepoints are read directly: of most switches both threads are
- * bystanders, and two loads and two hints are all that these cost.
+ * A CPU changes from one thread to another. Of most switches both are bystanders, and
+ * two loads and two hints are all that these cost where the arguments are typed.
  */
-SEC("tp_btf/sched_switch")
-int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+static __always_inline int kg_switched(const struct kg_out *out, bool preempted,
+				       struct task_struct *prev, u32 from, u32 to)
 {
-	u32 from = prev->pid, to = next->pid;
-	struct kg_member *out, *in;
+	struct kg_member *leaves, *comes;
 	u64 now;
 
 	if (!(kg_hints[from % KG_HINTS] | kg_hints[to % KG_HINTS]))
 		return 0;
 	now = bpf_ktime_get_ns();
-	out = kg_member_of(from);
-	if (out)
-		kg_switch_out(out, prev, preempt, now);
-	in = kg_member_of(to);
-	if (in) {
-		in->off_ns = 0;
-		in->on_ns = now;
+	leaves = kg_member_of(from);
+	if (leaves)
+		kg_switch_out(out, leaves, prev, from, preempted, now);
+	comes = kg_member_of(to);
+	if (comes) {
+		comes->off_ns = 0;
+		comes->on_ns = now;
 	}
 	return 0;
 }
 
-/* kernel/sched/core.c ttwu_do_wakeup(), ttwu_do_activate() in later kernels. */
-SEC("tp_btf/sched_wakeup")
-int BPF_PROG(sched_wakeup, struct task_struct *task)
+/*
+ * kernel/sched/core.c __schedule(). Since 5.18 prev_state is a further argument;
+ * the task's own field says the same here and on older kernels.
+ */
+KG_TRACEPOINT("sched_switch")
+int BPF_PROG(sched_switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct kg_member *m = kg_member_of(task->pid);
+	return kg_switched(KG_OUT(SWITCH), preempt, prev, KG_FIELD(prev, pid), KG_FIELD(next, pid));
+}
+
+static __always_inline int kg_woken(u32 tid)
+{
+	struct kg_member *m = kg_member_of(tid);
 
 	if (m && m->off_ns && !m->woken_ns)
 		m->woken_ns = bpf_ktime_get_ns();
 	return 0;
 }
+
+/* kernel/sched/core.c ttwu_do_wakeup(), ttwu_do_activate() in later kernels. */
+KG_TRACEPOINT("sched_wakeup")
+int BPF_PROG(sched_wakeup, struct task_struct *task)
+{
+	return kg_woken(KG_FIELD(task, pid));
+}
+
+#if defined(KG_RAW)
+#define KG_TASK_REPORT_MAX 0x100 /* include/linux/sched.h: in a record's state, "preempted" */
+
+/* The thread that leaves is the current one. */
+SEC("tracepoint/sched/sched_switch")
+int sched_switch_record(struct trace_event_raw_sched_switch *ctx)
+{
+	return kg_switched(KG_OUT(SWITCH), ctx->prev_state & KG_TASK_REPORT_MAX,
+			   (struct task_struct *)bpf_get_current_task(), ctx->prev_pid,
+			   ctx->next_pid);
+}
+
+SEC("tracepoint/sched/sched_wakeup")
+int sched_wakeup_record(struct trace_event_raw_sched_wakeup_template *ctx)
+{
+	return kg_woken(ctx->pid);
+}
+#endif
 
 #endif

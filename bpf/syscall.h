@@ -30,8 +30,8 @@
 #define KG_NR_EXECVEAT 322
 #define KG_NR_STATX 332
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, orig_ax)
-/* The same of registers that a typed tracepoint hands over: one load. */
-#define KG_SYSCALL_NR_TYPED(regs) ((regs)->orig_ax)
+/* The same of registers that a tracepoint hands over: of a typed one a single load. */
+#define KG_SYSCALL_NR_ARGUMENT(regs) KG_FIELD(regs, orig_ax)
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, di)
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, si)
 #define KG_SYSCALL_ARG3(regs) BPF_CORE_READ(regs, dx)
@@ -69,7 +69,7 @@
 #define KG_NR_ACCEPT4 242
 #define KG_NR_EXECVEAT 281
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, syscallno)
-#define KG_SYSCALL_NR_TYPED(regs) ((regs)->syscallno)
+#define KG_SYSCALL_NR_ARGUMENT(regs) KG_FIELD(regs, syscallno)
 /* The first register has the result when a call returns. */
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, orig_x0)
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, regs[1])

@@ -5,8 +5,6 @@
 
 #include "maps.h"
 
-u32 kg_cpus; /* possible CPUs, set by user space */
-
 #define KG_CPUS_MAX 1024
 
 /*
@@ -53,7 +51,7 @@ static __always_inline u64 kg_usage_of_array(struct task_group *group)
 	u32 i;
 
 	for (i = 0; i < KG_CPUS_MAX; i++) {
-		if (i >= kg_cpus)
+		if (i >= kg_set.cpus)
 			break;
 		one = NULL;
 		bpf_probe_read_kernel(&one, sizeof(one), &all[i]);
@@ -76,7 +74,7 @@ static __always_inline u64 kg_usage_of_percpu(struct task_group___percpu *group)
 	if (!BPF_CORE_READ(group, css.parent))
 		return 0; /* the root's cfs_rq is part of the run queue: no entity behind it */
 	for (i = 0; i < KG_CPUS_MAX; i++) {
-		if (i >= kg_cpus)
+		if (i >= kg_set.cpus)
 			break;
 		one = (struct sched_entity *)kg_percpu_address(entity, base, i);
 		sum += BPF_CORE_READ(one, sum_exec_runtime);

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"path"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 	"unsafe"
 
@@ -18,6 +22,10 @@ import (
 
 // ErrGone says that a cgroup no longer exists.
 var ErrGone = errors.New("cgroup is gone")
+
+// ErrNoTestRun says that this kernel runs no programs for user space, by which
+// cgroups would be read: the cgroup file system is the way.
+var ErrNoTestRun = errors.New("this kernel does not run programs for user space (Linux 5.10)")
 
 // loadShift is how the kernel scales weights on 64 bit (scale_load, kernel/sched/sched.h).
 const loadShift = 10
@@ -31,8 +39,11 @@ type Visit = func(id, pointer uint64, path string)
 func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.cgroup == nil {
+		return observerKgCgroupRecord{}, ErrNoTestRun
+	}
 	p.address[0] = pointer
-	if _, err := p.objects.ReadCgroup.Run(&ebpf.RunOptions{Context: p.address[:]}); err != nil {
+	if _, err := p.cgroup.Run(&ebpf.RunOptions{Context: p.address[:]}); err != nil {
 		return observerKgCgroupRecord{}, explain("read a cgroup", err)
 	}
 	memory, err := p.objects.CgroupRecord.Memory()
@@ -59,6 +70,62 @@ func (p *Probe) Walk(visit Visit) error {
 		return err
 	}
 	return p.walk(&root, "/", visit)
+}
+
+// Locate finds a cgroup of the cpu controller's hierarchy by its path from the
+// hierarchy's root. It fails with ErrGone if there is none, and with ErrNoTestRun.
+func (p *Probe) Locate(name string) (id, pointer uint64, err error) {
+	at, err := p.readCgroup(0)
+	for part := range strings.SplitSeq(strings.Trim(path.Clean("/"+name), "/"), "/") {
+		if err != nil {
+			return 0, 0, err
+		}
+		if part != "" {
+			at, err = p.child(&at, part)
+		}
+	}
+	return at.Id, at.Pointer, err
+}
+
+// child finds one by its name.
+func (p *Probe) child(of *observerKgCgroupRecord, name string) (observerKgCgroupRecord, error) {
+	for next := of.FirstChild; next != 0; {
+		child, err := p.readCgroup(next)
+		if err != nil {
+			return child, err
+		}
+		if child.Parent != of.Pointer || child.Hierarchy != of.Hierarchy || child.Id == 0 {
+			break
+		}
+		if text(child.Name[:]) == name {
+			return child, nil
+		}
+		next = child.NextSibling
+	}
+	return observerKgCgroupRecord{}, ErrGone
+}
+
+const procSelfCgroup = "/proc/self/cgroup"
+
+// hierarchyOf reads the number of the cpu controller's hierarchy, 0 for that of
+// cgroup v2, which has no line of its own for each controller (cgroups(7)).
+func hierarchyOf(file string) (uint32, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return 0, fmt.Errorf("find the hierarchy of the cpu controller: %w", err)
+	}
+	for line := range strings.Lines(string(raw)) {
+		fields := strings.SplitN(line, ":", 3)
+		if len(fields) != 3 || !slices.Contains(strings.Split(fields[1], ","), "cpu") {
+			continue
+		}
+		n, err := strconv.ParseUint(fields[0], 10, 32)
+		if err != nil {
+			return 0, fmt.Errorf("find the hierarchy of the cpu controller: %w", err)
+		}
+		return uint32(n), nil
+	}
+	return 0, nil
 }
 
 func (p *Probe) walk(r *observerKgCgroupRecord, at string, visit Visit) error {

@@ -5,7 +5,6 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/cilium/ebpf"
 	"golang.org/x/sys/unix"
@@ -16,11 +15,12 @@ import (
 var (
 	// ErrNotPermitted: the process lacks CAP_BPF or CAP_PERFMON, or BPF is locked down.
 	ErrNotPermitted = errors.New("not permitted")
-	// ErrNoBTF: the kernel was built without CONFIG_DEBUG_INFO_BTF.
+	// ErrNoBTF: the kernel was built without CONFIG_DEBUG_INFO_BTF, and no file stands in.
 	ErrNoBTF = errors.New("no BTF")
-	// ErrKernelTooOld: the kernel lacks the ring buffer (5.8), the test run of a
-	// raw tracepoint program (5.10) or a tracepoint.
+	// ErrKernelTooOld: the kernel lacks what the programs cannot do without, or a tracepoint.
 	ErrKernelTooOld = errors.New("kernel too old")
+	// ErrSwitchedOff: what would be needed was taken away by Options.Without.
+	ErrSwitchedOff = errors.New("switched off")
 )
 
 const btfFile = "/sys/kernel/btf/vmlinux"
@@ -32,13 +32,10 @@ func explain(what string, err error) error {
 	case errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) && !isVerifier(err):
 		return &Error{ErrNotPermitted, what + ": not permitted: run as root or with CAP_BPF and CAP_PERFMON " +
 			"(and check that the kernel is not in lockdown=confidentiality)", err}
-	case missing(btfFile):
-		return &Error{ErrNoBTF, what + ": this kernel has no BTF (" + btfFile + " is missing): " +
-			"use a kernel built with CONFIG_DEBUG_INFO_BTF=y", err}
 	case isVerifier(err):
 		return fmt.Errorf("%s: this kernel's verifier refuses them: please report it with the output of uname -a: %w", what, err)
 	case errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL):
-		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel: Linux 5.10 or newer is needed (%v)", what, err), err}
+		return &Error{ErrKernelTooOld, fmt.Sprintf("%s: not supported by this kernel (%v)", what, err), err}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
@@ -57,11 +54,6 @@ func explainLoad(err, limited error) error {
 func isVerifier(err error) bool {
 	var v *ebpf.VerifierError
 	return errors.As(err, &v)
-}
-
-func missing(file string) bool {
-	_, err := os.Stat(file)
-	return errors.Is(err, os.ErrNotExist)
 }
 
 // Error is a refusal by the kernel: one line for people, a reason for

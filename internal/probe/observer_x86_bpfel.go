@@ -78,10 +78,11 @@ type observerKgMember struct {
 	MntNs           uint32
 	Pending         uint32
 	Ended           uint32
-	Role            uint32
+	Role            uint16
+	Linking         uint16
 	Nr              int32
-	Linking         uint32
 	Opened          uint32
+	Cgroup          uint32
 	OffNs           uint64
 	WokenNs         uint64
 	OnNs            uint64
@@ -135,6 +136,13 @@ type observerKgSessionKey struct {
 	Pad     uint32
 }
 
+type observerKgSettings struct {
+	_         structs.HostLayout
+	Hierarchy uint32
+	Armed     uint32
+	Cpus      uint32
+}
+
 type observerKgStretchEvent struct {
 	_       structs.HostLayout
 	H       observerKgHeader
@@ -176,16 +184,15 @@ const (
 	observerProgSocketState         = "socket_state"
 	observerProgSysEnter            = "sys_enter"
 	observerProgSysExit             = "sys_exit"
-	observerVarKgArmed              = "kg_armed"
-	observerVarKgCpus               = "kg_cpus"
-	observerVarKgHierarchy          = "kg_hierarchy"
 	observerVarKgHints              = "kg_hints"
+	observerVarKgInfers             = "kg_infers"
 	observerVarKgLayoutCgroupEvent  = "kg_layout_cgroup_event"
 	observerVarKgLayoutFileEvent    = "kg_layout_file_event"
 	observerVarKgLayoutOpenEvent    = "kg_layout_open_event"
 	observerVarKgLayoutPathEvent    = "kg_layout_path_event"
 	observerVarKgLayoutStretchEvent = "kg_layout_stretch_event"
 	observerVarKgLayoutValueEvent   = "kg_layout_value_event"
+	observerVarKgSet                = "kg_set"
 )
 
 // loadObserver returns the embedded CollectionSpec for observer.
@@ -263,16 +270,15 @@ type observerMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type observerVariableSpecs struct {
-	KgArmed              *ebpf.VariableSpec `ebpf:"kg_armed"`
-	KgCpus               *ebpf.VariableSpec `ebpf:"kg_cpus"`
-	KgHierarchy          *ebpf.VariableSpec `ebpf:"kg_hierarchy"`
 	KgHints              *ebpf.VariableSpec `ebpf:"kg_hints"`
+	KgInfers             *ebpf.VariableSpec `ebpf:"kg_infers"`
 	KgLayoutCgroupEvent  *ebpf.VariableSpec `ebpf:"kg_layout_cgroup_event"`
 	KgLayoutFileEvent    *ebpf.VariableSpec `ebpf:"kg_layout_file_event"`
 	KgLayoutOpenEvent    *ebpf.VariableSpec `ebpf:"kg_layout_open_event"`
 	KgLayoutPathEvent    *ebpf.VariableSpec `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.VariableSpec `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
+	KgSet                *ebpf.VariableSpec `ebpf:"kg_set"`
 }
 
 // observerObjects contains all objects after they have been loaded into the kernel.
@@ -322,16 +328,15 @@ func (m *observerMaps) Close() error {
 //
 // It can be passed to loadObserverObjects or ebpf.CollectionSpec.LoadAndAssign.
 type observerVariables struct {
-	KgArmed              *ebpf.Variable `ebpf:"kg_armed"`
-	KgCpus               *ebpf.Variable `ebpf:"kg_cpus"`
-	KgHierarchy          *ebpf.Variable `ebpf:"kg_hierarchy"`
 	KgHints              *ebpf.Variable `ebpf:"kg_hints"`
+	KgInfers             *ebpf.Variable `ebpf:"kg_infers"`
 	KgLayoutCgroupEvent  *ebpf.Variable `ebpf:"kg_layout_cgroup_event"`
 	KgLayoutFileEvent    *ebpf.Variable `ebpf:"kg_layout_file_event"`
 	KgLayoutOpenEvent    *ebpf.Variable `ebpf:"kg_layout_open_event"`
 	KgLayoutPathEvent    *ebpf.Variable `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.Variable `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.Variable `ebpf:"kg_layout_value_event"`
+	KgSet                *ebpf.Variable `ebpf:"kg_set"`
 }
 
 // observerPrograms contains all programs after they have been loaded into the kernel.

@@ -8,15 +8,13 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"io"
 	"sync"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/link"
-	"github.com/cilium/ebpf/ringbuf"
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // Programs of a runtime whose exec opens a birth session, by base name. CNI
@@ -41,83 +39,98 @@ var defaultRoles = map[string]event.Role{
 type Options struct {
 	// Runtimes adds programs that act like runc, by base name (at most 31 bytes each).
 	Runtimes []string
+	// Without are rungs of the ladder that are not used.
+	Without hooks.Without
+	// BTF is a file with the kernel's types, for kernels that have none of their own.
+	BTF string
 }
 
 // Probe is the loaded set of programs. Its methods may be called from several
 // goroutines.
 type Probe struct {
-	objects observerObjects
-	reader  *ringbuf.Reader
-	always  []io.Closer
+	objects objects
+	offered *offered
+	without hooks.Without
+	reader  reader
+	stands  []*standing
+	// cgroup reads cgroups; nil where programs cannot be run.
+	cgroup *ebpf.Program
 
-	mu      sync.Mutex // guards what follows, and the cgroup record
-	address [1]uint64  // what read_cgroup is asked for
-	armed   []io.Closer
-	armedAt uint64
+	mu       sync.Mutex // guards what follows, and the cgroup record
+	failed   map[rung]string
+	plan     hooks.Plan
+	settings observerKgSettings
+	address  [1]uint64 // what read_cgroup is asked for
+	armed    bool
+	armedAt  uint64
 }
 
-// Load loads the programs and attaches those that are always on. The error is
-// one line that says what to do, see Explain.
+// Load loads the programs that the plan names and attaches those that are always on.
+// A hook of which a rung fails falls to the next one. The error is one line that says
+// what to do, see Explain: nothing of BPF can be had.
 func Load(opts Options) (*Probe, error) {
 	// Needed up to 5.10 only, where maps count against the locked-memory limit;
 	// later kernels charge the memory cgroup. A refusal shows when a map is made.
 	limited := rlimit.RemoveMemlock()
 
-	p := &Probe{}
-	if err := loadObserverObjects(&p.objects, nil); err != nil {
-		return nil, explainLoad(err, limited)
+	p := &Probe{offered: look(opts.BTF), without: opts.Without, failed: map[rung]string{}}
+	p.choose()
+	if err := p.hopeless(limited); err != nil {
+		return nil, err
 	}
-	if err := p.start(opts); err != nil {
+	if err := p.start(opts, limited); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
 
-func (p *Probe) start(opts Options) error {
+func (p *Probe) start(opts Options, limited error) error {
+	if p.offered.foreign {
+		p.objects.types = p.offered.types
+	}
+	if err := p.objects.open(p.plan.Way(hooks.Events), p.plan.Way(hooks.Bandwidth)); err != nil {
+		return explainLoad(err, limited)
+	}
 	if err := p.setRoles(opts.Runtimes); err != nil {
 		return err
 	}
-	if err := p.setGlobals(); err != nil {
+	if err := p.prepare(); err != nil {
 		return err
 	}
-	for _, prog := range p.alwaysOn() {
-		l, err := attach(prog)
-		if err != nil {
-			return err
-		}
-		p.always = append(p.always, l)
+	var err error
+	if p.reader, err = openReader(p.objects.Events, p.plan.Way(hooks.Events)); err != nil {
+		return err
 	}
-	reader, err := ringbuf.NewReader(p.objects.Events)
+	return p.attachAll(limited)
+}
+
+// prepare makes ready what reads cgroups, and tells the programs how many CPUs there
+// can be and which hierarchy the cpu controller is in.
+func (p *Probe) prepare() error {
+	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
-		return fmt.Errorf("open the event ring: %w", err)
+		return fmt.Errorf("count CPUs: %w", err)
 	}
-	p.reader = reader
+	p.settings.Cpus = uint32(cpus)
+	if p.settings.Hierarchy, err = hierarchyOf(procSelfCgroup); err != nil {
+		return err
+	}
+	if err := p.objects.set(&p.settings); err != nil {
+		return err
+	}
+	if p.plan.Way(hooks.Bandwidth) != hooks.TestRun {
+		return nil
+	}
+	if err := p.setConstants(); err != nil {
+		return err
+	}
+	if p.cgroup, err = p.objects.program("read_cgroup", hooks.Raw); err == nil {
+		_, err = p.readCgroup(0)
+	}
+	if err != nil {
+		p.fail(hooks.Bandwidth, hooks.TestRun, explain("read a cgroup", err))
+	}
 	return nil
-}
-
-func attach(prog *ebpf.Program) (io.Closer, error) {
-	if prog.Type() == ebpf.RawTracepoint {
-		return attachRaw(prog)
-	}
-	l, err := link.AttachTracing(link.TracingOptions{Program: prog})
-	if err != nil {
-		return nil, explain("attach "+prog.String(), err)
-	}
-	return l, nil
-}
-
-// attachRaw attaches a program whose arguments differ between kernels too much
-// for typed ones; its tracepoint has the program's name.
-func attachRaw(prog *ebpf.Program) (io.Closer, error) {
-	info, err := prog.Info()
-	if err != nil {
-		return nil, fmt.Errorf("read the name of %s: %w", prog, err)
-	}
-	l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: info.Name, Program: prog})
-	if err != nil {
-		return nil, explain("attach "+prog.String(), err)
-	}
-	return l, nil
 }
 
 func (p *Probe) setRoles(runtimes []string) error {
@@ -146,47 +159,37 @@ func (p *Probe) setRoles(runtimes []string) error {
 	return nil
 }
 
-// setGlobals tells the programs how many CPUs there can be and which hierarchy
-// the cpu controller is in.
-func (p *Probe) setGlobals() error {
-	cpus, err := ebpf.PossibleCPU()
-	if err != nil {
-		return fmt.Errorf("count CPUs: %w", err)
-	}
-	if err := p.objects.KgCpus.Set(uint32(cpus)); err != nil {
-		return fmt.Errorf("set the number of CPUs: %w", err)
-	}
-	root, err := p.readCgroup(0)
-	if err != nil {
-		return err
-	}
-	if err := p.objects.KgHierarchy.Set(root.Hierarchy); err != nil {
-		return fmt.Errorf("set the cgroup hierarchy: %w", err)
-	}
-	return nil
-}
-
 // Arm attaches the programs that are heard only during births: system calls
 // and listening sockets. It returns the time from which all of them are heard.
 // Arming what is armed changes nothing.
 func (p *Probe) Arm() (uint64, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.armed) > 0 {
+	if p.armed {
 		return p.armedAt, nil
 	}
-	for _, prog := range p.duringBirths() {
-		l, err := attach(prog)
-		if err != nil {
+	p.armed = true
+	for _, s := range p.stands {
+		if !s.births {
+			continue
+		}
+		if err := s.attach(); err != nil {
 			return 0, errors.Join(err, p.disarm())
 		}
-		p.armed = append(p.armed, l)
 	}
-	if err := p.objects.KgArmed.Set(uint32(1)); err != nil {
-		return 0, errors.Join(fmt.Errorf("tell the programs that a birth is under way: %w", err), p.disarm())
+	if err := p.tellArmed(1); err != nil {
+		return 0, errors.Join(err, p.disarm())
 	}
 	p.armedAt = Now()
 	return p.armedAt, nil
+}
+
+func (p *Probe) tellArmed(armed uint32) error {
+	p.settings.Armed = armed
+	if err := p.objects.set(&p.settings); err != nil {
+		return fmt.Errorf("tell the programs whether a birth is under way: %w", err)
+	}
+	return nil
 }
 
 // Disarm detaches what Arm attached.
@@ -197,31 +200,34 @@ func (p *Probe) Disarm() error {
 }
 
 func (p *Probe) disarm() error {
-	var told error
-	if len(p.armed) > 0 {
-		told = p.objects.KgArmed.Set(uint32(0))
+	if !p.armed {
+		return nil
 	}
-	err := errors.Join(told, closeAll(p.armed))
-	p.armed = nil
-	return err
+	p.armed = false
+	errs := []error{p.tellArmed(0)}
+	for _, s := range p.stands {
+		if s.births {
+			errs = append(errs, s.detach())
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Close detaches and unloads everything. Nothing of the observer stays in the
 // kernel: it pins no program, map or link.
 func (p *Probe) Close() error {
-	errs := []error{p.Disarm(), closeAll(p.always)}
+	errs := []error{p.Disarm()}
+	for _, s := range p.stands {
+		errs = append(errs, s.close())
+	}
+	p.stands = nil
+	if p.cgroup != nil {
+		errs = append(errs, p.cgroup.Close())
+	}
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())
 	}
-	return errors.Join(append(errs, p.objects.Close())...)
-}
-
-func closeAll(closers []io.Closer) error {
-	var errs []error
-	for _, c := range closers {
-		errs = append(errs, c.Close())
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.objects.close())...)
 }
 
 // Lost tells what did not reach user space since Load.
@@ -244,33 +250,12 @@ func (p *Probe) Lost() (event.Loss, error) {
 // under way on that CPU; only kernels from 5.12 on count it.
 func (p *Probe) skipped() (uint64, error) {
 	var n uint64
-	for _, prog := range append(p.alwaysOn(), p.duringBirths()...) {
-		stats, err := prog.Stats()
+	for _, s := range p.stands {
+		stats, err := s.program.Stats()
 		if err != nil {
-			return 0, fmt.Errorf("read what %s missed: %w", prog, err)
+			return 0, fmt.Errorf("read what %s missed: %w", s.program, err)
 		}
 		n += stats.RecursionMisses
 	}
 	return n, nil
-}
-
-// alwaysOn are the programs that Load attaches.
-func (p *Probe) alwaysOn() []*ebpf.Program {
-	return []*ebpf.Program{
-		p.objects.CgroupMkdir,
-		p.objects.CgroupRmdir,
-		p.objects.CgroupAttachTask,
-		p.objects.ProcessFork,
-		p.objects.ProcessExec,
-		p.objects.ProcessExit,
-		p.objects.MarkVictim,
-	}
-}
-
-// duringBirths are the programs that Arm attaches.
-func (p *Probe) duringBirths() []*ebpf.Program {
-	return []*ebpf.Program{
-		p.objects.SysEnter, p.objects.SysExit, p.objects.SocketState,
-		p.objects.SchedSwitch, p.objects.SchedWakeup,
-	}
 }
