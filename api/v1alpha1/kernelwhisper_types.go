@@ -185,6 +185,12 @@ type KernelWhisperSpec struct {
 	Counterfactual *Counterfactual `json:"counterfactual,omitempty"`
 	// Change of the limit, the latest.
 	Change *ResourceChange `json:"change,omitempty"`
+	// Missing names what the node's kernel does not let the observer hear, and what a
+	// reader of this whisper does not get for it, one sentence each.
+	// +kubebuilder:validation:MaxItems=4
+	// +kubebuilder:validation:items:MaxLength=160
+	// +listType=atomic
+	Missing []string `json:"missing,omitempty"`
 }
 
 // MetricsSource is where the metric's claim comes from.

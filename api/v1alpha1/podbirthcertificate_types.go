@@ -204,9 +204,10 @@ type ActorStats struct {
 	// Container that it worked for.
 	// +kubebuilder:validation:MaxLength=63
 	Container string `json:"container,omitempty"`
-	// Syscalls entered by its threads within the certificate's window.
+	// Syscalls entered by its threads within the certificate's window; absent where
+	// they were not heard.
 	// +kubebuilder:validation:Minimum=0
-	Syscalls int64 `json:"syscalls"`
+	Syscalls int64 `json:"syscalls,omitempty"`
 	// Processes that belonged to it (threads are not counted).
 	// +kubebuilder:validation:Minimum=0
 	Processes int64 `json:"processes"`
@@ -253,9 +254,10 @@ type NamespacesCreated struct {
 // opens with the first event of the birth and closes when the observer has
 // seen the pod's outcome.
 type KernelStats struct {
-	// TotalSyscalls is the sum over actors.
+	// TotalSyscalls is the sum over actors; absent where system calls were not heard:
+	// no pod is born without any.
 	// +kubebuilder:validation:Minimum=0
-	TotalSyscalls int64 `json:"totalSyscalls"`
+	TotalSyscalls int64 `json:"totalSyscalls,omitempty"`
 	// Actors with their own counts.
 	// +kubebuilder:validation:MaxItems=40
 	// +listType=atomic

@@ -8,6 +8,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // eventsMax bounds the events kept for one birth.
@@ -33,6 +34,8 @@ type Config struct {
 	Wall func(monotonic uint64) time.Time
 	// SyscallName names a system call by its number.
 	SyscallName func(nr int) string
+	// Plan is how the kernel is heard now; nil: as well as any.
+	Plan func() hooks.Plan
 }
 
 // A pod without a probe is Ready as soon as its containers were started, which

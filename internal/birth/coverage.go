@@ -10,6 +10,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 const (
@@ -33,6 +34,7 @@ func (w *writer) writeCoverage() {
 	c.AttributedPercent = attributedPercent(c.Events)
 	c.LostEvents = int64(w.closing.Lost.Total() - w.birth.lost.Total())
 	c.Lost = w.losses()
+	w.missHooks()
 	w.missSyscalls()
 	w.missEntrypoints()
 	if w.birth.cut > 0 {
@@ -54,6 +56,9 @@ func (w *writer) writeCoverage() {
 }
 
 func (w *writer) missSyscalls() {
+	if w.config.unheard(hooks.Exec) || w.config.unheard(hooks.SysEnter) {
+		return // missHooks has said it
+	}
 	if !w.heardAtAll() {
 		w.miss("system calls, mounts, namespaces and listening sockets were not heard")
 		return
@@ -148,6 +153,9 @@ func (w *writer) losses() []v1alpha1.Loss {
 }
 
 func (w *writer) missEntrypoints() {
+	if w.config.unheard(hooks.Exec) {
+		return // missHooks has said it
+	}
 	ran := map[string]bool{}
 	for _, m := range w.spec.Milestones.Containers {
 		ran[m.Name] = m.EntrypointExec != nil

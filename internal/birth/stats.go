@@ -47,7 +47,7 @@ func (w *writer) writeStats() {
 			k.CgroupsCreated++
 		}
 	}
-	if w.heardAtAll() {
+	if w.deedsHeard() {
 		k.Mounts, k.CgroupWrites, k.NetDevicesCreated, k.NetfilterRules = &mounts, &cgroupWrites, &devices, &rules
 		k.NamespacesCreated, k.NamespacesJoined = w.namespaces(event.Namespaces), w.namespaces(event.Setns)
 	}

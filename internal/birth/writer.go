@@ -14,6 +14,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // writer writes one certificate.
@@ -210,8 +211,12 @@ func (w *writer) neverReady() bool {
 }
 
 // workloadsRan is true if every container that the API server names, or at
-// least one where it named none, got to its entrypoint.
+// least one where it named none, got to its entrypoint. Where entrypoints are not
+// heard it is the API server's word that they ran.
 func (w *writer) workloadsRan() bool {
+	if all := w.seen.pod.Containers; w.config.unheard(hooks.Exec) && len(all) > 0 {
+		return !slices.ContainsFunc(all, func(c Container) bool { return !c.Running && c.Ended == nil })
+	}
 	ran := map[string]bool{}
 	for _, c := range w.spec.Milestones.Containers {
 		if c.EntrypointExec != nil {

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package birth
+
+import (
+	"slices"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+)
+
+// ofPods are the hooks that tell of a pod, ofProcesses those that tell what the
+// processes of its birth do: they say nothing where no process is known to begin.
+var (
+	ofPods      = []hooks.Hook{hooks.CgroupMkdir, hooks.CgroupRmdir, hooks.Exec}
+	ofProcesses = []hooks.Hook{
+		hooks.CgroupAttach, hooks.Fork, hooks.Exit, hooks.MarkVictim, hooks.SysEnter, hooks.SysExit,
+		hooks.SocketState, hooks.Switch, hooks.Wakeup,
+	}
+)
+
+// unheard is true for a hook of which nothing is heard.
+func (c *Config) unheard(h hooks.Hook) bool {
+	return c.Plan != nil && c.Plan().Way(h) == hooks.Off
+}
+
+// missHooks says what this kernel does not let be heard.
+func (w *writer) missHooks() {
+	if w.config.Plan == nil {
+		return
+	}
+	of := ofPods
+	if !w.config.unheard(hooks.Exec) {
+		of = append(slices.Clone(of), ofProcesses...)
+	}
+	for _, sentence := range w.config.Plan().Loses(of...) {
+		w.miss("%s", sentence)
+	}
+}
+
+// deedsHeard is true if it was heard what system calls did: when they begin, and
+// what comes of them.
+func (w *writer) deedsHeard() bool {
+	return !slices.ContainsFunc([]hooks.Hook{hooks.Exec, hooks.SysEnter, hooks.SysExit}, w.config.unheard) && w.heardAtAll()
+}
