@@ -17,6 +17,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/internal/doctor"
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/screen"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
@@ -99,7 +100,7 @@ func (x *examination) examine(node string, without hooks.Without) (*doctor.Repor
 	source.Inhabitants(facts.Cgroup).Tell(&facts)
 	r := &doctor.Report{
 		Node: node, Time: time.Now().UTC().Truncate(time.Second), Facts: facts,
-		Without: withoutNames(without), Hooks: hooks.Choose(facts.Offer(offers(x.btf)), without),
+		Without: withoutNames(without), Hooks: hooks.Choose(facts.Offer(probe.Offers(x.btf)), without),
 	}
 	r.Diagnose()
 	return r, nil

@@ -121,7 +121,7 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	if err != nil {
 		return err
 	}
-	state := &state{cluster: cluster}
+	state := &state{cluster: cluster, examiner: newExaminer(o, kernel.Plan, kernel.Walk)}
 	in.Stats = state.set
 	log.Info("listening", "node", o.nodeName, "cluster", cluster.describe(), "cgroups", engine.Stats().Cgroups)
 

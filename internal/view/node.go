@@ -42,7 +42,7 @@ func node(p *page, r *doctor.Report, runtime string) {
 	}
 	ways(p, r.Hooks)
 	losses(p, r.Hooks)
-	mends(p, r.Mends)
+	mends(p, r)
 }
 
 func verdictTone(v doctor.Verdict) tone {
@@ -182,57 +182,57 @@ func ways(p *page, plan hooks.Plan) {
 	t.write(p)
 }
 
-// losses tells what a user does not get, and why.
+// losses tells what a user does not get, by the reasons for it.
 func losses(p *page, plan hooks.Plan) {
-	all := doctor.Losses(plan)
-	if len(all) == 0 {
+	byReason := map[string][]string{}
+	var order []string
+	for _, l := range doctor.Losses(plan) {
+		because := reasons(plan, l.Hooks)
+		if byReason[because] == nil {
+			order = append(order, because)
+		}
+		byReason[because] = append(byReason[because], names(l.Hooks)+": "+l.Loses)
+	}
+	if len(order) == 0 {
 		return
 	}
 	p.heading("WHAT IS LOST, AND WHY")
-	for _, l := range all {
-		p.item("", names(l.Hooks)+": "+l.Loses, plain)
-		for _, line := range reasons(plan, l.Hooks) {
-			p.item("  ", line, dim)
+	for _, because := range order {
+		p.item("", because, dim)
+		for _, s := range byReason[because] {
+			p.item("  ", s, plain)
 		}
 	}
 }
 
-// reasons are why no better ways are taken, those of one reason together.
-func reasons(plan hooks.Plan, of []hooks.Hook) []string {
-	type reason struct {
-		why  string
-		ways []string
-	}
-	var all []reason
+// reasons are why no better ways are taken, each once.
+func reasons(plan hooks.Plan, of []hooks.Hook) string {
+	var all []string
 	for _, c := range plan {
-		if !slices.Contains(of, c.Hook) {
-			continue
-		}
 		for _, r := range c.Refused {
-			i := slices.IndexFunc(all, func(x reason) bool { return x.why == r.Why })
-			if i < 0 {
-				all = append(all, reason{why: r.Why})
-				i = len(all) - 1
-			}
-			if !slices.Contains(all[i].ways, string(r.Way)) {
-				all[i].ways = append(all[i].ways, string(r.Way))
+			if slices.Contains(of, c.Hook) && !slices.Contains(all, r.Why) {
+				all = append(all, r.Why)
 			}
 		}
 	}
-	var out []string
-	for _, r := range all {
-		out = append(out, strings.Join(r.ways, ", ")+": "+r.why)
-	}
-	return out
+	return orElse(strings.Join(all, "; "), "no better way is known")
 }
 
-func mends(p *page, all []doctor.Mend) {
-	if len(all) == 0 {
+func mends(p *page, r *doctor.Report) {
+	if len(r.Mends) == 0 {
 		return
 	}
+	lost := 0
+	for _, l := range doctor.Losses(r.Hooks) {
+		lost += len(l.Hooks)
+	}
 	p.heading("WHAT WOULD MEND IT")
-	for _, m := range all {
+	for _, m := range r.Mends {
 		p.item("", m.Do, plain)
+		if len(m.Hooks) == lost && lost > 1 {
+			p.item("  ", "for all of it", dim)
+			continue
+		}
 		p.item("  ", "for "+names(m.Hooks), dim)
 	}
 }
