@@ -26,6 +26,7 @@ type options struct {
 	runtimes     []string
 	birthTimeout time.Duration
 	leanIn       time.Duration
+	budget       budget
 
 	// code is the exit code of a command that did not fail.
 	code int
@@ -72,6 +73,8 @@ func newCommand(o *options) *cobra.Command {
 	f.StringSliceVar(&o.runtimes, "runtime", nil, "further container runtimes that act like runc, by the name of their program")
 	f.DurationVar(&o.birthTimeout, "birth-timeout", 10*time.Minute, "end a birth that does not get Ready after this time")
 	f.DurationVar(&o.leanIn, "lean-in", cpu.DefaultConfig().LeanIn, "how long to listen to the bursts of a container that is held or waits for a CPU, 0 for never")
+	o.budget = defaultBudget
+	f.Var(&o.budget, "cpu-budget", budgetUsage())
 	f.StringVar(&o.record, "record", "", "also record all that is heard to this file")
 	f.StringVar(&o.replay, "replay", "", "replay such a recording instead of listening (needs no privileges)")
 	return cmd

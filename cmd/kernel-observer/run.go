@@ -86,10 +86,12 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 			log.Error("cannot unload the BPF programs", "error", err)
 		}
 	}()
-	in := observer.Inputs{Read: kernel.Read, Now: probe.Now, Node: readNode}
+	keeper := newKeeper(o, log)
+	in := observer.Inputs{Read: kernel.Read, Now: probe.Now, Node: readNode, Cost: keeper}
 	ears := newEars(o, kernel, log)
 	if ears != nil {
 		defer ears.close()
+		ears.ChargeTo(keeper)
 		in.LeanIn, in.Heard = ears.LeanIn, ears.Heard()
 	}
 	var heard observer.Kernel = kernel
@@ -121,12 +123,13 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	if err != nil {
 		return err
 	}
-	state := &state{cluster: cluster, examiner: newExaminer(o, kernel.Plan, kernel.Walk)}
+	state := &state{cluster: cluster, cost: keeper, examiner: newExaminer(o, kernel.Plan, kernel.Walk)}
 	in.Stats = state.set
 	log.Info("listening", "node", o.nodeName, "cluster", cluster.describe(), "cgroups", engine.Stats().Cgroups)
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return observer.Run(ctx, engine, in) })
+	group.Go(func() error { return watchCost(ctx, keeper) })
 	if ears != nil {
 		group.Go(func() error {
 			ears.Run(ctx)

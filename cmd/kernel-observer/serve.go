@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/cost"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 	"github.com/kernel-gossip/kernel-gossip/internal/sink/prometheus"
@@ -26,6 +27,7 @@ const stalledAfter = 30 * time.Second
 // state is the engine's last word, for probes and metrics.
 type state struct {
 	cluster  *cluster
+	cost     *cost.Keeper
 	examiner *examiner // nil where nobody asks
 	mu       sync.Mutex
 	stats    observer.Stats
@@ -59,6 +61,9 @@ func (s *state) snapshot() prometheus.Snapshot {
 		LeanInsFailed: map[string]uint64{"refused": e.CPU.Refused, "spoiled": e.CPU.Spoiled},
 		Bursts:        map[string]uint64{"heard": e.CPU.Bursts, "lost": e.CPU.BurstsLost},
 		ReplaySeconds: e.ReplayTime.Seconds(),
+
+		LeanInsRestrained: map[string]uint64{"shortened": e.CPU.Shortened, "refused": e.CPU.Withheld},
+		ReadingsSkipped:   e.ReadingsSkipped,
 	}
 	for why, n := range e.CPU.LeanIns {
 		out.LeanIns[string(why)] = n
@@ -85,7 +90,7 @@ func lost(l event.Loss) map[string]uint64 {
 // serve answers probes and scrapes until ctx is done.
 func serve(ctx context.Context, address string, s *state) error {
 	registry := client.NewRegistry()
-	registry.MustRegister(prometheus.NewCollector(s.snapshot),
+	registry.MustRegister(prometheus.NewCollector(s.snapshot), prometheus.NewCostCollector(s.cost.Usage),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))

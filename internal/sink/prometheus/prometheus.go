@@ -28,6 +28,10 @@ type Snapshot struct {
 	// LeanIns that began, by reason, LeanInsFailed by how, and those under way.
 	LeanIns, LeanInsFailed map[string]uint64
 	LeanInsUnderWay        int
+	// LeanInsRestrained by the CPU budget, by how: shortened, refused.
+	LeanInsRestrained map[string]uint64
+	// ReadingsSkipped are rounds of reading counters that the CPU budget left out.
+	ReadingsSkipped uint64
 	// Bursts by what became of them: heard, lost.
 	Bursts map[string]uint64
 	// ReplaySeconds that the model took.
@@ -48,6 +52,7 @@ var labelled = map[string]string{
 	"writes_total":                 "result",
 	"lean_ins_total":               "reason",
 	"lean_ins_failed_total":        "how",
+	"lean_ins_restrained_total":    "how",
 	"bursts_total":                 "what",
 }
 
@@ -69,6 +74,8 @@ var help = map[string]string{
 	"writes_waiting":                  "Objects that wait to be written to the API server.",
 	"lean_ins_total":                  "Recordings of a container's bursts that began, by reason.",
 	"lean_ins_failed_total":           "Recordings that say nothing: refused (could not be made), spoiled (the limit was changed meanwhile).",
+	"lean_ins_restrained_total":       "Recordings that the CPU budget made shorter (shortened) or put off (refused).",
+	"readings_skipped_total":          "Rounds of reading containers' bandwidth that the CPU budget left out.",
 	"lean_ins_under_way":              "Recordings under way.",
 	"bursts_total":                    "Bursts of recordings: heard, lost (no room in the ring or the thread table).",
 	"replay_seconds_total":            "Time that the replay of recordings at other limits took.",
@@ -110,6 +117,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 		"events_total": s.Events, "session_events_dropped_total": s.SessionEventsDropped,
 		"lost_total": s.Lost, "writes_total": s.Writes,
 		"lean_ins_total": s.LeanIns, "lean_ins_failed_total": s.LeanInsFailed, "bursts_total": s.Bursts,
+		"lean_ins_restrained_total": s.LeanInsRestrained,
 	} {
 		for label, v := range values {
 			counter(name, v, label)
@@ -120,6 +128,7 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	counter("samples_total", s.Samples)
 	counter("session_events_attributed_total", s.SessionEventsAttributed)
 	counter("kernel_errors_total", s.KernelErrors)
+	counter("readings_skipped_total", s.ReadingsSkipped)
 	out <- prometheus.MustNewConstMetric(c.descs["replay_seconds_total"], prometheus.CounterValue, s.ReplaySeconds)
 	gauge("lean_ins_under_way", s.LeanInsUnderWay)
 	gauge("births_open", s.BirthsOpen)
