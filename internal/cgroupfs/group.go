@@ -120,20 +120,20 @@ func (r *groupReader) file(name string, parse func([]byte) error) error {
 	if err != nil {
 		return err
 	}
-	return parse(raw)
+	if err := parse(raw); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
 }
 
 // optional is for files that older kernels, or those built otherwise, do not have.
 // PSI that is switched off at the start has files that cannot be read.
 func (r *groupReader) optional(name string, parse func([]byte) error) error {
-	raw, err := r.content(name)
+	err := r.file(name, parse)
 	if errors.Is(err, ErrGone) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	return parse(raw)
+	return err
 }
 
 func (r *groupReader) content(name string) ([]byte, error) {

@@ -28,21 +28,41 @@ type Hierarchy struct {
 // ErrNotFound says that the cpu controller has no hierarchy below a folder.
 var ErrNotFound = errors.New("no cgroup hierarchy of the cpu controller")
 
-// Roots are where Find looks if it is told no folder: where the DaemonSet mounts
-// the host's, and where every distribution has it.
-var roots = [...]string{"/host/sys/fs/cgroup", "/sys/fs/cgroup"}
+// Where Find looks if it is told no folder: where the DaemonSet mounts the host's,
+// and where every distribution has it.
+const (
+	hostRoot = "/host/sys/fs/cgroup"
+	ownRoot  = "/sys/fs/cgroup"
+)
 
 // Find finds the cpu controller's hierarchy in a folder or right below it, as
 // cgroup v1 has it. Without a folder it looks in /host/sys/fs/cgroup if that is
-// there, else in /sys/fs/cgroup.
+// there, else in /sys/fs/cgroup, where a container sees its own cgroup only: that
+// is no use.
 func Find(folder string) (Hierarchy, error) {
-	if folder == "" {
-		for _, folder = range roots {
-			if _, err := os.Stat(folder); err == nil {
-				break
-			}
-		}
+	if folder != "" {
+		return find(folder)
 	}
+	if _, err := os.Stat(hostRoot); err == nil {
+		return find(hostRoot)
+	}
+	h, err := find(ownRoot)
+	if err == nil && !h.whole() {
+		return Hierarchy{}, fmt.Errorf("%w: %s shows this container's own: mount the host's at %s", ErrNotFound, ownRoot, hostRoot)
+	}
+	return h, err
+}
+
+// whole is true for a hierarchy whose root is the kernel's: that alone has, or alone
+// lacks, a file.
+func (h Hierarchy) whole() bool {
+	if h.V2 {
+		return !exists(h.Root, "cgroup.type")
+	}
+	return exists(h.Root, "release_agent")
+}
+
+func find(folder string) (Hierarchy, error) {
 	below, err := os.ReadDir(folder)
 	if err != nil {
 		return Hierarchy{}, fmt.Errorf("find the cgroup file system: %w", err)

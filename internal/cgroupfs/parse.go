@@ -26,11 +26,11 @@ func parseStat(raw []byte, g *event.Group) error {
 	for line := range bytes.Lines(raw) {
 		key, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte{' '})
 		if !ok {
-			return fmt.Errorf("cpu.stat: %w: %q", errForm, line)
+			return fmt.Errorf("%w: %q", errForm, line)
 		}
 		n, err := strconv.ParseUint(string(value), 10, 64)
 		if err != nil {
-			return fmt.Errorf("cpu.stat: %w: %q", errForm, line)
+			return fmt.Errorf("%w: %q", errForm, line)
 		}
 		switch string(key) {
 		case "nr_periods":
@@ -52,7 +52,7 @@ func parseStat(raw []byte, g *event.Group) error {
 func parseMax(raw []byte, g *event.Group) error {
 	f := bytes.Fields(raw)
 	if len(f) != 2 {
-		return fmt.Errorf("cpu.max: %w: %q", errForm, raw)
+		return fmt.Errorf("%w: %q", errForm, raw)
 	}
 	period, err := number(f[1])
 	if err == nil && string(f[0]) != "max" {
@@ -61,10 +61,7 @@ func parseMax(raw []byte, g *event.Group) error {
 		g.Quota = quota * perMicrosecond
 	}
 	g.Period = period * perMicrosecond
-	if err != nil {
-		return fmt.Errorf("cpu.max: %w", err)
-	}
-	return nil
+	return err
 }
 
 // parseQuota takes cpu.cfs_quota_us of v1; -1 is none.
@@ -73,11 +70,8 @@ func parseQuota(raw []byte, g *event.Group) error {
 		return nil
 	}
 	quota, err := number(raw)
-	if err != nil {
-		return fmt.Errorf("cpu.cfs_quota_us: %w", err)
-	}
 	g.Quota = quota * perMicrosecond
-	return nil
+	return err
 }
 
 // parsePressure takes the total (µs) of cpu.pressure's first line: the time in
@@ -86,7 +80,7 @@ func parsePressure(raw []byte) (uint64, error) {
 	line, _, _ := bytes.Cut(raw, []byte{'\n'})
 	_, total, ok := bytes.Cut(line, []byte(" total="))
 	if !ok || !bytes.HasPrefix(line, []byte("some ")) {
-		return 0, fmt.Errorf("cpu.pressure: %w: %q", errForm, line)
+		return 0, fmt.Errorf("%w: %q", errForm, line)
 	}
 	n, err := number(total)
 	return n * perMicrosecond, err

@@ -120,21 +120,31 @@ func (t *Tree) fallBack(why error) {
 // Walk tells every cgroup, parents first, and watches them from now on: what is
 // made meanwhile is told by Read as an event.
 func (t *Tree) Walk(visit func(id, pointer uint64, path string)) error {
-	t.mu.Lock()
-	if _, err := t.list(t.root); err != nil {
-		t.mu.Unlock()
+	all, err := t.walk()
+	if err != nil {
 		return fmt.Errorf("walk the cgroup file system: %w", err)
 	}
-	t.watch(t.root)
-	t.look()
-	t.queue, t.walked = nil, true // they are told here
-	var all []*node
-	t.root.each(func(n *node) { all = append(all, n) })
-	t.mu.Unlock()
 	for _, n := range all {
 		visit(n.id, 0, n.name())
 	}
 	return nil
+}
+
+// walk begins to watch at its first call; later ones find what is known by then. A
+// tree that is not watched looks each time.
+func (t *Tree) walk() (all []*node, err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.walked || t.way == hooks.Off {
+		if _, err := t.list(t.root); err != nil {
+			return nil, err
+		}
+		t.watch(t.root)
+		t.look()
+		t.queue, t.walked = nil, true // they are told by the walk
+	}
+	t.root.each(func(n *node) { all = append(all, n) })
+	return all, nil
 }
 
 // Read tells of cgroups that are made and removed until ctx is done.
