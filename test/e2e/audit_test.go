@@ -67,7 +67,7 @@ func auditBirths(t *testing.T, s *scene, tree *auditTree, pods ...*corev1.Pod) {
 	claimed := map[*auditRun]string{}
 	for _, p := range pods {
 		c, ready := s.born(p), s.ready(p).object
-		birth := auditBirth{t: t, tree: tree, certificate: c, pod: ready, node: s.f.node}
+		birth := auditBirth{t: t, tree: tree, certificate: c, pod: ready, node: s.f.node, claimed: claimed}
 		actors := birth.actors()
 		for _, run := range birth.runs {
 			if other := claimed[run]; other != "" {
@@ -87,6 +87,8 @@ type auditBirth struct {
 	pod         *corev1.Pod
 	node        *localNode
 	runs        []*auditRun
+	// claimed are the runs of the pods before.
+	claimed map[*auditRun]string
 }
 
 // actors are the sides of all of the pod's runs, by the names that they have in
@@ -187,7 +189,7 @@ func (b *auditBirth) plugins() []*auditRun {
 	}
 	for _, run := range unread {
 		named := func(other *auditRun) bool { return other.file == run.file }
-		if slices.ContainsFunc(found, named) || run.opened < b.tree.at(b.certificate.Spec.Origin.Time.Time) {
+		if b.claimed[run] != "" || slices.ContainsFunc(found, named) || run.opened < b.tree.at(b.certificate.Spec.Origin.Time.Time) {
 			continue
 		}
 		b.t.Logf("the plugin %s in process %d was gone before its environment could be read: taken for that of pod %s, which has no other", run.file, run.began, b.pod.Name)
