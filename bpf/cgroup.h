@@ -128,6 +128,8 @@ static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
 	return (struct cgroup *)((u64)entry - sibling - self);
 }
 
+#define KG_CSS_ONLINE 2 /* include/linux/cgroup-defs.h */
+
 /* Since 5.6. */
 enum bpf_func_id___jiffies {
 	BPF_FUNC_jiffies64___jiffies = 118,
@@ -188,6 +190,7 @@ int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
 	r->pointer = (u64)cgrp;
 	r->id = kg_cgroup_id(cgrp);
 	r->hierarchy = BPF_CORE_READ(cgrp, root, hierarchy_id);
+	r->removed = !(BPF_CORE_READ(cgrp, self.flags) & KG_CSS_ONLINE);
 	bpf_probe_read_kernel_str(r->name, sizeof(r->name), BPF_CORE_READ(cgrp, kn, name));
 
 	parent = BPF_CORE_READ(cgrp, self.parent);

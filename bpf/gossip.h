@@ -146,7 +146,8 @@ struct kg_member {
 	u32 pending; /* namespace flags of the system call that is under way */
 	u32 ended;   /* of a process' first thread: it has, and others may live on */
 	u16 role;    /* of the session */
-	u16 linking; /* 1 from the exec of an entrypoint until its main has begun */
+	u8 linking;  /* 1 from the exec of an entrypoint until its main has begun */
+	u8 entry;    /* 1: it executed the entrypoint, and has not merely come of it */
 	s32 nr;	     /* system call that is under way, -1: none */
 	u32 opened;  /* shared objects while linking */
 	u32 cgroup;  /* where it is inferred who joins one: the id that was last seen, in part */
@@ -199,7 +200,8 @@ struct kg_cgroup_record {
 	u32 periods;
 	u32 throttled;
 	u32 hierarchy;
-	u32 has_cpu;
+	u16 has_cpu;
+	u16 removed; /* and not yet released: still in the kernel's lists */
 	char name[256];
 };
 

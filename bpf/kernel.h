@@ -84,6 +84,7 @@ struct cgroup;
 /* include/linux/cgroup-defs.h */
 struct cgroup_subsys_state {
 	struct cgroup *cgroup;
+	unsigned int flags;
 	struct list_head sibling;
 	struct list_head children;
 	struct cgroup_subsys_state *parent;

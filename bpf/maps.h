@@ -185,4 +185,11 @@ static __always_inline struct kg_session *kg_session_make(u64 session, u32 actor
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
+static __always_inline void kg_session_drop(u64 session, u32 actor)
+{
+	struct kg_session_key key = {.session = session, .actor = actor};
+
+	bpf_map_delete_elem(&sessions, &key);
+}
+
 #endif

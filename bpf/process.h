@@ -146,15 +146,17 @@ static __always_inline void kg_open_session(const struct kg_out *out, struct kg_
 	m.runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	t->open.role = role;
 	t->open.parent = old ? old->session : 0;
-	if (old)
-		kg_leave(out, old, task, tid);
 	s = kg_session_make(m.session, KG_ACTOR_OWN);
 	if (!s)
-		return;
+		return; /* it goes on in the old one */
 	s->processes = 1;
 	s->execs = 1;
-	if (!kg_member_put(tid, &m))
+	if (old)
+		kg_leave(out, old, task, tid);
+	if (!kg_member_put(tid, &m)) {
+		kg_session_drop(m.session, KG_ACTOR_OWN); /* nobody would hear of it, nor end it */
 		return;
+	}
 	kg_fill(&t->open.h, KG_SESSION_OPEN, task, m.session, KG_ACTOR_OWN);
 	kg_send(out, &t->open, sizeof(t->open), kg_wakeup());
 }
@@ -172,6 +174,7 @@ kg_become_workload(const struct kg_out *out, struct kg_member *m, struct task_st
 	kg_leave(out, m, task, BPF_CORE_READ(task, pid));
 	m->actor = KG_ACTOR_WORKLOAD;
 	m->linking = 1;
+	m->entry = 1;
 	m->opened = 0;
 	m->runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	s = kg_session_of(m);
@@ -318,9 +321,10 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
  * before its process: by its own exit, or because another thread executes a file
  * and takes over its id. signal->live counts the threads that have not begun to
  * end; threads that end at once may all read 0 here. The leader's entry stays
- * until the leader has passed by and live is 0, and goes to one of them.
+ * until the leader has passed by and live is 0, and goes to one of them. entry tells
+ * whether the process was its container's entrypoint.
  */
-static __always_inline bool kg_last_of_process(struct task_struct *task)
+static __always_inline bool kg_last_of_process(struct task_struct *task, bool *entry)
 {
 	u32 tgid = BPF_CORE_READ(task, tgid);
 	struct kg_member *leader = kg_member_of(tgid);
@@ -331,6 +335,7 @@ static __always_inline bool kg_last_of_process(struct task_struct *task)
 		__sync_fetch_and_add(&leader->ended, 1); /* a barrier, too: first told, then read */
 	if (!leader->ended || BPF_CORE_READ(task, signal, live.counter) > 0)
 		return false;
+	*entry = leader->entry;
 	return kg_member_drop(tgid);
 }
 
@@ -339,6 +344,7 @@ static __always_inline int kg_exited(const struct kg_out *out, struct task_struc
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_member *m = kg_member_of(tid), copy;
 	struct kg_session *s;
+	bool entry = false;
 
 	if (!m)
 		return 0;
@@ -352,10 +358,11 @@ static __always_inline int kg_exited(const struct kg_out *out, struct task_struc
 	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
 		kg_member_drop(tid);
-	if (!kg_last_of_process(task) || !s)
+	if (!kg_last_of_process(task, &entry) || !s)
 		return 0;
 	__sync_fetch_and_add(&s->exits, 1);
-	if (copy.actor == KG_ACTOR_OWN || s->exits <= KG_WORKLOAD_EVENTS)
+	/* However many have ended before: the entrypoint's end is the container's. */
+	if (copy.actor == KG_ACTOR_OWN || entry || s->exits <= KG_WORKLOAD_EVENTS)
 		kg_send_value(out, KG_EXIT, task, &copy, BPF_CORE_READ(task, exit_code), s->cpu_ns);
 	return 0;
 }

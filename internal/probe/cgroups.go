@@ -59,10 +59,11 @@ func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 	return *(*observerKgCgroupRecord)(unsafe.Pointer(&raw)), nil
 }
 
-// Walk tells every cgroup of the cpu controller's hierarchy, parents first. It
+// Walk tells every cgroup of the cpu controller's hierarchy, parents first, but those
+// that were removed and are still referred to (by page cache, say). It
 // follows the kernel's own lists, one step per call, and so races with the
-// making and removing of cgroups: an entry that does not fit its parent ends
-// that parent's list. Attach first, then walk: what is made meanwhile is told
+// making and removing of cgroups: at an entry that does not fit its parent, that
+// parent's list is begun anew, and what is in it told twice. Attach first, then walk: what is made meanwhile is told
 // as an event.
 func (p *Probe) Walk(visit Visit) error {
 	root, err := p.readCgroup(0)
@@ -97,7 +98,7 @@ func (p *Probe) child(of *observerKgCgroupRecord, name string) (observerKgCgroup
 		if child.Parent != of.Pointer || child.Hierarchy != of.Hierarchy || child.Id == 0 {
 			break
 		}
-		if text(child.Name[:]) == name {
+		if child.Removed == 0 && text(child.Name[:]) == name {
 			return child, nil
 		}
 		next = child.NextSibling
@@ -128,22 +129,43 @@ func hierarchyOf(file string) (uint32, error) {
 	return 0, nil
 }
 
+// walkTries is how often a list is begun anew that was not walked to its end.
+const walkTries = 5
+
 func (p *Probe) walk(r *observerKgCgroupRecord, at string, visit Visit) error {
+	if r.Removed != 0 {
+		return nil
+	}
 	visit(r.Id, r.Pointer, at)
+	for range walkTries {
+		if whole, err := p.walkChildren(r, at, visit); whole || err != nil {
+			return err
+		}
+		again, err := p.readCgroup(r.Pointer)
+		if err != nil || again.Id != r.Id || again.Removed != 0 {
+			return err
+		}
+		r = &again
+	}
+	return nil
+}
+
+// walkChildren is false where it has come to an entry that was freed meanwhile.
+func (p *Probe) walkChildren(r *observerKgCgroupRecord, at string, visit Visit) (whole bool, err error) {
 	for next := r.FirstChild; next != 0; {
 		child, err := p.readCgroup(next)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if child.Parent != r.Pointer || child.Hierarchy != r.Hierarchy || child.Id == 0 {
-			return nil
+			return false, nil
 		}
 		if err := p.walk(&child, path.Join(at, text(child.Name[:])), visit); err != nil {
-			return err
+			return false, err
 		}
 		next = child.NextSibling
 	}
-	return nil
+	return true, nil
 }
 
 // ReadGroup reads a cgroup's CPU bandwidth and usage. It fails with ErrGone if
@@ -154,7 +176,7 @@ func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
 	if err != nil {
 		return event.Group{}, err
 	}
-	if r.Id != id || r.HasCpu == 0 {
+	if r.Id != id || r.HasCpu == 0 || r.Removed != 0 {
 		return event.Group{}, ErrGone
 	}
 	g := event.Group{

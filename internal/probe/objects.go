@@ -45,7 +45,7 @@ func (o *objects) open(events, bandwidth hooks.Way) error {
 	if err != nil {
 		return fmt.Errorf("read the BPF objects: %w", err)
 	}
-	o.cache, o.specs, o.loaded = btf.NewCache(), o.raw.Maps, map[string]*ebpf.Map{}
+	o.specs, o.loaded = o.raw.Maps, map[string]*ebpf.Map{}
 	if bandwidth != hooks.TestRun { // its memory is not looked at, and mapping it needs 5.5
 		o.specs["cgroup_record"].Flags = 0
 	}
@@ -116,6 +116,9 @@ func (o *objects) program(name string, way hooks.Way) (*ebpf.Program, error) {
 	made.Close()
 	return prog, nil
 }
+
+// forget lets go of what only loading needs: the kernel's types are megabytes.
+func (o *objects) forget() { o.typed, o.raw, o.specs, o.cache, o.types = nil, nil, nil, nil, nil }
 
 // set hands the settings to the programs.
 func (o *objects) set(s *observerKgSettings) error {

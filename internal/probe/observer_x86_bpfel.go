@@ -38,7 +38,8 @@ type observerKgCgroupRecord struct {
 	Periods     uint32
 	Throttled   uint32
 	Hierarchy   uint32
-	HasCpu      uint32
+	HasCpu      uint16
+	Removed     uint16
 	Name        [256]int8
 }
 
@@ -79,7 +80,8 @@ type observerKgMember struct {
 	Pending         uint32
 	Ended           uint32
 	Role            uint16
-	Linking         uint16
+	Linking         uint8
+	Entry           uint8
 	Nr              int32
 	Opened          uint32
 	Cgroup          uint32

@@ -27,6 +27,7 @@ const (
 type offered struct {
 	// types are those of the kernel; foreign ones are from a file.
 	types   *btf.Spec
+	cache   *btf.Cache // of the kernel's own
 	foreign bool
 	noTypes error // why there are none
 	ways    map[hooks.Way]error
@@ -45,8 +46,8 @@ func Offers(btf string) hooks.Offer {
 
 // look probes the running kernel. With a file, the kernel's own types are not looked at.
 func look(btfFile string) *offered {
-	o := &offered{foreign: btfFile != "", tracefs: findTracefs()}
-	o.types, o.noTypes = findTypes(btfFile)
+	o := &offered{foreign: btfFile != "", tracefs: findTracefs(), cache: btf.NewCache()}
+	o.types, o.noTypes = findTypes(btfFile, o.cache)
 	o.ways = map[hooks.Way]error{
 		hooks.RingBuffer: features.HaveMapType(ebpf.RingBuf),
 		hooks.PerfBuffer: features.HaveMapType(ebpf.PerfEventArray),
@@ -59,7 +60,7 @@ func look(btfFile string) *offered {
 }
 
 // findTypes reads the types of a file, or the kernel's own.
-func findTypes(file string) (*btf.Spec, error) {
+func findTypes(file string, cache *btf.Cache) (*btf.Spec, error) {
 	if file != "" {
 		types, err := btf.LoadSpec(file)
 		if err != nil {
@@ -70,7 +71,7 @@ func findTypes(file string) (*btf.Spec, error) {
 	if _, err := os.Stat(btfFile); err != nil {
 		return nil, err
 	}
-	return btf.LoadKernelSpec()
+	return cache.Kernel()
 }
 
 func findTracefs() string {

@@ -49,7 +49,7 @@ type Options struct {
 // goroutines.
 type Probe struct {
 	objects objects
-	offered *offered
+	offered *offered // nil when all is loaded
 	without hooks.Without
 	reader  reader
 	stands  []*standing
@@ -81,11 +81,13 @@ func Load(opts Options) (*Probe, error) {
 	if err := p.start(opts, limited); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
+	p.objects.forget()
+	p.offered = nil
 	return p, nil
 }
 
 func (p *Probe) start(opts Options, limited error) error {
-	if p.offered.foreign {
+	if p.objects.cache = p.offered.cache; p.offered.foreign {
 		p.objects.types = p.offered.types
 	}
 	if err := p.objects.open(p.plan.Way(hooks.Events), p.plan.Way(hooks.Bandwidth)); err != nil {

@@ -13,9 +13,11 @@ import (
 
 // shared is the probe of all tests that need no own: the verifier takes half a
 // second for it, and many times that on an emulated CPU.
-var shared sharedProbe
+var shared = &sharedProbe{}
 
 type sharedProbe struct {
+	options probe.Options
+
 	once  sync.Once
 	err   error
 	probe *probe.Probe
@@ -28,7 +30,8 @@ type sharedProbe struct {
 
 func (s *sharedProbe) open() error {
 	s.once.Do(func() {
-		if s.probe, s.err = probe.Load(probe.Options{Runtimes: []string{runtimeName}}); s.err != nil {
+		s.options.Runtimes = []string{runtimeName}
+		if s.probe, s.err = probe.Load(s.options); s.err != nil {
 			return
 		}
 		ctx, cancel := context.WithCancel(context.Background())

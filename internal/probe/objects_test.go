@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+)
+
+func specs(t *testing.T) (typed, raw, old *ebpf.CollectionSpec) {
+	t.Helper()
+	typed, err := loadObserver()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if raw, err = loadObserverRaw(); err != nil {
+		t.Fatal(err)
+	}
+	if old, err = loadObserverOld(); err != nil {
+		t.Fatal(err)
+	}
+	return typed, raw, old
+}
+
+// Programs of one object use the maps that were made for another: they must mean
+// the same by them.
+func TestObjectsShareTheirMaps(t *testing.T) {
+	typed, raw, old := specs(t)
+	for name, other := range map[string]*ebpf.CollectionSpec{"raw": raw, "old": old} {
+		for at, m := range typed.Maps {
+			o := other.Maps[at]
+			switch {
+			case at == "events" && name == "old":
+			case o == nil:
+				t.Errorf("%s has no map %s", name, at)
+			case o.Type != m.Type || o.KeySize != m.KeySize || o.ValueSize != m.ValueSize || o.MaxEntries != m.MaxEntries || o.Flags != m.Flags:
+				t.Errorf("%s: the map %s is %v, want %v", name, at, o, m)
+			}
+		}
+		for at, v := range typed.Variables {
+			o := other.Variables[at]
+			if o == nil || o.SectionName != v.SectionName || o.Offset != v.Offset || o.Size() != v.Size() {
+				t.Errorf("%s: the variable %s is %v, want %v", name, at, o, v)
+			}
+		}
+		if len(other.Variables) != len(typed.Variables) {
+			t.Errorf("%s has %d variables, want %d", name, len(other.Variables), len(typed.Variables))
+		}
+	}
+	if old.Maps["events"].Type != ebpf.PerfEventArray || typed.Maps["events"].Type != ebpf.RingBuf {
+		t.Error("events travel by the wrong buffers")
+	}
+	for _, at := range []string{constants, settings} {
+		if typed.Maps[at] == nil {
+			t.Errorf("no map %s", at)
+		}
+	}
+}
+
+// Each rung that is a program has one, in the objects that it is taken from.
+func TestEachRungHasItsProgram(t *testing.T) {
+	typed, raw, old := specs(t)
+	for _, l := range hooks.Ladders() {
+		i := slices.IndexFunc(stands, func(s stand) bool { return s.hook == l.Hook })
+		for _, r := range l.Rungs {
+			if !r.Way.Program() || l.Hook == hooks.Bursts {
+				continue
+			}
+			if i < 0 {
+				t.Errorf("nothing stands for %s", l.Hook)
+				break
+			}
+			name, from := stands[i].name, []*ebpf.CollectionSpec{raw, old}
+			want := map[hooks.Way]ebpf.ProgramType{hooks.Typed: ebpf.Tracing, hooks.Raw: ebpf.RawTracepoint, hooks.Tracepoint: ebpf.TracePoint}[r.Way]
+			switch r.Way {
+			case hooks.Typed:
+				from = []*ebpf.CollectionSpec{typed}
+			case hooks.Tracepoint:
+				name += recordSuffix
+				if stands[i].group == "" {
+					t.Errorf("%s has no group", l.Hook)
+				}
+			}
+			for _, spec := range from {
+				if prog := spec.Programs[name]; prog == nil || prog.Type != want {
+					t.Errorf("%s/%s: %v", r.Way, l.Hook, prog)
+				}
+			}
+		}
+	}
+}
+
+// What stands in for a missing ring buffer is for Linux 5.4, which has not been run: its
+// helpers end at number 110 (include/uapi/linux/bpf.h there). Four more, which read
+// memory, the eBPF library replaces by older ones. read_cgroup needs Linux 5.10 anyhow,
+// and asks the kernel's types for what is newer than that.
+func TestHelpersOfLinux54(t *testing.T) {
+	const last = 110
+	replaced := []asm.BuiltinFunc{asm.FnProbeReadUser, asm.FnProbeReadKernel, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr}
+	_, _, old := specs(t)
+	for name, prog := range old.Programs {
+		if name == "read_cgroup" {
+			continue
+		}
+		for _, ins := range prog.Instructions {
+			f := asm.BuiltinFunc(ins.Constant)
+			if ins.IsBuiltinCall() && f > last && !slices.Contains(replaced, f) {
+				t.Errorf("%s calls %s (%d)", name, f, f)
+			}
+			// Of Linux 5.12: an atomic operation that returns what was there.
+			if ins.OpCode.Class() == asm.StXClass && ins.OpCode.Mode() == asm.AtomicMode && ins.Constant != int64(asm.AddAtomic) && ins.Constant != 0 {
+				t.Errorf("%s: %v", name, ins)
+			}
+		}
+	}
+}
+
+// Perf tracepoints and the kernel's types are named by people; a name that is in no
+// struct would be found when it is loaded only.
+func TestRecordsAreRelocated(t *testing.T) {
+	_, raw, _ := specs(t)
+	for _, name := range []string{"cgroup", "sched_process_exec", "sched_switch", "sched_wakeup_template", "mark_victim", "inet_sock_set_state"} {
+		var record *btf.Struct
+		if err := raw.Types.TypeByName("trace_event_raw_"+name, &record); err != nil {
+			t.Error(err)
+		}
+	}
+}
