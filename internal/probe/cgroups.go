@@ -60,11 +60,11 @@ func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 }
 
 // Walk tells every cgroup of the cpu controller's hierarchy, parents first, but those
-// that were removed and are still referred to (by page cache, say). It
-// follows the kernel's own lists, one step per call, and so races with the
-// making and removing of cgroups: at an entry that does not fit its parent, that
-// parent's list is begun anew, and what is in it told twice. Attach first, then walk: what is made meanwhile is told
-// as an event.
+// that were removed and are still referred to (by page cache, say). It follows the
+// kernel's own lists, one step per call, and so races with the making and removing
+// of cgroups: at an entry that does not fit its parent, that parent's list is begun
+// anew, and what is in it told twice. Attach first, then walk: what is made
+// meanwhile is told as an event.
 func (p *Probe) Walk(visit Visit) error {
 	root, err := p.readCgroup(0)
 	if err != nil {
