@@ -40,6 +40,9 @@ var acts = map[string]func([]string) error{
 	"mount":     mount,
 	"hog":       hog,
 	"links":     links,
+	"run":       run,
+	"bomb":      bomb,
+	"after":     after,
 }
 
 // work makes system calls of all sorts, in several threads and child processes.
