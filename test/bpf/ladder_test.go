@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
@@ -65,6 +67,7 @@ func TestLadderBest(t *testing.T) {
 // What a lower rung tells is held against the same accounts as what the best one does.
 func TestLadder(t *testing.T) {
 	needKernel(t)
+	mountTracefs(t)
 	types := copyOfTypes(t)
 	records := []string{"tp_btf"} // where there is a record that says enough, it is the source
 	for _, l := range hooks.Ladders() {
@@ -127,6 +130,19 @@ func oneWait(t *testing.T, way string) {
 		}
 		return s.compare(t, said, phase)
 	})
+}
+
+// mountTracefs is for machines that have it not mounted: perf tracepoints are found there.
+func mountTracefs(t *testing.T) {
+	t.Helper()
+	const dir = "/sys/kernel/tracing"
+	if _, err := os.Stat(dir + "/events"); err == nil {
+		return
+	}
+	if err := unix.Mount("tracefs", dir, "tracefs", 0, ""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
 }
 
 func copyOfTypes(t *testing.T) string {
