@@ -20,7 +20,7 @@ func mends(r *Report) []Mend {
 		if c.Loses == "" {
 			continue
 		}
-		for _, do := range mend(&r.Facts, c) {
+		for _, do := range mend(r, c) {
 			i := slices.IndexFunc(out, func(m Mend) bool { return m.Do == do })
 			if i < 0 {
 				out = append(out, Mend{Do: do})
@@ -32,23 +32,38 @@ func mends(r *Report) []Mend {
 	return out
 }
 
+// needed are the hooks that others stand on, by how a refusal for want of one begins
+// (internal/hooks).
+var needed = map[string]hooks.Hook{
+	"no events can travel":               hooks.Events,
+	"only with the ring buffer":          hooks.Events,
+	"no program can be run":              hooks.Bandwidth,
+	string(hooks.Exec) + " is not heard": hooks.Exec,
+}
+
 // mend is what would give one hook back. What was switched off by hand comes
-// first; then what the process may not; only then the kernel is to blame.
-func mend(f *Facts, c hooks.Choice) []string {
+// first, then what it stands on, then what the process may not; only then the
+// kernel is to blame.
+func mend(r *Report, c hooks.Choice) []string {
 	var out []string
 	var refused []hooks.Refusal
-	for _, r := range c.Refused {
-		if name, ok := strings.CutPrefix(r.Why, switchedOff); ok {
+	for _, x := range c.Refused {
+		if name, ok := strings.CutPrefix(x.Why, switchedOff); ok {
 			out = appendOnce(out, "leave --without "+name+" out")
 			continue
 		}
-		refused = append(refused, r)
+		if other, ok := standsOn(r.Hooks, x.Why); ok {
+			out = appendOnce(out, mend(r, other)...)
+			continue
+		}
+		refused = append(refused, x)
 	}
-	if slices.ContainsFunc(refused, func(r hooks.Refusal) bool { return r.Way.BPF() }) {
-		out = append(out, mendBPF(f, c, refused)...)
+	f := &r.Facts
+	if slices.ContainsFunc(refused, func(x hooks.Refusal) bool { return x.Way.BPF() }) {
+		out = appendOnce(out, mendBPF(f, c, refused)...)
 	}
-	if slices.ContainsFunc(refused, onFiles) && !f.Cgroup.Whole {
-		out = append(out, mountCgroup(f))
+	if slices.ContainsFunc(refused, func(x hooks.Refusal) bool { return onFiles(x.Way) }) && !f.Cgroup.Whole {
+		out = appendOnce(out, mountCgroup(f))
 	}
 	if len(out) == 0 {
 		return []string{"nothing on this kernel: " + why(c)}
@@ -56,8 +71,17 @@ func mend(f *Facts, c hooks.Choice) []string {
 	return out
 }
 
-func onFiles(r hooks.Refusal) bool {
-	return r.Way == hooks.Inotify || r.Way == hooks.Poll || r.Way == hooks.Files
+// standsOn is the hook that is needed, if that is why a rung was refused.
+func standsOn(p hooks.Plan, why string) (hooks.Choice, bool) {
+	for begins, hook := range needed {
+		if !strings.HasPrefix(why, begins) {
+			continue
+		}
+		if i := slices.IndexFunc(p, func(c hooks.Choice) bool { return c.Hook == hook }); i >= 0 {
+			return p[i], true
+		}
+	}
+	return hooks.Choice{}, false
 }
 
 // mendBPF looks for what keeps BPF programs out, the outermost obstacle first:
@@ -135,3 +159,5 @@ func (k Kernel) before(major, minor int) bool {
 	}
 	return a < major || a == major && b < minor
 }
+
+func onFiles(w hooks.Way) bool { return w == hooks.Inotify || w == hooks.Poll || w == hooks.Files }
