@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/spf13/pflag"
 
@@ -42,8 +43,10 @@ func newKeeper(o *options, log *slog.Logger) *cost.Keeper {
 	return cost.NewKeeper(float64(o.budget), cost.ReadProcess, log)
 }
 
-// watchCost takes the run times of all BPF programs of this process until ctx is done.
+// watchCost takes the run times of all BPF programs of this process until ctx is
+// done. All are loaded by then: the memory that this took is given back first.
 func watchCost(ctx context.Context, k *cost.Keeper) error {
+	debug.FreeOSMemory()
 	k.Watch(ctx, &probe.Costs{})
 	return nil
 }
