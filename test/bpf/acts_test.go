@@ -51,7 +51,7 @@ func work([]string) error {
 	for range 8 {
 		group.Go(func() {
 			runtime.LockOSThread()
-			for range 100 {
+			for range rounds {
 				_ = unix.Getppid()
 				_, _ = os.ReadFile("/proc/self/stat")
 			}

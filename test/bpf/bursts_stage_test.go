@@ -17,20 +17,39 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
 )
 
-// ears loads the listener to bursts.
+// listener is that of all tests, for the reason of shared: nobody is listened to
+// between two tests.
+var listener *bursts.Listener
+
+// ears hands the listener to bursts to a test. One that failed may have left it
+// listening: the next test has a new one.
 func ears(t *testing.T) *bursts.Listener {
 	t.Helper()
 	needKernel(t)
-	l, err := bursts.Load(bursts.Options{})
-	if err != nil {
-		t.Fatalf("%+v", err)
+	if listener == nil {
+		var err error
+		if listener, err = bursts.Load(bursts.Options{}); err != nil {
+			t.Fatalf("%+v", err)
+		}
 	}
 	t.Cleanup(func() {
-		if err := l.Close(); err != nil {
+		if !t.Failed() {
+			return
+		}
+		if err := closeEars(); err != nil {
 			t.Error(err)
 		}
 	})
-	return l
+	return listener
+}
+
+func closeEars() error {
+	if listener == nil {
+		return nil
+	}
+	err := listener.Close()
+	listener = nil
+	return err
 }
 
 // act starts an act in the cgroup and waits until it is ready; more is called with

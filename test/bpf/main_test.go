@@ -3,6 +3,7 @@
 package bpf
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	code := m.Run()
-	if err := shared.close(); err != nil {
+	if err := errors.Join(closeEars(), shared.close()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
