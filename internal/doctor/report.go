@@ -63,9 +63,9 @@ func (v Verdict) Means() string {
 	case Full:
 		return "everything is heard, nothing is lost"
 	case Degraded:
-		return "eBPF works; what is lost is listed below"
+		return "eBPF works, and something is lost"
 	case Floor:
-		return "no eBPF: only what the cgroup file system tells"
+		return "only what the cgroup file system tells, without eBPF"
 	case Deaf:
 		return "nothing can be heard"
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/doctor"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // manyNodes is from how many nodes on a list of all of them is no help.
@@ -48,7 +49,7 @@ func Cluster(out io.Writer, c *doctor.Cluster, t Terminal, wide bool) error {
 	}
 	if len(c.Ailing()) > 0 {
 		p.blank()
-		p.say("kubectl gossip doctor NODE tells what is lost on a node, why, and what would mend it.", dim)
+		p.item("", "kubectl gossip doctor NODE tells what is lost on a node, why, and what would mend it.", dim)
 	}
 	return p.flush()
 }
@@ -156,22 +157,26 @@ func shortLayout(c *doctor.Cgroup) string {
 	return orElse(version, "-")
 }
 
-// lostIn names the hooks of which something is lost.
+// lostIn names the hooks of which something is lost, the first of many.
 func lostIn(r *doctor.Report) text {
-	var hooks []string
+	var all []hooks.Hook
 	for _, l := range doctor.Losses(r.Hooks) {
-		hooks = append(hooks, names(l.Hooks))
+		all = append(all, l.Hooks...)
 	}
-	if len(hooks) == 0 {
+	const few = 4
+	switch {
+	case len(all) == 0:
 		return text{"nothing", dim}
+	case len(all) > few:
+		return text{fmt.Sprintf("%s and %d more", names(all[:few-2]), len(all)-few+2), inWait}
 	}
-	return text{strings.Join(hooks, ", "), inWait}
+	return text{names(all), inWait}
 }
 
 func nodes(p *page, all []*doctor.Node, wide bool) {
 	t := table{columns: []column{
-		{title: "NODE", rank: 9, least: 12}, {title: "VERDICT"}, {title: "KERNEL", rank: 8, least: 8}, {title: "ARCH", rank: 4}, {title: "CGROUP", rank: 6},
-		{title: "DRIVER", rank: 5}, {title: "RUNTIME", rank: 3}, {title: "BTF", rank: 2}, {title: "LOST", rank: 7, least: 12}, {title: "OBSERVER", rank: 1},
+		{title: "NODE", rank: 8, least: 12}, {title: "VERDICT"}, {title: "KERNEL", rank: 7, least: 8}, {title: "ARCH", rank: 4}, {title: "CGROUP", rank: 6},
+		{title: "DRIVER", rank: 5}, {title: "RUNTIME", rank: 3}, {title: "BTF", rank: 2}, {title: "LOST", rank: 9, least: 20}, {title: "OBSERVER", rank: 1},
 	}}
 	for _, n := range all {
 		s := shapeOf(n)
@@ -185,8 +190,8 @@ func nodes(p *page, all []*doctor.Node, wide bool) {
 
 func groups(p *page, all []doctor.Alike) {
 	t := table{columns: []column{
-		{title: "NODES", right: true}, {title: "VERDICT"}, {title: "KERNEL", rank: 8, least: 8}, {title: "ARCH", rank: 4}, {title: "CGROUP", rank: 6},
-		{title: "DRIVER", rank: 5}, {title: "RUNTIME", rank: 3}, {title: "BTF", rank: 2}, {title: "LOST", rank: 7, least: 12}, {title: "SUCH AS", rank: 1},
+		{title: "NODES", right: true}, {title: "VERDICT"}, {title: "KERNEL", rank: 7, least: 8}, {title: "ARCH", rank: 4}, {title: "CGROUP", rank: 6},
+		{title: "DRIVER", rank: 5}, {title: "RUNTIME", rank: 3}, {title: "BTF", rank: 2}, {title: "LOST", rank: 8, least: 20}, {title: "SUCH AS", rank: 1},
 	}}
 	for _, g := range all {
 		s := shapeOf(g.Example)
