@@ -3,8 +3,9 @@
 # Packages of Debian's suites, from lists of our own: the machine's lists, sources
 # and packages stay as they are. Needs say.sh.
 #
-# SUITE_LISTS is the directory of the lists of one suite. KG_DEBIAN_MIRROR names an
-# archive of Debian, if this machine's own sources have none.
+# SUITE_LISTS is the directory of the lists of one suite, SUITE_ARCH the architecture of
+# its packages (amd64 unless it is set). KG_DEBIAN_MIRROR names an archive of Debian, if
+# this machine's own sources have none.
 
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -23,7 +24,7 @@ apt_of() {
   "$@" -o "Dir::Etc::SourceList=$SUITE_LISTS.list" -o Dir::Etc::SourceParts=/dev/null \
     -o "Dir::State::Lists=$SUITE_LISTS" -o Dir::State::Status=/dev/null \
     -o Dir::Cache::PkgCache= -o Dir::Cache::SrcPkgCache= \
-    -o APT::Architecture=amd64 -o APT::Architectures=amd64 -o APT::Sandbox::User= -o Acquire::Languages=none
+    -o "APT::Architecture=${SUITE_ARCH:-amd64}" -o "APT::Architectures=${SUITE_ARCH:-amd64}" -o APT::Sandbox::User= -o Acquire::Languages=none
 }
 
 # mirror prints the archive that this machine takes Debian's packages from.

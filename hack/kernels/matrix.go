@@ -17,28 +17,18 @@ import (
 	"sync"
 )
 
-// machine is one row of the matrix: a kernel and how its cgroups are mounted.
-type machine struct {
-	suite, version, file string
-	// v1 mounts the cpu controller as cgroup v1, beside an empty v2 hierarchy.
-	v1 bool
+// rows are the matrix: Debian's suites, by the kernels that they bring (5.10, 6.1,
+// 6.12 and the newest), and how their machines are.
+var rows = []machine{
+	// The newest takes longest, and so is first.
+	{suite: "sid", cpus: 2, whole: true},
+	{suite: "bookworm-arm64", cpus: 1},
+	{suite: "bullseye", cpus: 2, whole: true},
+	// The oldest kernel is also where cgroup v1 is most likely to be met.
+	{suite: "bullseye", cpus: 1, whole: true, v1: true},
+	{suite: "bookworm", cpus: 1},
+	{suite: "trixie", cpus: 1},
 }
-
-func (m machine) cgroup() string {
-	if m.v1 {
-		return "v1"
-	}
-	return "v2"
-}
-
-// name is what stands for the package in events.
-func (m machine) name() string { return "linux-" + m.version + "/cgroup-" + m.cgroup() }
-
-// Debian's suites, by the kernels that they bring: 5.10, 6.1, 6.12 and the newest.
-var suites = []string{"bullseye", "bookworm", "trixie", "sid"}
-
-// The oldest kernel is also where cgroup v1 is most likely to be met.
-const v1Suite = "bullseye"
 
 // atOnce is how many machines run at the same time: more of them would slow
 // each other down on the two processors of a small machine.
@@ -54,30 +44,45 @@ func Prepare(ctx context.Context) error {
 // prepare returns the matrix.
 func prepare(ctx context.Context) ([]machine, error) {
 	var said strings.Builder
-	command := exec.CommandContext(ctx, "hack/kernels/prepare.sh", suites...)
+	command := exec.CommandContext(ctx, "hack/kernels/prepare.sh", suites()...)
 	command.Stderr = io.MultiWriter(os.Stderr, &said)
 	out, err := command.Output()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
 		return nil, fmt.Errorf("prepare the kernels: %s (%w)", why(lines), err)
 	}
-	var found []machine
+	matrix := append([]machine(nil), rows...)
 	lines := bufio.NewScanner(strings.NewReader(string(out)))
 	for lines.Scan() {
-		var m machine
-		if _, err := fmt.Sscan(lines.Text(), &m.suite, &m.version, &m.file); err != nil {
+		var suite, version, file string
+		if _, err := fmt.Sscan(lines.Text(), &suite, &version, &file); err != nil {
 			return nil, fmt.Errorf("prepare the kernels: read %q: %w", lines.Text(), err)
 		}
-		found = append(found, m)
-		if m.suite == v1Suite {
-			m.v1 = true
-			found = append(found, m)
+		for i := range matrix {
+			if matrix[i].suite == suite {
+				matrix[i].version, matrix[i].file = version, file
+			}
 		}
 	}
-	if len(found) != len(suites)+1 {
-		return nil, fmt.Errorf("prepare the kernels: %d machines where %d were expected", len(found), len(suites)+1)
+	for _, m := range matrix {
+		if m.file == "" {
+			return nil, fmt.Errorf("prepare the kernels: there is none of %s", m.suite)
+		}
 	}
-	return found, nil
+	return matrix, nil
+}
+
+// suites of the matrix, each once.
+func suites() []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, m := range rows {
+		if !seen[m.suite] {
+			seen[m.suite] = true
+			all = append(all, m.suite)
+		}
+	}
+	return all
 }
 
 // why is the script's own error, or its last words.
@@ -92,60 +97,63 @@ func why(lines []string) string {
 
 // Run boots every machine of the matrix and runs the tests in it. It writes
 // what happens to events, in the form of go test -json with a machine for a
-// package, and a table of the results to the file. An error says that the
-// matrix could not run; tests that fail are among the events.
-func Run(ctx context.Context, events io.Writer, table string) error {
+// package, and a table of the results to the file. Tests that failed and passed on
+// a second try, in a machine just started, pass; their names are returned. An error
+// says that the matrix could not run; tests that fail are among the events.
+func Run(ctx context.Context, events io.Writer, table string) (unstable []string, err error) {
 	matrix, err := prepare(ctx)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if matrix, err = chosen(matrix, os.Getenv("KG_KERNELS")); err != nil {
+		return nil, err
 	}
 	work, err := os.MkdirTemp("", "kernels-")
 	if err != nil {
-		return fmt.Errorf("make a working directory: %w", err)
+		return nil, fmt.Errorf("make a working directory: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(work) }()
-	tests, err := build(ctx, work)
+	tests, err := build(ctx, matrix, work)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	to := &lineWriter{to: events}
-	rows, failures := make([]row, len(matrix)), make([]error, len(matrix))
+	ran, failures := make([]row, len(matrix)), make([]error, len(matrix))
 	places := make(chan struct{}, atOnce)
 	var group sync.WaitGroup
 	for i, m := range matrix {
+		places <- struct{}{} // in the order of the matrix
 		group.Go(func() {
-			places <- struct{}{}
 			defer func() { <-places }()
-			rows[i], failures[i] = runMachine(ctx, m, work, tests, to)
+			ran[i], failures[i] = runMachine(ctx, m, work, tests, to)
 		})
 	}
 	group.Wait()
-	return errors.Join(append(failures, writeTable(table, rows))...)
+	for _, r := range ran {
+		unstable = append(unstable, r.unstable...)
+	}
+	return unstable, errors.Join(append(failures, writeTable(table, ran))...)
 }
 
-const (
-	testFile  = "bpf.test"
-	imageFile = "initramfs"
-)
-
-// build compiles the tests, packs the machines' file system, and returns the
-// names of the tests.
-func build(ctx context.Context, work string) ([]string, error) {
-	binary := filepath.Join(work, testFile)
-	compile := exec.CommandContext(ctx, "go", "test", "-tags", "bare", "-c", "-o", binary, "./test/bpf")
-	compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOARCH=amd64")
-	if out, err := compile.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("compile the tests: %w: %s", err, out)
+// chosen are the machines whose name has one of the words (KG_KERNELS, such as
+// "5.10,arm64"), all without words.
+func chosen(matrix []machine, words string) ([]machine, error) {
+	if words == "" {
+		return matrix, nil
 	}
-	pack := exec.CommandContext(ctx, "hack/kernels/image.sh", binary, filepath.Join(work, imageFile))
-	if out, err := pack.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("pack the machines' file system: %w: %s", err, out)
+	var some []machine
+	for _, m := range matrix {
+		for word := range strings.SplitSeq(words, ",") {
+			if word != "" && strings.Contains(m.name(), word) {
+				some = append(some, m)
+				break
+			}
+		}
 	}
-	list, err := exec.CommandContext(ctx, binary, "-test.list", "^Test").Output()
-	if err != nil {
-		return nil, fmt.Errorf("list the tests: %w", err)
+	if len(some) == 0 {
+		return nil, fmt.Errorf("KG_KERNELS=%s names none of the kernels", words)
 	}
-	return strings.Fields(string(list)), nil
+	return some, nil
 }
 
 // lineWriter keeps the lines of several writers whole.
@@ -158,4 +166,8 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.to.Write(line)
+}
+
+func imageFile(work, architecture string) string {
+	return filepath.Join(work, "initramfs-"+architecture)
 }

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Makes the kernels and tools of the kernel matrix ready and prints, for each suite of
-# Debian that is named: SUITE VERSION FILE. Kernels are unpacked beside each other in
-# the cache; the machine's own packages of kernels, lists and sources stay as they are.
+# Debian that is named: SUITE VERSION FILE. SUITE-arm64 is the suite's kernel for arm64;
+# the programs of that architecture that its machine needs are in tools/ beside it.
+# Kernels are unpacked beside each other in the cache; the machine's own packages of
+# kernels, lists and sources stay as they are.
 #
 # Settings: KG_NODE_HOME (the cache), KG_DEBIAN_MIRROR (an archive of Debian, if this
 # machine's own sources have none). A kernel that is there is not looked for again:
@@ -23,6 +25,7 @@ main() {
   (($#)) || die "which suites? for example: $0 bookworm trixie"
   need qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cpio=cpio strace=strace \
     apt-get=apt dpkg-deb=dpkg "$KEYS=debian-archive-keyring"
+  [[ $* != *-arm64* ]] || need qemu-system-aarch64=qemu-system-arm
   mkdir -p "$KERNELS"
   exec {LOCK}>"$KERNELS/.lock"
   flock "$LOCK" # of two runs the second finds what the first has fetched
@@ -36,11 +39,15 @@ main() {
 # KERNELS/VERSION and points KERNELS/SUITE to it.
 fetch() {
   local suite=$1 version part package images
+  # shellcheck disable=SC2034  # of archive.sh
+  SUITE_ARCH=amd64
+  # shellcheck disable=SC2034
+  [[ $suite != *-arm64 ]] || SUITE_ARCH=arm64
   SUITE_LISTS=$KERNELS/.lists/$suite
-  read_lists "$suite"
-  version=$(apt_of apt-cache show linux-image-cloud-amd64 |
-    sed -n 's/^Depends:.*linux-image-\([0-9][^ ,]*-cloud-amd64\).*/\1/p' | sort -V | tail -n 1)
-  [[ -n $version ]] || die "$suite has no package linux-image-cloud-amd64"
+  read_lists "${suite%-arm64}"
+  version=$(apt_of apt-cache show "linux-image-cloud-$SUITE_ARCH" |
+    sed -n "s/^Depends:.*linux-image-\([0-9][^ ,]*-cloud-$SUITE_ARCH\).*/\1/p" | sort -V | tail -n 1)
+  [[ -n $version ]] || die "$suite has no package linux-image-cloud-$SUITE_ARCH"
   part=$KERNELS/.$version.part
   rm -rf "$part"
   mkdir -p "$part/packages"
@@ -57,9 +64,23 @@ fetch() {
   images=$(cd "$part" && find . -type f -name 'vmlinuz*')
   [[ -n $images && $images != *$'\n'* ]] || die "the packages of $version have not one kernel image but: ${images:-none}"
   ln -s "$images" "$part/vmlinuz"
+  [[ $SUITE_ARCH == amd64 ]] || fetch_tools "$part"
   rm -rf "${KERNELS:?}/$version"
   mv -T "$part" "$KERNELS/$version"
   ln -sfn "$version" "$KERNELS/$suite"
+}
+
+# fetch_tools DIRECTORY: programs of another architecture, with what they are linked to.
+fetch_tools() {
+  local package
+  mkdir -p "$1/packages/partial"
+  apt_of apt-get --yes --quiet=2 --download-only --no-install-recommends -o Dir::Cache::Archives="$1/packages" \
+    install busybox-static strace >"$1/log" 2>&1 || {
+    tail -n 3 "$1/log" >&2
+    die "cannot download busybox-static and strace for $SUITE_ARCH from $(mirror)"
+  }
+  for package in "$1"/packages/*.deb; do dpkg-deb --extract "$package" "$1/tools"; done
+  rm -rf "$1/packages" "$1/log"
 }
 
 main "$@"

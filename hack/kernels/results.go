@@ -20,7 +20,8 @@ import (
 type row struct {
 	machine
 	passed, failed, skipped int
-	bootSeconds             string // from the kernel's start to the init, on the machine's clock
+	unstable                []string // full names of tests that failed and then passed alone
+	bootSeconds             string   // from the kernel's start to the init, on the machine's clock
 	took                    time.Duration
 }
 
@@ -33,90 +34,102 @@ type event struct {
 	Output  string  `json:",omitempty"`
 }
 
-// follow turns the output of a test binary into events, hands them on and
-// counts. A test that was not told of has failed, whatever the binary says.
-func (r *row) follow(ctx context.Context, output io.Reader, tests []string, to io.Writer) error {
-	convert := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", "-p", r.name())
+// ends is true for the last event of a test or a package.
+func (e event) ends() bool { return e.Action == "pass" || e.Action == "fail" || e.Action == "skip" }
+
+// top is the test without its subtests' names.
+func (e event) top() string {
+	name, _, _ := strings.Cut(e.Test, "/")
+	return name
+}
+
+// outcome is what the tests of one boot said.
+type outcome struct {
+	events  []event // of tests
+	verdict event   // of the machine
+	whole   bool    // the machine ended when its tests did
+}
+
+// listen turns the output of a test binary into events. A test that was not told
+// of has failed, whatever the binary says.
+func listen(ctx context.Context, name string, output io.Reader, tests []string) (outcome, error) {
+	o := outcome{verdict: event{Action: "fail", Package: name}}
+	convert := exec.CommandContext(ctx, "go", "tool", "test2json", "-t", "-p", name)
 	convert.Stdin = output
 	convert.Stderr = os.Stderr
 	events, err := convert.StdoutPipe()
 	if err != nil {
-		return fmt.Errorf("test2json: %w", err)
+		return o, fmt.Errorf("test2json: %w", err)
 	}
 	if err := convert.Start(); err != nil {
-		return fmt.Errorf("test2json: %w", err)
+		return o, fmt.Errorf("test2json: %w", err)
 	}
-	seen, verdict := map[string]bool{}, event{Action: "fail", Package: r.name()}
 	lines := bufio.NewScanner(events)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return fmt.Errorf("test2json: read %q: %w", lines.Text(), err)
+			return o, fmt.Errorf("test2json: read %q: %w", lines.Text(), err)
 		}
-		if e.Test == "" && (e.Action == "pass" || e.Action == "fail" || e.Action == "skip") {
-			verdict = e
+		if e.Test == "" && e.ends() {
+			o.verdict = e
 			continue
 		}
-		seen[e.Test] = r.count(e) || seen[e.Test]
+		o.events = append(o.events, e)
+	}
+	if err := errors.Join(lines.Err(), convert.Wait()); err != nil {
+		return o, fmt.Errorf("test2json: %w", err)
+	}
+	o.whole = o.addMissing(name, tests)
+	return o, nil
+}
+
+// addMissing tells of the tests that did not come to an end; true if all did.
+func (o *outcome) addMissing(name string, tests []string) bool {
+	seen := map[string]bool{}
+	for _, e := range o.events {
+		seen[e.Test] = seen[e.Test] || e.ends()
+	}
+	whole := true
+	for _, test := range tests {
+		if seen[test] {
+			continue
+		}
+		whole = false
+		o.events = append(o.events,
+			event{Action: "output", Package: name, Test: test, Output: "    " + test + " did not come to an end\n"},
+			event{Action: "fail", Package: name, Test: test})
+	}
+	return whole
+}
+
+// tell hands on the events and the machine's own end, and counts. Without the
+// binary's word that all is well the machine has failed.
+func (r *row) tell(o outcome, to io.Writer) error {
+	for _, e := range o.events {
+		if e.Test != "" {
+			r.count(e.Action)
+		}
 		if err := tell(to, e); err != nil {
 			return err
 		}
 	}
-	if err := errors.Join(lines.Err(), convert.Wait()); err != nil {
-		return fmt.Errorf("test2json: %w", err)
-	}
-	return r.close(verdict, tests, seen, to)
-}
-
-// close tells the machine's own end. Without the binary's word that all is well
-// it has failed.
-func (r *row) close(verdict event, tests []string, seen map[string]bool, to io.Writer) error {
-	if err := r.missing(tests, seen, to); err != nil {
-		return err
-	}
-	if r.failed > 0 || verdict.Action != "pass" {
-		verdict.Action = "fail"
+	if r.failed > 0 || o.verdict.Action != "pass" {
+		o.verdict.Action = "fail"
 		r.failed = max(1, r.failed)
 	}
-	return tell(to, verdict)
+	return tell(to, o.verdict)
 }
 
-// count is true for the end of a test.
-func (r *row) count(e event) bool {
-	if e.Test == "" {
-		return false
-	}
-	switch e.Action {
+func (r *row) count(action string) {
+	switch action {
 	case "pass":
 		r.passed++
 	case "fail":
 		r.failed++
 	case "skip":
 		r.skipped++
-	default:
-		return false
 	}
-	return true
-}
-
-// missing tells of the tests that did not come to an end.
-func (r *row) missing(tests []string, seen map[string]bool, to io.Writer) error {
-	for _, name := range tests {
-		if seen[name] {
-			continue
-		}
-		r.failed++
-		for _, e := range []event{
-			{Action: "output", Package: r.name(), Test: name, Output: "    " + name + " did not come to an end\n"},
-			{Action: "fail", Package: r.name(), Test: name},
-		} {
-			if err := tell(to, e); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func tell(to io.Writer, e event) error {
@@ -133,10 +146,11 @@ func tell(to io.Writer, e event) error {
 // writeTable writes the results as a table in Markdown.
 func writeTable(file string, rows []row) error {
 	var t strings.Builder
-	t.WriteString("| Linux | of Debian | cgroup | tests passed | failed | skipped | boot | all |\n|---|---|---|---|---|---|---|---|\n")
+	t.WriteString("| Linux | of Debian | cgroup | CPUs | tests passed | of them on the second try | failed | skipped | boot | all |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
-		fmt.Fprintf(&t, "| %s | %s | %s | %d | %d | %d | %s s | %.0f s |\n",
-			r.version, r.suite, r.cgroup(), r.passed, r.failed, r.skipped, r.bootSeconds, r.took.Seconds())
+		fmt.Fprintf(&t, "| %s | %s | %s | %d | %d | %d | %d | %d | %s s | %.0f s |\n",
+			r.version, r.suite, r.cgroup(), r.cpus, r.passed, len(r.unstable), r.failed, r.skipped, r.bootSeconds, r.took.Seconds())
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // build/ is for everyone to read
 		return fmt.Errorf("write the table: %w", err)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"runtime"
-	"strings"
 
 	"github.com/kernel-gossip/kernel-gossip/hack/kernels"
 )
@@ -29,36 +28,29 @@ func kernelsReady(ctx context.Context) string {
 	return ""
 }
 
-// kernelMatrix runs the matrix. Linux 7.x leaves out runs of preempted programs,
-// and so can leave out the one event that a test waits for (docs/reference/kernels.md):
-// if tests failed there and nowhere else, the matrix runs once more, and that counts.
-func kernelMatrix(ctx context.Context) (result, error) {
-	counted, err := runMatrix(ctx)
-	if err != nil || len(counted.failures) == 0 {
-		return counted, err
-	}
-	for _, name := range counted.failures {
-		if !strings.HasPrefix(name, "linux-7.") {
-			return counted, nil
-		}
-	}
-	fmt.Printf("\n!!! SECOND TRY of the matrix: on Linux 7.x alone these failed: %s\n", strings.Join(counted.failures, ", "))
-	return runMatrix(ctx)
-}
-
-// runMatrix runs the tests of the bpf stage in virtual machines. There is
+// kernelMatrix runs the tests of the bpf stage in virtual machines. There is
 // nothing that a machine of ours may lack, so a test that is skipped has failed.
-func runMatrix(ctx context.Context) (result, error) {
+// Tests that failed have had their second try there (kernels.Run).
+func kernelMatrix(ctx context.Context) (result, error) {
 	events, to := io.Pipe()
-	go func() { to.CloseWithError(kernels.Run(ctx, to, kernelsFile)) }()
+	var unstable []string
+	go func() {
+		var err error
+		unstable, err = kernels.Run(ctx, to, kernelsFile)
+		to.CloseWithError(err)
+	}()
 	counted, err := collect(events, os.Stdout)
 	// Whoever still writes must not wait for a reader that has gone.
 	_ = events.CloseWithError(io.ErrClosedPipe)
-	if table, readErr := os.ReadFile(kernelsFile); err == nil && readErr == nil {
+	if err != nil {
+		return counted, err
+	}
+	counted.unstable = unstable // what came before the end of the pipe
+	if table, err := os.ReadFile(kernelsFile); err == nil {
 		fmt.Printf("\n%s(kept in %s)\n", table, kernelsFile)
 	}
-	if err == nil && counted.skipped > 0 {
-		err = fmt.Errorf("%d tests were skipped, and none may be in a machine of our own", counted.skipped)
+	if counted.skipped > 0 {
+		return counted, fmt.Errorf("%d tests were skipped, and none may be in a machine of our own", counted.skipped)
 	}
-	return counted, err
+	return counted, nil
 }

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernels
+
+import (
+	"path/filepath"
+	"strconv"
+)
+
+// machine is one row of the matrix: a kernel and how its machine is.
+type machine struct {
+	suite, version, file string
+	// v1 mounts the cpu controller as cgroup v1, beside an empty v2 hierarchy.
+	v1 bool
+	// cpus is how many processors it has. One is faster: two of them run in turn, and
+	// what one of them waits for from the other comes when it is that one's turn.
+	cpus int
+	// whole machines run all tests, the others without those that say nothing about
+	// their kernel (sameEverywhere).
+	whole bool
+}
+
+func (m machine) cgroup() string {
+	if m.v1 {
+		return "v1"
+	}
+	return "v2"
+}
+
+// name is what stands for the package in events.
+func (m machine) name() string { return "linux-" + m.version + "/cgroup-" + m.cgroup() }
+
+// foreign is true for another architecture than that of the machines of a suite's own name.
+func (m machine) foreign() bool { return m.architecture() == "arm64" }
+
+func (m machine) architecture() string {
+	const arm64 = "-arm64"
+	if len(m.suite) > len(arm64) && m.suite[len(m.suite)-len(arm64):] == arm64 {
+		return "arm64"
+	}
+	return "amd64"
+}
+
+// qemu is the command that runs the machine: its console goes to a file, what the
+// tests say to standard output.
+func (m machine) qemu(b boot) []string {
+	arguments := append(m.hardware(b), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+		"-smp", strconv.Itoa(m.cpus), "-kernel", m.file, "-initrd", imageFile(b.work, m.architecture()))
+	words := "quiet panic=-1 mitigations=off audit=0 apparmor=0 cryptomgr.notests random.trust_cpu=on"
+	if m.v1 {
+		words += " kg.cgroup=v1"
+	} else {
+		words += " cgroup_no_v1=all"
+	}
+	// A command line has room for 2 KiB: a machine that died early runs all once more.
+	if b.run != "" && len(b.run) < 800 {
+		words += " kg.run=" + b.run
+	}
+	if b.skip != "" {
+		words += " kg.skip=" + b.skip
+	}
+	if m.foreign() {
+		words += " console=ttyAMA0 kg.console=ttyAMA0 kg.tests=ttyS0"
+		if b.run == "" {
+			words += " kg.doctor=ttyS1"
+		}
+	} else {
+		words += " console=ttyS0 kg.console=ttyS0 kg.tests=ttyS1 tsc=reliable no_timer_check"
+	}
+	return append(arguments, "-append", words)
+}
+
+// hardware is what belongs to the architecture.
+func (m machine) hardware(b boot) []string {
+	if m.foreign() {
+		return []string{
+			"qemu-system-aarch64", "-machine", "virt", "-accel", "tcg,thread=single", "-m", "1024",
+			// Without the slow kind of pointer authentication.
+			"-cpu", "max,pauth-impdef=on", "-serial", "file:" + b.console,
+			"-chardev", "stdio,id=tests,signal=off", "-device", "pci-serial,chardev=tests",
+			"-chardev", "file,id=doctor,path=" + filepath.Join(b.work, "doctor-"+m.version), "-device", "pci-serial,chardev=doctor",
+		}
+	}
+	return []string{
+		"qemu-system-x86_64",
+		// Processors in turn, in one thread: in two threads QEMU does not keep up
+		// with a kernel that changes its own code (static branches), which then dies
+		// or hangs.
+		"-machine", "pc,hpet=off", "-accel", "tcg,thread=single", "-m", "512",
+		// QEMU 7.2 emulates cmpxchg16b wrongly (it changes flags), which kills kernels at random.
+		"-cpu", "max,la57=off,cx16=off", "-serial", "file:" + b.console, "-serial", "stdio",
+	}
+}

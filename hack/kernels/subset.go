@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kernels
+
+import (
+	"os"
+	"slices"
+	"strings"
+)
+
+// sameEverywhere are the tests that say nothing about a kernel in the middle: what
+// they hold is our own arithmetic and bookkeeping, or a facility whose interface the
+// kernel promises (the ring buffer). The oldest and the newest kernel and cgroup v1
+// run them as well. Tests that read structures of the kernel, or depend on when and
+// where it calls tracepoints, run on each.
+var sameEverywhere = []string{
+	"TestAFullRingIsCounted",
+	"TestBadNamesOfRuntimes",
+	"TestMembersAreTheForkersChildren",
+	"TestNothingIsCountedUnlessArmedAndRemembered",
+	"TestParkedMoreThanTheTime",
+	"TestPeriodsOfAGroupAtRest",
+	"TestSessionsAreListedUntilForgotten",
+	"TestTwoAreListenedToAtATime",
+	"TestWhatIsUnderWayAtTheEndIsTold",
+}
+
+// heavy are the tests that bring bad weather over a machine, or watch it for long:
+// they hold the bounds of our own tables and take minutes on an emulated processor.
+// They run on this machine's kernel, and everywhere with KG_KERNELS_ALL=1.
+var heavy = []string{
+	"TestABudgetIsKept",
+	"TestAnEntrypointEndsAfterManyOthers",
+	"TestForkBombBesideBirths",
+	"TestForkBombInABirth",
+	"TestFullTableOfSessions",
+	"TestFullTableOfThreads",
+	"TestNobodyReadsTheRing",
+	"TestThousandsOfCgroups",
+	"TestWalkWhileCgroupsComeAndGo",
+}
+
+// tests are those that the machine runs, and the pattern of those that it skips.
+func (m machine) tests(all []string) (run []string, skip string) {
+	if os.Getenv("KG_KERNELS_ALL") == "1" {
+		return all, ""
+	}
+	without := slices.Clone(heavy)
+	if !m.whole {
+		without = append(without, sameEverywhere...)
+	}
+	run = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(without, name) })
+	return run, pattern(without)
+}
+
+// pattern is what go test -run takes for these tests.
+func pattern(names []string) string { return "^(" + strings.Join(names, "|") + ")$" }
