@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
@@ -24,17 +25,18 @@ type ears struct {
 
 // newEars loads what hears bursts. Without it whispers have no bursts and
 // nothing is predicted: nil, and one warning.
-func newEars(o *options, kernel *probe.Probe, log *slog.Logger) *ears {
-	if o.leanIn == 0 {
+func newEars(o *options, k *kernel, log *slog.Logger) *ears {
+	if o.leanIn == 0 || k.Plan().Way(hooks.Bursts) == hooks.Off {
 		return nil
 	}
 	// Some may come between two looks at how many there are.
 	l, err := bursts.Load(bursts.Options{MaxBursts: observer.BurstsMax * 5 / 4})
 	if err != nil {
+		k.refuse(hooks.Bursts, hooks.Typed, err)
 		log.Warn("bursts cannot be listened to: whispers tell how often a limit struck, not whom it hurt or which would do", "error", err)
 		return nil
 	}
-	return &ears{observer.NewEars(l, kernel.ReadGroup, readNode, log), l, log}
+	return &ears{observer.NewEars(l, k.ReadGroup, readNode, log), l, log}
 }
 
 func (e *ears) close() {

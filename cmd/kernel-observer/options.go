@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 type options struct {
@@ -26,7 +28,12 @@ type options struct {
 	runtimes     []string
 	birthTimeout time.Duration
 	leanIn       time.Duration
-	budget       budget
+	without      []string
+	btf          string
+	cgroupRoot   string
+	// taken is without, understood.
+	taken  hooks.Without
+	budget budget
 
 	// code is the exit code of a command that did not fail.
 	code int
@@ -64,7 +71,7 @@ func newCommand(o *options) *cobra.Command {
 	}
 	cmd.AddCommand(newDoctorCommand(o))
 	f := cmd.Flags()
-	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
+	addKernelFlags(f, o)
 	f.StringVar(&o.cluster, "cluster", "auto", "use the Kubernetes API: auto (where a cluster is configured), on, watch (learn of pods, write nothing), off")
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig file (default: $KUBECONFIG, or the pod's service account)")
 	f.StringVarP(&o.output, "output", "o", "text", "format on standard output: text, json, yaml, none")
@@ -80,6 +87,14 @@ func newCommand(o *options) *cobra.Command {
 	return cmd
 }
 
+// addKernelFlags adds the flags that the doctor has as well.
+func addKernelFlags(f *pflag.FlagSet, o *options) {
+	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
+	f.StringSliceVar(&o.without, "without", nil, "hooks, ways or rungs to do without, as if this kernel did not have them (cgroup_mkdir, tp_btf, raw_tp/sys_enter, btf, bpf)")
+	f.StringVar(&o.btf, "btf", "", "file with the kernel's BTF (default: the kernel's own)")
+	f.StringVar(&o.cgroupRoot, "cgroup-root", "", "where the cgroup file system is mounted (default: /host/sys/fs/cgroup if it is there, else /sys/fs/cgroup)")
+}
+
 func (o *options) check() error {
 	if err := oneOf("cluster", o.cluster, "auto", "on", "watch", "off"); err != nil {
 		return err
@@ -93,6 +108,9 @@ func (o *options) check() error {
 	if err := o.checkTimes(); err != nil {
 		return err
 	}
+	if err := o.checkKernel(); err != nil {
+		return err
+	}
 	if o.record != "" && o.replay != "" {
 		return fmt.Errorf("--record and --replay exclude each other")
 	}
@@ -101,12 +119,35 @@ func (o *options) check() error {
 			return fmt.Errorf("--runtime=%q: must have 1 to 31 bytes", r)
 		}
 	}
-	if o.nodeName == "" {
-		name, err := os.Hostname()
-		if err != nil {
-			return fmt.Errorf("find the host name (or set --node-name): %w", err)
+	return o.checkNode()
+}
+
+func (o *options) checkNode() error {
+	if o.nodeName != "" {
+		return nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("find the host name (or set --node-name): %w", err)
+	}
+	o.nodeName = name
+	return nil
+}
+
+// checkKernel checks the flags that say how the kernel is to be heard.
+func (o *options) checkKernel() (err error) {
+	if o.taken, err = hooks.ParseWithout(o.without); err != nil {
+		return fmt.Errorf("--without: %w", err)
+	}
+	if o.btf != "" {
+		if info, err := os.Stat(o.btf); err != nil || !info.Mode().IsRegular() {
+			return fmt.Errorf("--btf=%s: is no file that can be read", o.btf)
 		}
-		o.nodeName = name
+	}
+	if o.cgroupRoot != "" {
+		if info, err := os.Stat(o.cgroupRoot); err != nil || !info.IsDir() {
+			return fmt.Errorf("--cgroup-root=%s: is no folder", o.cgroupRoot)
+		}
 	}
 	return nil
 }

@@ -77,17 +77,17 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	if err != nil {
 		return err
 	}
-	kernel, err := probe.Load(probe.Options{Runtimes: o.runtimes})
+	kernel, err := openKernel(o, log)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err := kernel.Close(); err != nil {
-			log.Error("cannot unload the BPF programs", "error", err)
+		if err := kernel.close(); err != nil {
+			log.Error("cannot end hearing", "error", err)
 		}
 	}()
 	keeper := newKeeper(o, log)
-	in := observer.Inputs{Read: kernel.Read, Now: probe.Now, Node: readNode, Cost: keeper}
+	in := observer.Inputs{Read: kernel.read, Now: probe.Now, Node: readNode, Cost: keeper}
 	ears := newEars(o, kernel, log)
 	if ears != nil {
 		defer ears.close()
@@ -111,14 +111,14 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 				log.Error("the recording is incomplete", "error", err)
 			}
 		}()
-		r.WeightsV2 = weightsV2()
+		r.WeightsV2, r.Plan = weightsV2(), kernel.Plan()
 		heard, in = r.Kernel(kernel), r.Inputs(in)
 	}
 	config, err := engineConfig(o, cluster == nil, wallClock)
 	if err != nil {
 		return err
 	}
-	config.WeightsV2 = weightsV2()
+	config.WeightsV2, config.Birth.Plan, config.CPU.Plan = weightsV2(), kernel.Plan, kernel.Plan
 	engine, err := observer.NewEngine(config, heard, log, sinks...)
 	if err != nil {
 		return err
@@ -155,6 +155,7 @@ func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
 		return err
 	}
 	config.Birth.Remarks, config.WeightsV2 = r.WithRemarks(), r.WeightsV2()
+	config.Birth.Plan, config.CPU.Plan = r.Plan(), r.Plan()
 	engine, err := observer.NewEngine(config, r, log, sinks...)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", o.replay, err)

@@ -17,6 +17,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 )
 
@@ -29,6 +30,7 @@ type entry struct {
 	WithAPI  bool         `json:"withAPI,omitempty"`
 	LeansIn  bool         `json:"leansIn,omitempty"`
 	Weights2 bool         `json:"weightsV2,omitempty"`
+	Plan     hooks.Plan   `json:"plan,omitempty"`
 	Cgroup   *known       `json:"cgroup,omitempty"`
 	Event    *event.Event `json:"event,omitempty"`
 	Pod      *birth.Pod   `json:"pod,omitempty"`
@@ -67,6 +69,8 @@ type Recorder struct {
 	// WeightsV2 is kept for the replay, see observer.Config. It must be set before
 	// Inputs is called.
 	WeightsV2 bool
+	// Plan is how the kernel is heard, for the replay; to be set before as well.
+	Plan hooks.Plan
 
 	mu     sync.Mutex
 	file   *os.File
@@ -141,7 +145,7 @@ func (r *Recorder) Inputs(in observer.Inputs) observer.Inputs {
 	r.leanIns(in, &out)
 	r.now = in.Now
 	now := time.Now()
-	r.write(entry{Wall: &now, WithAPI: in.Pods != nil, LeansIn: in.LeanIn != nil, Weights2: r.WeightsV2})
+	r.write(entry{Wall: &now, WithAPI: in.Pods != nil, LeansIn: in.LeanIn != nil, Weights2: r.WeightsV2, Plan: r.Plan})
 	return out
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 )
 
@@ -79,6 +80,15 @@ func (r *Replay) WithAPI() bool { return r.entries[0].WithAPI }
 
 // WeightsV2 tells whether weights are those of cgroup v2, see observer.Config.
 func (r *Replay) WeightsV2() bool { return r.entries[0].Weights2 }
+
+// Plan is how the kernel was heard; nil for a recording that does not say.
+func (r *Replay) Plan() func() hooks.Plan {
+	plan := r.entries[0].Plan
+	if plan == nil {
+		return nil
+	}
+	return func() hooks.Plan { return plan }
+}
 
 // WithRemarks tells whether the kubelet's remarks on pods are in it.
 func (r *Replay) WithRemarks() bool {

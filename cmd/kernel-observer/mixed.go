@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/cgroupfs"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
+)
+
+// mixed hears with BPF, and by the cgroup file system what BPF does not tell here.
+type mixed struct {
+	*probe.Probe
+	tree *cgroupfs.Tree
+	// watches are the events of cgroups that the tree tells.
+	watches map[event.Kind]bool
+	// bandwidth is how it is read.
+	bandwidth hooks.Way
+}
+
+func (m *mixed) watching() bool { return m.watches[event.CgroupMkdir] || m.watches[event.CgroupRmdir] }
+
+// Walk tells every cgroup. Those that are made meanwhile are told as events,
+// whoever hears them.
+func (m *mixed) Walk(visit probe.Visit) error {
+	if m.bandwidth != hooks.TestRun {
+		return m.tree.Walk(visit)
+	}
+	if err := m.tree.Walk(func(uint64, uint64, string) {}); err != nil {
+		return err
+	}
+	return m.Probe.Walk(visit)
+}
+
+// ReadGroup reads by the kernel's address of a cgroup, where that is known.
+func (m *mixed) ReadGroup(id, pointer uint64) (event.Group, error) {
+	if m.bandwidth == hooks.Files || pointer == 0 {
+		return m.tree.ReadGroup(id, 0)
+	}
+	return m.Probe.ReadGroup(id, pointer)
+}
+
+// Arm begins to hear system calls, and looks for cgroups more often.
+func (m *mixed) Arm() (uint64, error) {
+	m.tree.Hurry(true)
+	return m.Probe.Arm()
+}
+
+// Disarm is the end of that.
+func (m *mixed) Disarm() error {
+	m.tree.Hurry(false)
+	return m.Probe.Disarm()
+}
+
+// Lost adds up both losses.
+func (m *mixed) Lost() (event.Loss, error) {
+	loss, err := m.Probe.Lost()
+	loss.Events += m.tree.Overflows()
+	return loss, err
+}
+
+func (m *mixed) read(ctx context.Context, tell func(event.Event)) error {
+	group, ctx := errgroup.WithContext(ctx)
+	if m.watching() {
+		group.Go(func() error {
+			return m.tree.Read(ctx, func(e event.Event) {
+				if m.watches[e.Kind] {
+					tell(e)
+				}
+			})
+		})
+	}
+	group.Go(func() error {
+		return m.Probe.Read(ctx, func(e event.Event) {
+			m.prepare(e)
+			tell(e)
+		})
+	})
+	return group.Wait()
+}
+
+// prepare makes sure that both know what an event is about. A process that begins
+// to make a container, or joins its cgroup, does so after the cgroup was made: it
+// must not be heard before.
+func (m *mixed) prepare(e event.Event) {
+	switch e.Kind {
+	case event.SessionOpen, event.CgroupJoin, event.NetnsBind, event.Mount:
+		if m.watches[event.CgroupMkdir] {
+			m.tree.Sync(e.Time)
+		}
+	case event.CgroupMkdir:
+		if !m.watching() {
+			m.tree.Learn(e.Cgroup, e.Path)
+		}
+	case event.CgroupRmdir:
+		if !m.watching() {
+			m.tree.Forget(e.Cgroup)
+		}
+	}
+}
+
+// unread is a kernel whose bandwidth nobody reads. Nor does anybody walk where BPF
+// alone would.
+type unread struct {
+	observer.Kernel
+	walks bool
+}
+
+var errUnread = errors.New("bandwidth is not read")
+
+// Walk tells what the cgroup file system shows, if it does.
+func (u unread) Walk(visit func(id, pointer uint64, path string)) error {
+	if !u.walks {
+		return nil
+	}
+	return u.Kernel.Walk(visit)
+}
+
+// ReadGroup always fails.
+func (u unread) ReadGroup(uint64, uint64) (event.Group, error) { return event.Group{}, errUnread }
