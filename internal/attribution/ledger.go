@@ -16,6 +16,8 @@ const (
 	rememberDead = uint64(5 * time.Minute)
 	// bufferMax bounds the events kept for one session without a name.
 	bufferMax = 1024
+	// waitingMax bounds the events that wait for a name, all together.
+	waitingMax = 65536
 )
 
 type session struct {
@@ -253,7 +255,7 @@ func (l *Ledger) identity(s *session) Identity {
 func (l *Ledger) keep(s *session, e event.Event) Verdict {
 	h := held{e, l.count()}
 	if !l.resolve(s) {
-		if len(s.buffer) < bufferMax {
+		if len(s.buffer) < bufferMax && l.waiting < waitingMax {
 			s.buffer = append(s.buffer, h)
 			l.waiting++
 		} else {

@@ -53,6 +53,11 @@ func (l *Ledger) hearDaemonMount(e event.Event) Verdict {
 
 // hearMount lets a mount wait for whoever knows what its target names.
 func (l *Ledger) hearMount(e event.Event, key string) Verdict {
+	if l.waiting >= waitingMax {
+		l.count()
+		l.daemons++
+		return Verdict{}
+	}
 	l.mounts[key] = append(l.mounts[key], held{e, l.count()})
 	l.waiting++
 	return Verdict{}

@@ -23,7 +23,13 @@ type Entry struct {
 type Dictionary struct {
 	byID   map[uint64]*Entry
 	byPath map[string]*Entry
+	// released are those that stay for a while, in the order of their release.
+	released []*Entry
 }
+
+// releasedMax bounds those that were released and stay: of a storm of cgroups the
+// latest. Of the ordinary churn of a full node it is minutes.
+const releasedMax = 16384
 
 // NewDictionary makes an empty dictionary.
 func NewDictionary() *Dictionary {
@@ -42,11 +48,31 @@ func (d *Dictionary) Add(id uint64, p string, pointer uint64) *Entry {
 // Release marks a cgroup as gone.
 func (d *Dictionary) Release(id, now uint64) (*Entry, bool) {
 	e, ok := d.byID[id]
-	if ok {
-		e.Dead = now
-		e.Pointer = 0
+	if !ok {
+		return nil, false
 	}
-	return e, ok
+	if e.Dead == 0 {
+		d.released = append(d.released, e)
+	}
+	e.Dead = now
+	e.Pointer = 0
+	if len(d.released) > releasedMax {
+		d.drop()
+	}
+	return e, true
+}
+
+// drop forgets the one that was released first.
+func (d *Dictionary) drop() {
+	e := d.released[0]
+	d.released[0] = nil
+	d.released = d.released[1:]
+	if d.byID[e.ID] == e {
+		delete(d.byID, e.ID)
+	}
+	if d.byPath[e.Path] == e {
+		delete(d.byPath, e.Path)
+	}
 }
 
 // Lookup finds a cgroup by id.
@@ -79,15 +105,21 @@ func (d *Dictionary) Containers() []*Entry {
 	return all
 }
 
+// Without are the living cgroups that are not among those found, by id.
+func (d *Dictionary) Without(found map[uint64]bool) []uint64 {
+	var gone []uint64
+	for id, e := range d.byID {
+		if e.Dead == 0 && !found[id] {
+			gone = append(gone, id)
+		}
+	}
+	return gone
+}
+
 // Sweep drops entries that were released before the given time.
 func (d *Dictionary) Sweep(before uint64) {
-	for id, e := range d.byID {
-		if e.Dead != 0 && e.Dead < before {
-			delete(d.byID, id)
-			if d.byPath[e.Path] == e {
-				delete(d.byPath, e.Path)
-			}
-		}
+	for len(d.released) > 0 && d.released[0].Dead < before {
+		d.drop()
 	}
 }
 
