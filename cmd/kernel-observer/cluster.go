@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -27,11 +28,14 @@ type cluster struct {
 	host    string
 	client  kubernetes.Interface
 	dynamic dynamic.Interface
-	sink    *kube.Sink
-	asker   *pods.Asker
-	pods    chan observer.PodUpdate
-	open    chan []*v1alpha1.KernelWhisper
-	synced  chan struct{}
+	// metadata lists objects without their content.
+	metadata metadata.Interface
+	sink     *kube.Sink
+	asker    *pods.Asker
+	pods     chan observer.PodUpdate
+	open     chan []*v1alpha1.KernelWhisper
+	earlier  chan []string
+	synced   chan struct{}
 }
 
 // connect finds the cluster that the options name. It returns nil where there
@@ -57,6 +61,10 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
+	meta, err := metadata.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
+	}
 	// A client of its own: certificates need not wait for what is asked.
 	asking, err := kubernetes.NewForConfig(rest.CopyConfig(config))
 	if err != nil {
@@ -64,10 +72,11 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 	}
 	return &cluster{
 		asker: pods.NewAsker(asking, log),
-		host:  config.Host, client: client, dynamic: dyn, sink: kube.New(dyn, log),
-		pods:   make(chan observer.PodUpdate, 1024),
-		open:   make(chan []*v1alpha1.KernelWhisper, 1),
-		synced: make(chan struct{}),
+		host:  config.Host, client: client, dynamic: dyn, metadata: meta, sink: kube.New(dyn, log),
+		pods:    make(chan observer.PodUpdate, 1024),
+		open:    make(chan []*v1alpha1.KernelWhisper, 1),
+		earlier: make(chan []string, 1),
+		synced:  make(chan struct{}),
 	}, nil
 }
 
@@ -122,20 +131,25 @@ func (c *cluster) run(ctx context.Context, node string, log *slog.Logger) error 
 	return group.Wait()
 }
 
-// resume hands over the whispers that an earlier run left open, as soon as the
-// API server tells them.
+// resume hands over the whispers that an earlier run left open, and the pods that it
+// has told of, as soon as the API server tells them.
 func (c *cluster) resume(ctx context.Context, node string, log *slog.Logger) {
 	const first, longest = 5 * time.Second, 2 * time.Minute
 	for again := first; ; again = min(2*again, longest) {
 		open, err := kube.OpenWhispers(ctx, c.dynamic, node)
+		var earlier []string
+		if err == nil {
+			earlier, err = kube.CertifiedPods(ctx, c.metadata, node)
+		}
 		if err == nil {
 			c.open <- open
+			c.earlier <- earlier
 			return
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		log.Warn("cannot read the whispers that are open, trying again", "in", again, "error", err)
+		log.Warn("cannot read what an earlier run has told, trying again", "in", again, "error", err)
 		select {
 		case <-ctx.Done():
 			return

@@ -65,6 +65,7 @@ type birth struct {
 	syscalls uint64           // of the workload, when last looked at
 	busy     uint64           // when they were last seen to have grown
 	told     told
+	midst    bool // its beginning was not heard
 }
 
 // seen is what is known of a pod from the API server.
@@ -76,6 +77,9 @@ type seen struct {
 	first, ready, outcome, deleted uint64
 	// readyClock is what ready was taken by.
 	readyClock v1alpha1.Clock
+	// epoch is what the wall clock was at zero of the clock of events, by the time
+	// that the pod was first told.
+	epoch time.Time
 	// names are all containers that the pod has had, by id: a restart has a new one.
 	names map[string]string
 	// started and readyAt are when containers were first told so, by name.
@@ -114,10 +118,13 @@ func (s *seen) learn(p Pod, at uint64) {
 // Ready than the whole seconds of the condition itself.
 const lateAfter = 3 * time.Second
 
-func (s *seen) setReady(at uint64, wall func(uint64) time.Time) {
+func (b *Book) setReady(s *seen, at uint64) {
 	s.ready, s.readyClock = at, v1alpha1.ClockWatch
 	since := s.pod.ReadySince
-	if late := wall(at).Sub(since); !since.IsZero() && late > lateAfter && uint64(late) < at {
+	if since.IsZero() || stepped(s.epoch, b.epoch(at)) {
+		return
+	}
+	if late := b.config.Wall(at).Sub(since); late > lateAfter && uint64(late) < at {
 		s.ready, s.readyClock = at-uint64(late), v1alpha1.ClockAPI
 	}
 }
@@ -180,12 +187,13 @@ func (b *Book) Tell(p Pod, at uint64) {
 	s := b.pods[p.UID]
 	if s == nil {
 		s = newSeen(p, at)
+		s.epoch = b.epoch(at)
 		b.pods[p.UID] = s
 	}
 	s.learn(p, at)
 	switch {
 	case p.Ready && s.ready == 0:
-		s.setReady(at, b.config.Wall)
+		b.setReady(s, at)
 		s.outcome = at // also of a birth that had failed before
 	case !p.Ready && !p.over():
 		s.ready = 0 // it fell: what counts is when it gets up
@@ -263,6 +271,7 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 	if s := b.pods[uid]; s != nil && s.pod.isEphemeral(a.Who.ContainerID) {
 		return false
 	}
+	current.heardBegin(a)
 	if a.Session != 0 {
 		current.sessions[a.Session] = true
 	}

@@ -35,6 +35,7 @@ func (w *writer) writeCoverage() {
 	c.LostEvents = int64(w.closing.Lost.Total() - w.birth.lost.Total())
 	c.Lost = w.losses()
 	w.missHooks()
+	w.missBegin()
 	w.missSyscalls()
 	w.missEntrypoints()
 	if w.birth.cut > 0 {

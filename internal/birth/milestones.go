@@ -13,10 +13,12 @@ const containersMax = 16
 
 func (w *writer) writeMilestones() {
 	m := &w.spec.Milestones
-	if w.seen.first != 0 {
-		m.Scheduled = w.at(w.seen.first, v1alpha1.ClockWatch)
+	if t := w.scheduled(); t != 0 {
+		m.Scheduled = w.at(t, v1alpha1.ClockWatch)
 	}
-	m.SandboxCgroupCreated = w.at(w.birth.began, v1alpha1.ClockKernel)
+	if !w.birth.midst {
+		m.SandboxCgroupCreated = w.at(w.birth.began, v1alpha1.ClockKernel)
+	}
 	m.NetworkReady = w.networkReady()
 	if w.seen.ready != 0 {
 		m.Ready = w.at(w.seen.ready, w.seen.readyClock)
@@ -68,8 +70,7 @@ func (w *writer) noteFromAPI(c *v1alpha1.ContainerMilestones) {
 	}
 	c.Image = w.seen.image(c.Name)
 	if t := w.seen.imageTime(c.Name); !t.IsZero() {
-		since := t.Sub(w.config.Wall(w.origin)).Microseconds()
-		c.ImageReady = &v1alpha1.Milestone{OffsetMicroseconds: max(0, since), Clock: v1alpha1.ClockAPI}
+		c.ImageReady = w.atWall(t)
 	}
 }
 

@@ -85,8 +85,8 @@ func (w *writer) heardAll(x part, from, to uint64) bool {
 }
 
 func (w *writer) writePhases() {
-	if w.seen.first != 0 {
-		w.phase("KubeletSync", "", "", w.seen.first, w.birth.began)
+	if t := w.scheduled(); t != 0 {
+		w.phase("KubeletSync", "", "", t, w.birth.began)
 	}
 	w.preparePhase()
 	w.networkPhases()
@@ -140,7 +140,9 @@ func (w *writer) preparePhase() {
 			break
 		}
 	}
-	w.phase("KubeletPrepare", "", "", w.birth.began, first)
+	if !w.birth.midst {
+		w.phase("KubeletPrepare", "", "", w.birth.began, first)
+	}
 }
 
 // shimPhase spans from the shim's exec to its first call of the runtime.

@@ -29,8 +29,8 @@ func (w *writer) tell(t uint64, actor v1alpha1.Actor, container, action, detail 
 }
 
 func (w *writer) writeTimeline() {
-	if w.seen.first != 0 {
-		w.tell(w.seen.first, v1alpha1.ActorScheduler, "", "Scheduled", "to "+w.config.NodeName)
+	if t := w.scheduled(); t != 0 {
+		w.tell(t, v1alpha1.ActorScheduler, "", "Scheduled", "to "+w.config.NodeName)
 	}
 	for _, e := range w.birth.events {
 		w.tellEvent(e)

@@ -86,7 +86,10 @@ func labels(uid, node string) map[string]string {
 // setOrigin puts the origin at the earliest sign: the watch's delivery of the
 // binding or the pod's cgroup.
 func (w *writer) setOrigin() {
-	w.origin = w.birth.events[0].Time
+	w.origin = w.birth.began
+	if len(w.birth.events) > 0 {
+		w.origin = min(w.origin, w.birth.events[0].Time)
+	}
 	clock := v1alpha1.ClockKernel
 	if first := w.seen.first; first != 0 && first < w.origin {
 		w.origin, clock = first, v1alpha1.ClockWatch
@@ -224,11 +227,12 @@ func (w *writer) workloadsRan() bool {
 		}
 	}
 	for _, c := range w.seen.pod.Containers {
-		if !ran[c.Name] {
+		unheard := w.birth.midst && (c.Running || c.Ended != nil)
+		if !ran[c.Name] && !unheard {
 			return false
 		}
 	}
-	return len(ran) > 0
+	return len(ran) > 0 || w.birth.midst
 }
 
 func (w *writer) lastMilestone() uint64 {

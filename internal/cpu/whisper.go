@@ -47,9 +47,18 @@ func stamp(w *v1alpha1.KernelWhisper, c Config, of Container, start time.Time, l
 	w.Spec.NodeName = c.NodeName
 	w.Spec.ContainerName = of.Name
 	w.Spec.StartTime = metav1.NewMicroTime(start)
-	w.Spec.LastSeenTime = metav1.NewMicroTime(c.Wall(lastSeen))
+	// The start stays as it was told first. Where the wall clock was set back since,
+	// the end is at least not before it.
+	w.Spec.LastSeenTime = metav1.NewMicroTime(later(start, c.Wall(lastSeen)))
 	w.Spec.Missing = c.missing()
 	fit(w)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // sizeMax of a spec as JSON, in bytes. The rest up to 8 KiB is for the metadata,

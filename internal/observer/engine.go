@@ -105,7 +105,13 @@ type Engine struct {
 	losses    []lossReading // by time
 	// lossesRead is when they were last read.
 	lossesRead uint64
-	stats      Stats
+	// walked is how many events had been lost when the cgroups were last walked, and
+	// walkedAt when that was.
+	walked, walkedAt uint64
+	// unheard are pods whose cgroups were found and not heard of, certified those that
+	// an earlier run has told of; nil until it is known.
+	unheard, certified map[string]bool
+	stats              Stats
 }
 
 // NewEngine makes an engine and enters the cgroups that exist. The kernel's
@@ -119,12 +125,13 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		deaf:   []birth.Span{{}},
 		ends:   map[string]end{},
 
+		unheard: map[string]bool{},
 		cgroups: map[string][]CgroupRef{},
 		stats:   Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
 	c.CPU.Neighbor, c.CPU.Request = e.neighbor, e.request
 	e.watch = cpu.NewWatch(c.CPU)
-	if err := k.Walk(e.ledger.Learn); err != nil {
+	if err := k.Walk(e.learn); err != nil {
 		return nil, fmt.Errorf("walk the cgroups: %w", err)
 	}
 	return e, nil
@@ -169,6 +176,7 @@ func (e *Engine) Pod(p birth.Pod, now uint64) {
 		}
 	}
 	e.book.Tell(p, now)
+	e.takeUp(p.UID, now)
 	e.armForBirths(now)
 }
 
@@ -181,6 +189,7 @@ func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
 // Births ends the births that are due and listens no longer than needed.
 func (e *Engine) Births(now uint64) {
 	e.readLosses(now)
+	e.walkAgain(now)
 	for _, uid := range e.book.Due(now) {
 		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.named(uid, now) {
 			e.closeBirth(uid, now, counts)

@@ -55,6 +55,8 @@ type Inputs struct {
 	Open <-chan []*v1alpha1.KernelWhisper
 	// Cost keeps the budget; nil: nobody does.
 	Cost Cost
+	// Earlier are the pods that an earlier run has told of, by UID; may be nil.
+	Earlier <-chan []string
 	// Now is the clock of events.
 	Now func() uint64
 	// Stats takes a copy of the totals, about every second.
@@ -130,6 +132,8 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 				e.Resume(w)
 			}
 			abandon = time.After(abandonAfter)
+		case uids := <-in.Earlier:
+			e.Earlier(uids, in.Now())
 		case <-abandon:
 			e.Abandon()
 		case <-pace.births.C:
