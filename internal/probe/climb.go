@@ -94,7 +94,7 @@ func (p *Probe) setConstants() error {
 
 // hopeless tells why nothing of BPF can be had, if that is known beforehand.
 func (p *Probe) hopeless(limited error) error {
-	if p.plan.Way(hooks.Events) != hooks.Off {
+	if p.hears() {
 		return nil
 	}
 	const what = "load the BPF programs"
@@ -106,10 +106,17 @@ func (p *Probe) hopeless(limited error) error {
 	if p.offered.types == nil {
 		return &Error{ErrNoBTF, what + ": " + p.offered.withoutTypes(), p.offered.noTypes}
 	}
-	for _, way := range []hooks.Way{hooks.RingBuffer, hooks.PerfBuffer} {
+	// What is not permitted may look like what is not there.
+	for _, way := range []hooks.Way{hooks.Raw, hooks.PerfBuffer, hooks.RingBuffer} {
 		if err := p.offered.ways[way]; err != nil {
 			return explainLoad(err, limited)
 		}
 	}
-	return &Error{ErrSwitchedOff, what + ": no way for events is left", ErrSwitchedOff}
+	return &Error{ErrSwitchedOff, what + ": none is left that is not switched off or missing here", ErrSwitchedOff}
+}
+
+// hears is true if the plan has any program that could tell anything.
+func (p *Probe) hears() bool {
+	return p.plan.Way(hooks.Events) != hooks.Off && (p.plan.Way(hooks.Bandwidth) == hooks.TestRun ||
+		slices.ContainsFunc(p.plan, func(c hooks.Choice) bool { return c.Way.Program() && c.Hook != hooks.Bursts }))
 }

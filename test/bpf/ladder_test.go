@@ -256,13 +256,25 @@ func TestLadderOfNothing(t *testing.T) {
 	}{
 		{probe.Options{Without: without(t, "bpf")}, probe.ErrSwitchedOff, "--without bpf"},
 		{probe.Options{Without: without(t, "btf")}, probe.ErrSwitchedOff, "--without btf"},
-		{probe.Options{Without: without(t, "ringbuf", "perfbuf")}, probe.ErrSwitchedOff, "no way for events"},
+		{probe.Options{Without: without(t, "ringbuf", "perfbuf")}, probe.ErrSwitchedOff, "none is left"},
 		{probe.Options{BTF: broken}, probe.ErrNoBTF, broken},
 		{probe.Options{BTF: filepath.Join(t.TempDir(), "none")}, probe.ErrNoBTF, "none"},
 	} {
 		_, err := probe.Load(test.options)
 		if !errors.Is(err, test.reason) || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%v", err)
+		}
+	}
+}
+
+// One of the two capabilities is not enough, and is not taken for a kernel that lacks
+// this and that.
+func TestLadderOfOneCapability(t *testing.T) {
+	needKernel(t)
+	for name, capability := range map[string]uintptr{"CAP_BPF": unix.CAP_BPF, "CAP_PERFMON": unix.CAP_PERFMON} {
+		out, err := loadAsNobody(t, capability)
+		if err == nil || strings.Contains(out, "\n") || !strings.Contains(out, "run as root or with CAP_BPF and CAP_PERFMON") {
+			t.Errorf("with %s: %v: %q", name, err, out)
 		}
 	}
 }
