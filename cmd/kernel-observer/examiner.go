@@ -34,8 +34,8 @@ type examiner struct {
 // newExaminer gathers what does not change.
 func newExaminer(o *options, plan func() hooks.Plan, walk func(func(id, pointer uint64, path string)) error) *examiner {
 	return &examiner{
-		node: o.nodeName, since: time.Now().UTC().Truncate(time.Second),
-		facts: machine("", "").Gather(), plan: plan, walk: walk,
+		node: o.nodeName, without: withoutNames(o.taken), since: time.Now().UTC().Truncate(time.Second),
+		facts: machine(o).Gather(), plan: plan, walk: walk,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/net"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/doctor"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
@@ -98,11 +99,14 @@ func (s *survey) watch(ctx context.Context, finished <-chan struct{}, done *atom
 func (s *survey) askOne(ctx context.Context, p *patient) {
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
-	raw, err := s.client.CoreV1().Pods(s.namespace).ProxyGet("http", p.Pod, p.port, "doctor", nil).DoRaw(ctx)
-	if err != nil {
+	// Not ProxyGet: it drops what the API server says of an observer that it cannot reach.
+	answer := s.client.CoreV1().RESTClient().Get().Namespace(s.namespace).Resource("pods").SubResource("proxy").
+		Name(net.JoinSchemeNamePort("http", p.Pod, p.port)).Suffix("doctor").Do(ctx)
+	if err := answer.Error(); err != nil {
 		p.Problem = askProblem(err)
 		return
 	}
+	raw, _ := answer.Raw() // the error is the same
 	r := &doctor.Report{}
 	switch err := json.Unmarshal(raw, r); {
 	case err != nil:

@@ -50,7 +50,7 @@ func (g *gossip) kube() (kubernetes.Interface, error) {
 	}
 	config.WarningHandler = rest.NoWarnings{} // the API server's remarks are no part of the output
 	// Thousands of nodes are asked; that only some are at a time is what spares the API server.
-	config.QPS, config.Burst = 500, 500
+	config.QPS = -1
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = config.ContentType + ",application/json"
 	client, err := kubernetes.NewForConfig(config)
