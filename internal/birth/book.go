@@ -11,9 +11,6 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
-// eventsMax bounds the events kept for one birth.
-const eventsMax = 4096
-
 // Config of a Book.
 type Config struct {
 	NodeName string
@@ -138,7 +135,9 @@ type Book struct {
 	// departed are pods that went without a birth, and when.
 	departed map[string]uint64
 	tracks   *tracks
-	late     map[string]*late
+	// kept is how many events are kept of all births, or were since they were counted.
+	kept int
+	late map[string]*late
 }
 
 // NewBook makes an empty book.
@@ -276,7 +275,7 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 		current.sessions[a.Session] = true
 	}
 	current.last = max(current.last, a.Time)
-	if len(current.events) >= eventsMax {
+	if !b.hasRoom(current) {
 		current.cut++
 		return true
 	}
