@@ -33,7 +33,8 @@ const (
 )
 
 const (
-	waitingMax   = 10_000
+	// waitingMax objects of at most 16 KiB are kept while the API server is away.
+	waitingMax   = 4_000
 	retryFirst   = 100 * time.Millisecond
 	retryMax     = 30 * time.Second
 	writeTimeout = 10 * time.Second
