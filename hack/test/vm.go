@@ -11,12 +11,22 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 )
 
-const (
-	nodeVM = "hack/cluster/vmnode/node-vm.sh"
-	vmNode = "node2"
-)
+const nodeVM = "hack/cluster/vmnode/node-vm.sh"
+
+// guest is a node in a virtual machine: the oldest kernel with the kubelet's own
+// cgroup driver, and the newest with systemd.
+type guest struct{ number, kernel, systemd string }
+
+var guests = []guest{{"2", "5.10", ""}, {"3", "sid", "1"}}
+
+func (g guest) node() string { return "node" + g.number }
+
+func (g guest) env() []string {
+	return []string{"KG_VM_NUMBER=" + g.number, "KG_VM_KERNEL=" + g.kernel, "KG_VM_SYSTEMD=" + g.systemd}
+}
 
 // vmReady fetches what the virtual machine needs: where that cannot be had, the stage has not run.
 func vmReady(ctx context.Context) string {
@@ -29,11 +39,14 @@ func vmReady(ctx context.Context) string {
 	if runtime.GOARCH != "amd64" {
 		return "the virtual machine is one of amd64"
 	}
-	var said strings.Builder
-	command := exec.CommandContext(ctx, nodeVM, "fetch")
-	command.Stderr = io.MultiWriter(os.Stderr, &said)
-	if err := command.Run(); err != nil {
-		return scriptError(said.String(), err)
+	for _, g := range guests {
+		var said strings.Builder
+		command := exec.CommandContext(ctx, nodeVM, "fetch")
+		command.Env = append(os.Environ(), g.env()...)
+		command.Stderr = io.MultiWriter(os.Stderr, &said)
+		if err := command.Run(); err != nil {
+			return scriptError(said.String(), err)
+		}
 	}
 	return ""
 }
@@ -48,8 +61,8 @@ func scriptError(said string, err error) string {
 	return err.Error()
 }
 
-// virtualMachine runs the tests of the node in the virtual machine. It takes down
-// again what it started: the machine, and the one-node cluster if it was not there.
+// virtualMachine runs the tests of the nodes in virtual machines. It takes down
+// again what it started: the machines, and the one-node cluster if it was not there.
 func virtualMachine(ctx context.Context) (collected result, err error) {
 	after := context.WithoutCancel(ctx) // also after an interrupt
 	if exec.CommandContext(ctx, node, "env").Run() != nil {
@@ -65,14 +78,46 @@ func virtualMachine(ctx context.Context) (collected result, err error) {
 	if err := runIn(ctx, env, "hack/deploy/deploy.sh"); err != nil {
 		return result{}, fmt.Errorf("deploy: %w", err)
 	}
-	defer func() { err = errors.Join(err, run(after, nodeVM, "down")) }()
-	if err := run(ctx, nodeVM, "up", "build/images/kernel-observer.tar"); err != nil {
-		return result{}, fmt.Errorf("start the virtual machine: %w", err)
+	defer func() {
+		for _, g := range guests {
+			err = errors.Join(err, runIn(after, g.env(), nodeVM, "down"))
+		}
+	}()
+	if err := startGuests(ctx); err != nil {
+		return result{}, err
 	}
 	if err := runIn(ctx, env, "bash", "-c", "kubectl --namespace kernel-gossip rollout status daemonset/kernel-observer --timeout=10m"); err != nil {
-		return result{}, fmt.Errorf("wait for the observer on %s: %w", vmNode, err)
+		return result{}, fmt.Errorf("wait for the observers: %w", err)
 	}
-	return goTest(ctx, append(env, "KG_TEST_STAGE=e2e", "KG_VM_NODE="+vmNode), "-count=1", "-timeout=40m", "-run=^TestVM$", "./test/e2e/")
+	env = append(env, "KG_TEST_STAGE=e2e", "KG_VM_NODES="+guests[0].node()+","+guests[1].node())
+	tests := func(pattern string) (result, error) {
+		return goTest(ctx, env, "-count=1", "-timeout=40m", "-run="+pattern, "./test/e2e/")
+	}
+	first, err := tests("^TestVM$")
+	if err != nil {
+		return first, err
+	}
+	return tryAgain(first, tests)
+}
+
+// startGuests starts the machines at the same time: each has one processor, and
+// waits for the cluster as much as it computes.
+func startGuests(ctx context.Context) error {
+	const archive = "build/images/kernel-observer.tar"
+	if err := run(ctx, nodeVM, "prepare", archive); err != nil {
+		return fmt.Errorf("build the disk of the virtual machines: %w", err)
+	}
+	failures := make([]error, len(guests))
+	var all sync.WaitGroup
+	for i, g := range guests {
+		all.Go(func() {
+			if err := runIn(ctx, g.env(), nodeVM, "up", archive); err != nil {
+				failures[i] = fmt.Errorf("start %s in a virtual machine: %w", g.node(), err)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(failures...)
 }
 
 // nodeEnv is the environment for talking to the one-node cluster.

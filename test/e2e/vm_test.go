@@ -20,30 +20,50 @@ import (
 // the minutes that it was seen to take while others used the processors.
 const emulated = 8 * time.Minute
 
-// birthThere is a kind of pod on the node in the virtual machine.
+// birthThere is a kind of pod on a node in a virtual machine.
 type birthThere struct {
+	name    string
 	runtime string // runc is the node's default, crun a RuntimeClass
 	changes []change
 	execs   int64 // of the workload
 }
 
-// TestVM holds births on a node with cgroup v2 and two runtimes against what
-// these are known to do. KG_VM_NODE names the node.
+// TestVM holds births on nodes with cgroup v2 and two runtimes against what
+// these are known to do. KG_VM_NODES names the nodes, separated by commas. They are
+// machines of their own, and do not wait for each other.
 func TestVM(t *testing.T) {
 	f := cluster(t)
-	node := os.Getenv("KG_VM_NODE")
-	if node == "" {
-		t.Skip("KG_VM_NODE names no node with runc and crun; make node-vm-up brings one up")
+	nodes := os.Getenv("KG_VM_NODES")
+	if nodes == "" {
+		t.Skip("KG_VM_NODES names no node with runc and crun; make node-vm-up brings one up")
 	}
-	births := map[string]birthThere{
-		"crun-shell": {"crun", []change{shell("/bin/busybox cat /proc/self/cgroup; exec sleep 3600")}, 3},
-		"crun-nginx": {"crun", []change{probed}, 1},
-		"runc-nginx": {"runc", []change{probed}, 1},
+	births := []birthThere{
+		{"runc-nginx", "runc", []change{probed}, 1},
+		{"crun-nginx", "crun", []change{probed}, 1},
+		{"crun-shell", "crun", []change{shell("/bin/busybox cat /proc/self/cgroup; exec sleep 3600")}, 3},
 	}
-	for name, b := range births {
-		t.Run(name, func(t *testing.T) { bornThere(t, newScene(t, f), node, name, b) })
+	for i, node := range strings.Split(nodes, ",") {
+		t.Run(node, func(t *testing.T) {
+			t.Parallel()
+			sayKernel(t, f, node)
+			t.Run("throttled", func(t *testing.T) { throttledThere(t, newScene(t, f), node) })
+			for j, b := range births {
+				if i > 0 && j == 1 {
+					continue // one with crun is enough for the second node
+				}
+				t.Run(b.name, func(t *testing.T) { bornThere(t, newScene(t, f), node, b) })
+			}
+		})
 	}
-	t.Run("throttled", func(t *testing.T) { throttledThere(t, newScene(t, f), node) })
+}
+
+func sayKernel(t *testing.T, f *fixture, name string) {
+	t.Helper()
+	node := &corev1.Node{}
+	if err := f.client.Get(t.Context(), client.ObjectKey{Name: name}, node); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%s: Linux %s on %s", name, node.Status.NodeInfo.KernelVersion, node.Status.NodeInfo.OSImage)
 }
 
 // throttledThere has a loop run into its limit on cgroup v2, and asks the
@@ -93,7 +113,8 @@ func on(node, runtime string) change {
 	}
 }
 
-func bornThere(t *testing.T, s *scene, node, name string, b birthThere) {
+func bornThere(t *testing.T, s *scene, node string, b birthThere) {
+	name := b.name
 	pod := s.create(name, append(b.changes, on(node, b.runtime))...)
 	s.pods.await(t, name+" Ready", emulated, func(seen sighting[*corev1.Pod]) bool { return isReady(seen.object) })
 	// An emulated node takes longer than the 30 s after which a birth is told as it stands.

@@ -11,8 +11,11 @@
 #   node-vm.sh run COMMAND...   run a command there as root
 #   node-vm.sh fetch            fetch Debian's kernel and packages only
 #
+#   node-vm.sh prepare [FILE...] build the disk only, with these image archives
+#
 # KG_VM_KERNEL (5.10, 6.1, 6.12 or sid; default 6.12), KG_VM_SYSTEMD (1: systemd and its
-# cgroup driver) and KG_VM_MEMORY (MiB) may be set, and all that the cluster's node knows.
+# cgroup driver), KG_VM_MEMORY (MiB) and KG_VM_NUMBER (2 or 3: node2 and node3 may run at
+# the same time) may be set, and all that the cluster's node knows.
 set -euo pipefail
 VM_HERE=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)
 HERE=$(dirname "$VM_HERE")
@@ -28,16 +31,15 @@ BIN=$(bin_dir)
 IMAGES=("$TOP"/build/images/{pause,busybox,nginx}.tar)
 
 up() {
-  IMAGES+=("$@")
   check_vm_config
-  lock
+  lock_machine
   refuse_other_owner
   running || die "the one-node cluster is not up: run make node-up"
   if vm_running; then
     say "$VM_NODE is already up: nothing to do"
     return
   fi
-  prepare
+  prepare "$@"
   timed "removing what was left of $VM_NODE" remove_machine
   mkdir -p "$VM"
   ln -s "$KERNEL" "$VM/kernel"
@@ -46,7 +48,28 @@ up() {
   trap - EXIT
 }
 
+# lock_machine keeps starts of one machine apart, and the cluster's start and stop away;
+# those of two machines may be at the same time.
+lock_machine() {
+  mkdir -p /run/lock
+  exec {LOCK}>"/run/lock/$KG_NODE_NAME-node"
+  flock --shared "$LOCK"
+  exec {OWN}>"/run/lock/$KG_NODE_NAME-$VM_NAME"
+  flock "$OWN"
+}
+
+# prepare is for one at a time.
 prepare() {
+  local turn
+  mkdir -p "$VM_CACHE"
+  exec {turn}>"$VM_CACHE/.lock"
+  flock "$turn"
+  IMAGES+=("$@")
+  make_ready
+  exec {turn}>&-
+}
+
+make_ready() {
   local file
   fetch
   build_programs
@@ -79,23 +102,26 @@ bring_up() {
 }
 
 lay_out() {
-  make_identity >"$LOG/pki-vm.log" 2>&1
+  make_identity >"$LOG/pki-$VM_NAME.log" 2>&1
   make_initramfs "$VM/initramfs.cpio"
 }
 
 boot() {
   add_network
-  start_machine "$DISK"
+  (
+    exec {OWN}>&- # the lock belongs to the script, not to what it starts
+    start_machine "$DISK"
+  )
   await "the machine's network" network_is_up
   host_kubectl apply -f "$VM_HERE/runtimeclass.yaml" >/dev/null
 }
 
 vm_running() {
-  [[ -e $VM/started ]] && alive vm && host_kubectl wait --for=condition=Ready "node/$VM_NODE" --timeout=10s >/dev/null 2>&1
+  [[ -e $VM/started ]] && alive "$VM_NAME" && host_kubectl wait --for=condition=Ready "node/$VM_NODE" --timeout=10s >/dev/null 2>&1
 }
 
 # resident is what the emulator occupies of this machine's memory.
-resident() { awk '/^VmRSS:/ {print int($2 / 1024)}' "/proc/$(<"$PID/vm")/status"; }
+resident() { awk '/^VmRSS:/ {print int($2 / 1024)}' "/proc/$(<"$PID/$VM_NAME")/status"; }
 
 down() {
   lock
@@ -108,22 +134,22 @@ down() {
 }
 
 status() {
-  if ! alive vm; then
+  if ! alive "$VM_NAME"; then
     say "$VM_NODE is down"
     return 1
   fi
-  printf 'pid %s, %s MiB, %s of CPU time\n' "$(<"$PID/vm")" "$(resident)" "$(ps -o time= -p "$(<"$PID/vm")")"
+  printf 'pid %s, %s MiB, %s of CPU time\n' "$(<"$PID/$VM_NAME")" "$(resident)" "$(ps -o time= -p "$(<"$PID/$VM_NAME")")"
   host_kubectl get node "$VM_NODE" -o wide
 }
 
 import() {
   (($#)) || die "usage: node-vm.sh import FILE..."
-  alive vm || die "$VM_NODE is not up: run make node-vm-up"
+  alive "$VM_NAME" || die "$VM_NODE is not up: run make node-vm-up"
   import_into_machine "$@"
 }
 
 run_there() {
-  alive vm || die "$VM_NODE is not up: run make node-vm-up"
+  alive "$VM_NAME" || die "$VM_NODE is not up: run make node-vm-up"
   in_machine "$@"
 }
 
@@ -131,7 +157,7 @@ main() {
   local command=${1:-}
   shift || true
   case $command in
-    up | down | status | import | fetch) check_config && "$command" "$@" ;;
+    up | down | status | import | fetch | prepare) check_config && "$command" "$@" ;;
     run) check_config && run_there "$@" ;;
     *)
       sed -n '3,/^set/{/^set/d;s/^# \{0,1\}//p}' "$VM_HERE/node-vm.sh" >&2

@@ -13,7 +13,12 @@ if [ ! -d /run/systemd/system ]; then
 fi
 exec >>"/var/log/$1.log" 2>&1
 case $1 in
-  containerd) exec containerd --config /kg/containerd.toml ;;
+  containerd)
+    # Up to Linux 5.10 what BPF maps take counts against it, also in containers.
+    # shellcheck disable=SC3045  # of busybox
+    ulimit -l unlimited
+    exec containerd --config /kg/containerd.toml
+    ;;
   kubelet)
     until [ -S /run/containerd/containerd.sock ]; do sleep 0.1; done
     exec kubelet --config=/kg/kubelet.yaml --kubeconfig=/kg/kubelet.kubeconfig \

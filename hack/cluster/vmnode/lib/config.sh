@@ -6,17 +6,19 @@
 KG_VM_KERNEL=${KG_VM_KERNEL:-6.12}  # series of Debian's kernels: 5.10, 6.1, 6.12, or sid for the newest
 KG_VM_SYSTEMD=${KG_VM_SYSTEMD:-}    # 1: systemd is the first process and the cgroup driver
 KG_VM_MEMORY=${KG_VM_MEMORY:-768}   # MiB
+KG_VM_NUMBER=${KG_VM_NUMBER:-2}     # of the node: 2 or 3
 
-VM=$NODE/vm                 # the running machine; removed with it, and with the cluster
+VM_NODE=node$KG_VM_NUMBER
+VM_NAME=vm-$VM_NODE         # of the machine among the cluster's components
+VM=$NODE/$VM_NAME           # the running machine; removed with it, and with the cluster
 VM_CACHE=$KG_NODE_HOME/vm   # packages and disk image, kept
-VM_CONSOLE=$LOG/vm-console.log
+VM_CONSOLE=$LOG/$VM_NAME-console.log
 VM_PATIENCE=600             # seconds; several times what an emulated node needs on two busy processors
 
-VM_NODE=node2
-VM_DEVICE=vm0
-VM_IP=10.200.1.2
-VM_GATEWAY=10.200.1.1
-VM_POD_CIDR=10.245.1.0/24
+VM_DEVICE=vm$KG_VM_NUMBER
+VM_IP=10.200.$KG_VM_NUMBER.2
+VM_GATEWAY=10.200.$KG_VM_NUMBER.1
+VM_POD_CIDR=10.245.$KG_VM_NUMBER.0/24
 # The image's programs are Debian's, whatever the kernel is.
 VM_SUITE=trixie
 
@@ -34,6 +36,10 @@ vm_suite() {
 check_vm_config() {
   local suite
   suite=$(vm_suite)
+  case $KG_VM_NUMBER in
+    2 | 3) ;;
+    *) die "KG_VM_NUMBER=$KG_VM_NUMBER: there can be node2 and node3" ;;
+  esac
   case $KG_VM_SYSTEMD in
     '' | 0 | 1) ;;
     *) die "KG_VM_SYSTEMD=$KG_VM_SYSTEMD: give 1 for systemd, or nothing" ;;
@@ -41,7 +47,7 @@ check_vm_config() {
   case $KG_VM_MEMORY in
     '' | *[!0-9]*) die "KG_VM_MEMORY=$KG_VM_MEMORY: give a number of MiB" ;;
   esac
-  say "a node with Debian's kernel $KG_VM_KERNEL ($suite), cgroup v2 and the cgroup driver $(cgroup_driver)"
+  say "$VM_NODE: a node with Debian's kernel $KG_VM_KERNEL ($suite), cgroup v2 and the cgroup driver $(cgroup_driver)"
 }
 
 by_systemd() { [[ $KG_VM_SYSTEMD == 1 ]]; }

@@ -26,7 +26,7 @@ start_machine() {
   rm -f "$VM_CONSOLE"
   # One processor: two are not faster in emulation, and less reliable. QEMU 7.2
   # emulates cmpxchg16b wrongly (it changes flags), which kills kernels at random.
-  start vm env TMPDIR="$VM" qemu-system-x86_64 -name "$KG_NODE_NAME-$VM_NODE" \
+  start "$VM_NAME" env TMPDIR="$VM" qemu-system-x86_64 -name "$KG_NODE_NAME-$VM_NODE" \
     -nodefaults -no-user-config -display none -no-reboot \
     -machine pc,hpet=off -accel tcg,tb-size=256 -smp 1 -m "$KG_VM_MEMORY" -cpu max,la57=off,cx16=off \
     -kernel "$VM/kernel/vmlinuz" -initrd "$VM/initramfs.cpio" -append "${arguments[*]}" \
@@ -39,9 +39,9 @@ start_machine() {
 await() {
   local what=$1
   shift
-  wait_for "$VM_PATIENCE" "$what" _answers_or_dead vm "$@" && exists vm && return
-  say "the machine does not serve; the last lines of $VM_CONSOLE and of $LOG/vm.log:"
-  tail -n 5 "$VM_CONSOLE" "$LOG/vm.log" >&2
+  wait_for "$VM_PATIENCE" "$what" _answers_or_dead "$VM_NAME" "$@" && exists "$VM_NAME" && return
+  say "the machine does not serve; the last lines of $VM_CONSOLE and of $LOG/$VM_NAME.log:"
+  tail -n 5 "$VM_CONSOLE" "$LOG/$VM_NAME.log" >&2
   return 1
 }
 
@@ -74,15 +74,23 @@ remove_machine() {
   remove_network
   if host_kubectl --request-timeout=10s get --raw /readyz >/dev/null 2>&1; then
     host_kubectl delete --ignore-not-found node "$VM_NODE" >/dev/null
-    host_kubectl delete --ignore-not-found -f "$VM_HERE/runtimeclass.yaml" >/dev/null
+    another_machine || host_kubectl delete --ignore-not-found -f "$VM_HERE/runtimeclass.yaml" >/dev/null
     remove_pods
   fi
-  rm -rf "$VM" "$PID/vm"
-  rm -f "$ETC"/vm-kubelet*
+  rm -rf "${VM:?}" "${PID:?}/$VM_NAME"
+  rm -f "$ETC/$VM_NAME"-kubelet*
+}
+
+another_machine() {
+  local other
+  for other in "$NODE"/vm-node*; do
+    [[ $other == "$VM" || ! -e $other ]] || return 0
+  done
+  return 1
 }
 
 end_machine() {
-  ! alive vm || kill -KILL "$(<"$PID/vm")"
+  ! alive "$VM_NAME" || kill -KILL "$(<"$PID/$VM_NAME")"
   wait_for 30 "the machine to end" _machine_ended
 }
 
@@ -90,7 +98,7 @@ end_machine() {
 _machine_ended() {
   local at
   while read -r _ at; do
-    [[ ! -d $at/$KG_NODE_NAME/system/vm ]] || rmdir "$at/$KG_NODE_NAME/system/vm" || return 1
+    [[ ! -d $at/$KG_NODE_NAME/system/$VM_NAME ]] || rmdir "$at/$KG_NODE_NAME/system/$VM_NAME" || return 1
   done < <(hierarchies)
 }
 

@@ -12,7 +12,7 @@ VM_PLUGINS=(bridge loopback host-local)
 root_image() {
   local pin
   pin=$({
-    declare -p VM_SUITE VM_NODE VM_IP VM_PACKAGES VM_PROGRAMS VM_PLUGINS BIN
+    declare -p VM_SUITE VM_PACKAGES VM_PROGRAMS VM_PLUGINS BIN
     declare -f make_root unpack_packages add_programs add_guest add_accounts seed_images unpack_images write_image
     find "$GUEST" "$VM_HERE/seed.toml" -type f -print0 | sort -z | xargs -0 cat
     cat "$@"
@@ -96,9 +96,6 @@ add_guest() { # ROOT
 add_accounts() { # ROOT
   printf '%s\n' root:x:0:0::/root:/bin/sh messagebus:x:100:100::/:/usr/sbin/nologin nobody:x:65534:65534::/:/usr/sbin/nologin >"$1/etc/passwd"
   printf '%s\n' root:x:0: messagebus:x:100: nogroup:x:65534: >"$1/etc/group"
-  printf '127.0.0.1 localhost\n%s %s\n' "$VM_IP" "$VM_NODE" >"$1/etc/hosts"
-  printf '%s\n' "$VM_NODE" >"$1/etc/hostname"
-  printf '%s\n' "$VM_NODE" | md5sum | cut -c 1-32 >"$1/etc/machine-id"
   echo 'hosts: files' >"$1/etc/nsswitch.conf"
   : >"$1/etc/resolv.conf"
 }

@@ -49,6 +49,9 @@ unpacked() {
 add_node() {
   local kg=$1/kg init=../bin/busybox
   mkdir -p "$kg" "$1/usr/sbin" "$1/root/.ssh" "$1/etc/dropbear" "$1/opt/cni/net.d"
+  printf '127.0.0.1 localhost\n%s %s\n' "$VM_IP" "$VM_NODE" >"$1/etc/hosts"
+  printf '%s\n' "$VM_NODE" >"$1/etc/hostname"
+  printf '%s\n' "$VM_NODE" | md5sum | cut -c 1-32 >"$1/etc/machine-id"
   chmod 0700 "$1/root" "$1/root/.ssh" "$1/etc/dropbear"
   ! by_systemd || init=../lib/systemd/systemd
   ln -s "$init" "$1/usr/sbin/init"
@@ -56,9 +59,9 @@ add_node() {
   sed "s|@DRIVER@|$(cgroup_driver)|" "$GUEST/kubelet.yaml" >"$kg/kubelet.yaml"
   sed "s|@SYSTEMD@|$(if by_systemd; then echo true; else echo false; fi)|" "$GUEST/containerd.toml" >"$kg/containerd.toml"
   sed "s|@POD_CIDR@|$VM_POD_CIDR|" "$GUEST/10-bridge.conflist" >"$1/opt/cni/net.d/10-bridge.conflist"
-  install -m 0600 "$ETC/vm-kubelet.kubeconfig" "$kg/kubelet.kubeconfig"
-  install -m 0600 "$ETC/vm-kubelet-serving.key" "$kg/kubelet-serving.key"
-  install -m 0644 "$ETC/vm-kubelet-serving.crt" "$kg/kubelet-serving.crt"
+  install -m 0600 "$ETC/$VM_NAME-kubelet.kubeconfig" "$kg/kubelet.kubeconfig"
+  install -m 0600 "$ETC/$VM_NAME-kubelet-serving.key" "$kg/kubelet-serving.key"
+  install -m 0644 "$ETC/$VM_NAME-kubelet-serving.crt" "$kg/kubelet-serving.crt"
   install -m 0644 "$ETC/ca.crt" "$kg/ca.crt"
   install -m 0600 "$VM/key.pub" "$1/root/.ssh/authorized_keys"
   install -m 0600 "$VM/host-key" "$1/etc/dropbear/dropbear_ed25519_host_key"
@@ -67,9 +70,9 @@ add_node() {
 # make_identity: the kubelet is a node of its own to the API server; whoever may
 # enter the machine has the key of this start.
 make_identity() {
-  make_certificate vm-kubelet ca "/O=system:nodes/CN=system:node:$VM_NODE" "" clientAuth
-  write_kubeconfig vm-kubelet "https://$NODE_IP:6443" "$ETC/vm-kubelet.kubeconfig"
-  make_certificate vm-kubelet-serving ca "/O=system:nodes/CN=system:node:$VM_NODE" "subjectAltName=IP:$VM_IP,DNS:$VM_NODE" serverAuth
+  make_certificate "$VM_NAME-kubelet" ca "/O=system:nodes/CN=system:node:$VM_NODE" "" clientAuth
+  write_kubeconfig "$VM_NAME-kubelet" "https://$NODE_IP:6443" "$ETC/$VM_NAME-kubelet.kubeconfig"
+  make_certificate "$VM_NAME-kubelet-serving" ca "/O=system:nodes/CN=system:node:$VM_NODE" "subjectAltName=IP:$VM_IP,DNS:$VM_NODE" serverAuth
   ssh-keygen -q -t ed25519 -N '' -C "$KG_NODE_NAME" -f "$VM/key"
   dropbearkey -t ed25519 -f "$VM/host-key" | awk -v ip="$VM_IP" '/^ssh-ed25519 / {print ip, $1, $2}' >"$VM/known_hosts"
   [[ -s $VM/known_hosts ]]
