@@ -69,19 +69,25 @@ func (t *Tree) look() {
 	t.looked = began
 }
 
-// made is when a cgroup was made, as well as can be told (the clock of events). A
-// watch tells at once. Who polls knows that it was after the look before; between
-// that and now the folder's own time says more: the kernel sets it when the folder
-// is first opened, which whoever makes a cgroup does next. The caller holds mu.
+// tick is how far the kernel's coarse clock, by which inodes are stamped, may lag (HZ
+// of 250 and more; with 100, times are early by up to 6 ms).
+const tick = uint64(4 * time.Millisecond)
+
+// made is when a cgroup was made, as well as can be told (the clock of events). The
+// kernel stamps the folder when it is first opened, which whoever makes a cgroup does
+// next. A watch tells at once, but this process may have waited for a CPU: the stamp
+// bounds by how much it is late. Who polls knows that it was after the look before,
+// and takes the stamp. The caller holds mu.
 func (t *Tree) made(n *node) uint64 {
 	now := t.options.Now()
-	if t.watches != nil || n.inode == 0 || t.looked == 0 {
-		return now
-	}
 	var stat unix.Stat_t
-	if err := unix.Lstat(t.hierarchy.Root+n.path, &stat); err != nil {
+	if n.inode == 0 || t.looked == 0 || unix.Lstat(t.hierarchy.Root+n.path, &stat) != nil || stat.Ino != n.inode {
 		return now
 	}
 	ago := uint64(max(0, time.Since(time.Unix(stat.Ctim.Unix()))))
-	return max(now-min(now, ago), t.looked)
+	stamped := now - min(now, ago)
+	if t.watches != nil {
+		return min(now, stamped+tick)
+	}
+	return max(stamped, t.looked)
 }
