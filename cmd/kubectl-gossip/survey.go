@@ -119,6 +119,9 @@ func (s *survey) observers(ctx context.Context) ([]corev1.Pod, error) {
 	var out []corev1.Pod
 	for o := (metav1.ListOptions{Limit: page, LabelSelector: observerSelector}); ; {
 		list, err := s.client.CoreV1().Pods(s.namespace).List(ctx, o)
+		if apierrors.IsForbidden(err) {
+			return nil, fmt.Errorf("list the observers' pods: %w: %s", err, giveRights)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("list the observers' pods: %w", err)
 		}
