@@ -77,6 +77,18 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	if err != nil {
 		return err
 	}
+	if cluster != nil && o.cluster != "watch" {
+		leave, err := sit(ctx, o, log)
+		if err != nil {
+			return nil // told to end while it stood by
+		}
+		defer leave()
+	}
+	return hear(ctx, o, log, cluster, sinks)
+}
+
+// hear listens to this node until ctx is done.
+func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, sinks []observer.Sink) error {
 	kernel, err := openKernel(o, log)
 	if err != nil {
 		return err
@@ -96,7 +108,7 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 	}
 	var heard observer.Kernel = kernel
 	if cluster != nil {
-		in.Pods, in.Open, in.Ask = cluster.pods, cluster.open, cluster.asker.Ask
+		in.Pods, in.Open, in.Earlier, in.Ask = cluster.pods, cluster.open, cluster.earlier, cluster.asker.Ask
 		if o.cluster != "watch" {
 			sinks = append(sinks, cluster.sink)
 		}

@@ -90,7 +90,7 @@ func lost(l event.Loss) map[string]uint64 {
 // serve answers probes and scrapes until ctx is done.
 func serve(ctx context.Context, address string, s *state) error {
 	registry := client.NewRegistry()
-	registry.MustRegister(prometheus.NewCollector(s.snapshot), prometheus.NewCostCollector(s.cost.Usage),
+	registry.MustRegister(prometheus.NewCollector(s.snapshot), prometheus.NewCostCollector(s.cost.Usage), standingBy(0),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
