@@ -84,12 +84,14 @@ func TestNobodyReadsTheRing(t *testing.T) {
 	n.until("heard the beginning", func(observer.Stats) bool { return g.within.Load() })
 	g.shut <- struct{}{}
 	made := flood(t, p, filepath.Join(root, "flood"))
+	unheard := n.announce(2)
+	unheard.grouped() // there is no room for it either
 	lost, err := p.Lost()
 	if err != nil {
 		t.Fatal(err)
 	}
 	<-g.shut
-	drained(t, p, g)
+	drained(t, g)
 	makeDir(t, filepath.Join(root, "ends"))
 	select {
 	case <-g.over:
@@ -116,7 +118,19 @@ func TestNobodyReadsTheRing(t *testing.T) {
 	}
 	bornWhole(t, c, 6)
 
-	after := n.announce(2)
+	// Its cgroups were not heard of, and are found.
+	unheard.run(path, forker(t, 5)...)
+	unheard.says()
+	unheard.ready()
+	c = unheard.certificate()
+	if c.Spec.Complete || !strings.Contains(strings.Join(c.Spec.Coverage.Missing, "\n"), "the birth was under way when its node began to be heard") {
+		t.Errorf("a birth whose beginning was lost: complete %t, missing %q", c.Spec.Complete, c.Spec.Coverage.Missing)
+	}
+	if a := workloadOf(c); a.Processes != 6 || c.Spec.Outcome != v1alpha1.OutcomeReady {
+		t.Errorf("a birth whose beginning was lost: %s, workload %+v", c.Spec.Outcome, a)
+	}
+
+	after := n.announce(3)
 	after.born(path, forker(t, 5)...)
 	after.says()
 	after.ready()
@@ -145,7 +159,7 @@ func flood(t *testing.T, p *probe.Probe, dir string) (made uint64) {
 }
 
 // drained waits until the ring has room again: the count no longer grows.
-func drained(t *testing.T, p *probe.Probe, g *gate) {
+func drained(t *testing.T, g *gate) {
 	t.Helper()
 	before := g.heard.Load()
 	for deadline := time.Now().Add(patience); ; {

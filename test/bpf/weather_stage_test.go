@@ -80,7 +80,9 @@ func observeWith(t *testing.T, p *probe.Probe, from read, wall func(uint64) time
 			hear(e)
 		})
 	}
-	in := observer.Inputs{Read: noted, Pods: n.pods, Now: probe.Now, Stats: n.take}
+	earlier := make(chan []string, 1)
+	earlier <- nil // nothing was told before
+	in := observer.Inputs{Read: noted, Earlier: earlier, Pods: n.pods, Now: probe.Now, Stats: n.take}
 	go func() { done <- observer.Run(ctx, engine, in) }()
 	t.Cleanup(func() {
 		cancel()
@@ -150,7 +152,7 @@ func (n *node) announce(number int) *weatherPod {
 	n.t.Helper()
 	p := &weatherPod{node: n, pod: birth.Pod{
 		UID: fmt.Sprintf("00000000-0000-4000-8000-%012d", number), Namespace: "weather", Name: fmt.Sprint("pod-", number),
-		Phase: "Pending", Containers: []birth.Container{{Name: "app"}},
+		Phase: "Pending", Created: time.Now().Truncate(time.Second), Containers: []birth.Container{{Name: "app"}},
 	}}
 	p.tell()
 	return p
@@ -170,13 +172,20 @@ func (p *weatherPod) id() string {
 func (p *weatherPod) born(path string, act ...string) {
 	t := p.node.t
 	t.Helper()
+	p.grouped()
+	p.run(path, act...)
+}
+
+// grouped makes the pod's cgroups.
+func (p *weatherPod) grouped() {
+	t := p.node.t
+	t.Helper()
 	pod := p.node.root + "/pod" + p.pod.UID
 	root := hierarchy(t).Root
 	for _, dir := range []string{pod, pod + "/" + p.id()} {
 		p.dir = filepath.Join(root, dir)
 		makeDir(t, p.dir)
 	}
-	p.run(path, act...)
 }
 
 // run lets a runtime execute an act in the container's cgroup, and waits until
