@@ -34,7 +34,7 @@ const (
 
 const (
 	// waitingMax objects of at most 16 KiB are kept while the API server is away.
-	waitingMax   = 4_000
+	waitingMax   = 2_000
 	retryFirst   = 100 * time.Millisecond
 	retryMax     = 30 * time.Second
 	writeTimeout = 10 * time.Second
