@@ -55,7 +55,7 @@ test-bpf: ## eBPF programs on this kernel (root)
 	@$(TEST) bpf
 
 .PHONY: test-kernels
-test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x, in virtual machines (no KVM needed)
+test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x and on arm64, in virtual machines (no KVM needed)
 	@$(TEST) kernels
 
 .PHONY: test-api
@@ -113,11 +113,11 @@ node-env: ## Print export lines: eval "$$(make -s node-env)"
 	@$(NODE) env
 
 .PHONY: node-vm-up
-node-vm-up: ## Add node2: cgroup v2, runc and crun, in a virtual machine (KG_VM_KERNEL, KG_VM_SYSTEMD=1)
+node-vm-up: ## Add node2: cgroup v2, runc and crun, in a virtual machine (KG_VM_KERNEL, KG_VM_SYSTEMD=1, KG_VM_NUMBER=3)
 	@$(NODE_VM) up
 
 .PHONY: node-vm-down
-node-vm-down: ## End node2 and remove all it made
+node-vm-down: ## End node2 (or KG_VM_NUMBER=3) and remove all it made
 	@$(NODE_VM) down
 
 ##@ Any cluster
