@@ -80,8 +80,7 @@ func newCommand(o *options) *cobra.Command {
 	f.StringSliceVar(&o.runtimes, "runtime", nil, "further container runtimes that act like runc, by the name of their program")
 	f.DurationVar(&o.birthTimeout, "birth-timeout", 10*time.Minute, "end a birth that does not get Ready after this time")
 	f.DurationVar(&o.leanIn, "lean-in", cpu.DefaultConfig().LeanIn, "how long to listen to the bursts of a container that is held or waits for a CPU, 0 for never")
-	o.budget = defaultBudget
-	f.Var(&o.budget, "cpu-budget", budgetUsage())
+	addBudgetFlag(f, o)
 	f.StringVar(&o.record, "record", "", "also record all that is heard to this file")
 	f.StringVar(&o.replay, "replay", "", "replay such a recording instead of listening (needs no privileges)")
 	return cmd
@@ -108,7 +107,7 @@ func (o *options) check() error {
 	if err := o.checkTimes(); err != nil {
 		return err
 	}
-	if err := o.checkKernel(); err != nil {
+	if err := errors.Join(o.budget.fault, o.checkKernel()); err != nil {
 		return err
 	}
 	if o.record != "" && o.replay != "" {

@@ -38,9 +38,9 @@ func (s Step) Slowdown() int {
 	return 1
 }
 
-// The account holds at most one minute of the budget, and owes at most three.
+// The account holds at most five minutes of the budget, and owes at most three.
 const (
-	accountHolds = time.Minute
+	accountHolds = 5 * time.Minute
 	accountOwes  = 3 * time.Minute
 )
 
@@ -50,7 +50,7 @@ type threshold struct{ below, above time.Duration }
 
 // thresholds of Shortened and those after it.
 var thresholds = [...]threshold{
-	{30 * time.Second, 45 * time.Second},
+	{60 * time.Second, 90 * time.Second},
 	{0, 15 * time.Second},
 	{-60 * time.Second, -30 * time.Second},
 	{-120 * time.Second, -90 * time.Second},

@@ -21,23 +21,23 @@ func TestGovernor(t *testing.T) {
 	}{
 		"within the budget nothing gives way": {0.01, []spending{{3600, 0.0099, Normal}}},
 		"a burst is paid from what was not spent": {0.01, []spending{
-			{10, 0, Normal}, {1, 0.25, Normal}, {60, 0, Normal}, {1, 0.25, Normal},
+			{10, 0, Normal}, {1, 2.3, Normal}, {240, 0, Normal}, {1, 2.3, Normal},
 		}},
 		"the order of the steps, and back": {0.01, []spending{
-			{1, 0.29, Normal}, {1, 0.05, Shortened}, // 60 s − 28 s − 4 s
-			{1, 0.30, Refused},                  // −1 s
-			{13, 0, Refused}, {4, 0, Shortened}, // taken back above 15 s
-			{27, 0, Shortened}, {3, 0, Normal}, // above 45 s
-			{1, 1.10, Slow},    // about −62 s
-			{1, 0.60, Slowest}, // −121 s
-			{30, 0, Slowest}, {3, 0, Slow}, {57, 0, Slow}, {6, 0, Refused},
+			{1, 2.35, Normal}, {1, 0.08, Shortened}, // 65 s are left, then 58 s
+			{1, 0.60, Refused},                  // −1 s
+			{15, 0, Refused}, {3, 0, Shortened}, // taken back above 15 s
+			{70, 0, Shortened}, {5, 0, Normal}, // above 90 s
+			{1, 1.60, Slow},    // about −66 s
+			{1, 0.60, Slowest}, // about −125 s
+			{33, 0, Slowest}, {4, 0, Slow}, {56, 0, Slow}, {6, 0, Refused},
 		}},
 		"a storm is paid back, and not for ever": {0.01, []spending{
 			{60, 0.5, Slowest}, // 50 minutes' worth
-			{88, 0, Slowest}, {4, 0, Slow}, {240, 0, Normal},
+			{88, 0, Slowest}, {4, 0, Slow}, {270, 0, Normal},
 		}},
 		"where the rest alone costs more it stays": {0.01, []spending{
-			{600, 0.011, Refused}, {6000, 0.011, Slowest}, {3600, 0.011, Slowest},
+			{3300, 0.011, Refused}, {6000, 0.011, Slowest}, {3600, 0.011, Slowest},
 		}},
 		"no budget": {0, []spending{{60, 2, Normal}}},
 	} {
@@ -85,8 +85,9 @@ func TestTheBudgetIsKept(t *testing.T) {
 		spent += now
 		g.Spend(now, time.Second)
 	}
-	if share := spent.Seconds() / hour; share > budget*1.02 {
-		t.Errorf("%.4f of a core on average", share)
+	// The account was full at first, and the last lean-in may overdraw it.
+	if flows := budget * (hour + accountHolds.Seconds()); spent.Seconds() > flows+costs[Normal].Seconds() {
+		t.Errorf("spent %s, %.1f s flew in", spent, flows)
 	}
 	if g.taken[Refused] == 0 || g.taken[Normal]+g.taken[Shortened] == 0 {
 		t.Errorf("taken %v", g.taken)
