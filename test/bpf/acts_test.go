@@ -42,6 +42,7 @@ var acts = map[string]func([]string) error{
 	"links":     links,
 	"run":       run,
 	"bomb":      bomb,
+	"overhear":  overhear,
 	"after":     after,
 }
 

@@ -150,12 +150,17 @@ type weatherPod struct {
 // announce tells of a pod, as the API server would.
 func (n *node) announce(number int) *weatherPod {
 	n.t.Helper()
-	p := &weatherPod{node: n, pod: birth.Pod{
-		UID: fmt.Sprintf("00000000-0000-4000-8000-%012d", number), Namespace: "weather", Name: fmt.Sprint("pod-", number),
-		Phase: "Pending", Created: time.Now().Truncate(time.Second), Containers: []birth.Container{{Name: "app"}},
-	}}
+	p := &weatherPod{node: n, pod: podNumber(number)}
 	p.tell()
 	return p
+}
+
+// podNumber is what the API server tells of a pod that was just bound.
+func podNumber(number int) birth.Pod {
+	return birth.Pod{
+		UID: fmt.Sprintf("00000000-0000-4000-8000-%012d", number), Namespace: "weather", Name: fmt.Sprint("pod-", number),
+		Phase: "Pending", Created: time.Now().Truncate(time.Second), Containers: []birth.Container{{Name: "app"}},
+	}
 }
 
 func (p *weatherPod) tell() {
