@@ -49,7 +49,7 @@ func addBudgetFlag(f *pflag.FlagSet, o *options) {
 			o.budget.fault = fmt.Errorf("$%s: %w", budgetEnv, err)
 		}
 	}
-	f.Var(&o.budget, "cpu-budget", `CPU time that the observer may cost on average, as a share of one core ("1%", "10m"), 0 for any (default: $CPU_BUDGET, or 1%); births are heard all the same`)
+	f.Var(&o.budget, "cpu-budget", `CPU time that the observer may cost on average, as a share of one core ("1%", "10m"), 0 for any; $CPU_BUDGET sets it as well; births are heard all the same`)
 }
 
 func newKeeper(o *options, log *slog.Logger) *cost.Keeper {

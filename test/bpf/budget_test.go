@@ -66,7 +66,7 @@ func suspects(t *testing.T) []observer.PodUpdate {
 type spentOn struct {
 	stats    observer.Stats
 	usage    cost.Usage
-	cpu      time.Duration // the observer's own, without its start
+	cpu      time.Duration // the observer's own, from when the account was as it should be
 	whispers map[string]*v1alpha1.KernelWhisper
 }
 
@@ -82,6 +82,7 @@ func observeSuspects(t *testing.T, k *kernel, budget float64, pods []observer.Po
 	ears := observer.NewEars(ears(t), k.ReadGroup, nil, slog.New(slog.DiscardHandler))
 	keeper := cost.NewKeeper(budget, cost.ReadProcess, slog.New(slog.DiscardHandler))
 	ears.ChargeTo(keeper)
+	before := overspend(keeper, budget)
 	out := &spentOn{whispers: map[string]*v1alpha1.KernelWhisper{}}
 	config := observer.Config{
 		Birth: birth.Config{NodeName: "node1", Timeout: time.Minute, Wall: wallAt}, CPU: cpu.DefaultConfig(), DisarmAfter: time.Second,
@@ -110,12 +111,28 @@ func observeSuspects(t *testing.T, k *kernel, budget float64, pods []observer.Po
 	}
 	keeper.Tick(time.Now(), cost.Doing{})
 	out.usage = keeper.Usage()
-	for part, spent := range out.usage.Own {
-		if part != cost.PartStart {
-			out.cpu += spent
-		}
-	}
+	out.cpu = spentInAll(out.usage) - before
 	return out
+}
+
+// overspend empties the account, as a storm of births would, and returns what was
+// spent until then.
+func overspend(k *cost.Keeper, budget float64) time.Duration {
+	k.Tick(time.Now(), cost.Doing{})
+	for budget > 0 && k.Usage().Balance >= 0 {
+		for end := time.Now().Add(100 * time.Millisecond); time.Now().Before(end); {
+			_ = os.Getpid()
+		}
+		k.Tick(time.Now(), cost.Doing{Births: true})
+	}
+	return spentInAll(k.Usage())
+}
+
+func spentInAll(u cost.Usage) (all time.Duration) {
+	for _, spent := range u.Own {
+		all += spent
+	}
+	return all
 }
 
 func wallAt(monotonic uint64) time.Time {
