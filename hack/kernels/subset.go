@@ -35,19 +35,30 @@ var heavy = []string{
 	"TestForkBombInABirth",
 	"TestFullTableOfSessions",
 	"TestFullTableOfThreads",
+	"TestKilledAtAnyMoment",
+	"TestListeningBeginsInABirth",
 	"TestNobodyReadsTheRing",
 	"TestThousandsOfCgroups",
 	"TestWalkWhileCgroupsComeAndGo",
 }
 
+// twoCPUs are the tests that take one of them away.
+var twoCPUs = []string{"TestACPUComesAndGoes"}
+
 // tests are those that the machine runs, and the pattern of those that it skips.
 func (m machine) tests(all []string) (run []string, skip string) {
-	if os.Getenv("KG_KERNELS_ALL") == "1" {
-		return all, ""
+	var without []string
+	if os.Getenv("KG_KERNELS_ALL") != "1" {
+		without = slices.Clone(heavy)
+		if !m.whole {
+			without = append(without, sameEverywhere...)
+		}
 	}
-	without := slices.Clone(heavy)
-	if !m.whole {
-		without = append(without, sameEverywhere...)
+	if m.cpus < 2 {
+		without = append(without, twoCPUs...)
+	}
+	if len(without) == 0 {
+		return all, ""
 	}
 	run = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(without, name) })
 	return run, pattern(without)
