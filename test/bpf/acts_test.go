@@ -33,6 +33,7 @@ var acts = map[string]func([]string) error{
 	"spin":      spin,
 	"load":      load,
 	"wait":      wait,
+	"crowded":   crowded,
 	"compete":   compete,
 	"deeds":     deeds,
 	"enter":     enter,
