@@ -63,7 +63,11 @@ test-api: ## Resources against a real etcd and API server
 	@$(TEST) api
 
 .PHONY: bench
-bench: ## What the loaded programs cost bystanders, as ratios of interleaved pairs (root)
+bench: ## What the observer costs, and what its alternatives cost (root; 25 minutes; FLAGS: -quick, -parts, -write, -help)
+	@hack/bench/run.sh cost $(FLAGS)
+
+.PHONY: bench-bpf
+bench-bpf: ## What the loaded programs alone cost bystanders, as Go benchmarks (root)
 	KG_TEST_STAGE=bpf go test -run '^$$' -bench 'Cost|LeanIn' -benchtime 1x ./test/bpf
 
 .PHONY: test-e2e

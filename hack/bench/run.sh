@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Measurements on a cluster that runs both components (make node-up deploy), and
-# that of the recommender, which needs none.
-# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS] | recommender [FLAGS]
+# Measurements on a cluster that runs both components (make node-up deploy); those of
+# the recommender and of the cost need none.
+# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS] | recommender [FLAGS] | cost [FLAGS]
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
 . "$TOP/hack/tools/say.sh"
+# shellcheck source=../tools/debian.sh
+. "$TOP/hack/tools/debian.sh"
 # shellcheck source=../deploy/lib.sh
 . "$TOP/hack/deploy/lib.sh"
 
@@ -31,6 +33,18 @@ recommender() {
   exec build/bin/bench-recommender "$@"
 }
 
+# cost FLAGS: what the observer and its alternatives cost (root).
+cost() {
+  # What it measures besides; what cannot be installed is left out, and said so.
+  need cc=gcc /usr/include/stdio.h=libc6-dev runc=runc
+  for tool in bpftrace=bpftrace strace=strace perf=linux-perf; do
+    (need "$tool") || say "without ${tool%%=*}"
+  done
+  CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/kernel-observer
+  CGO_ENABLED=0 go build -o build/bin/bench-cost ./hack/bench/cost
+  exec build/bin/bench-cost "$@"
+}
+
 measurement=${1:-}
 shift || true
 case $measurement in
@@ -38,7 +52,7 @@ case $measurement in
     choose_cluster
     export KUBECONFIG
     ;;
-  recommender) ;;
+  recommender | cost) ;;
   *)
     sed -n '3,5s/^# //p' "$0" >&2
     exit 2

@@ -17,6 +17,9 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/groups"
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/subject"
 )
 
 func main() {
@@ -33,11 +36,11 @@ func main() {
 }
 
 func run(ctx context.Context, program string, n int, rest time.Duration) (err error) {
-	groups, err := newGroups("kernel-gossip-bench")
+	all, err := groups.New("kernel-gossip-bench")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, groups.remove()) }()
+	defer func() { err = errors.Join(err, all.Remove()) }()
 	node, err := newNode(ctx)
 	if err != nil {
 		return err
@@ -45,7 +48,7 @@ func run(ctx context.Context, program string, n int, rest time.Duration) (err er
 	defer func() { err = errors.Join(err, node.remove()) }()
 
 	fmt.Println("| pods | cgroups that the observer knows | resident memory | working set of its cgroup, BPF maps included | CPU at rest |\n|---|---|---|---|---|")
-	if err := measure(ctx, program, groups, node, 0, rest); err != nil {
+	if err := measure(ctx, program, all, node, 0, rest); err != nil {
 		return err
 	}
 	for i := range n {
@@ -53,44 +56,45 @@ func run(ctx context.Context, program string, n int, rest time.Duration) (err er
 		if err != nil {
 			return err
 		}
-		if err := groups.addPod(uid); err != nil {
+		if err := all.AddPod(uid); err != nil {
 			return err
 		}
 	}
-	return measure(ctx, program, groups, node, n, rest)
+	return measure(ctx, program, all, node, n, rest)
 }
 
 // measure starts the observer, leaves it alone and prints a line.
-func measure(ctx context.Context, program string, groups *groups, node *node, pods int, rest time.Duration) (err error) {
-	o, err := start(ctx, program, node.name, groups)
+func measure(ctx context.Context, program string, all *groups.Groups, node *node, pods int, rest time.Duration) (err error) {
+	o, err := subject.Observer(ctx, program, all, "--node-name="+node.name, "--cluster=watch")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, o.end()) }()
-	if err := o.wait(ctx, rest); err != nil {
+	defer func() { err = errors.Join(err, o.End()) }()
+	if err := o.Wait(ctx, rest); err != nil {
 		return err
 	}
-	used, err := o.cpu()
+	used, err := all.CPU("observer")
 	if err != nil {
 		return err
 	}
 	const window = 10 * time.Second
-	if err := o.wait(ctx, window); err != nil {
+	if err := o.Wait(ctx, window); err != nil {
 		return err
 	}
-	after, err := o.cpu()
+	after, err := all.CPU("observer")
 	if err != nil {
 		return err
 	}
-	resident, err := o.resident()
+	resident, err := o.Resident()
 	if err != nil {
 		return err
 	}
-	working, err := groups.workingSet()
+	working, err := all.WorkingSet("observer")
 	if err != nil {
 		return err
 	}
-	fmt.Printf("| %d | %s | %.1f MiB | %.1f MiB | %.1f millicores |\n", pods, o.cgroups(), float64(resident)/(1<<20), float64(working)/(1<<20),
+	cgroups, _ := o.Metric("kernel_gossip_observer_cgroups")
+	fmt.Printf("| %d | %.0f | %.1f MiB | %.1f MiB | %.1f millicores |\n", pods, cgroups, float64(resident)/(1<<20), float64(working)/(1<<20),
 		1000*float64(after-used)/float64(window))
 	return nil
 }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// The aims of the project.
+const (
+	aimAtRest    = 1.005
+	aimCores     = 0.003
+	aimResident  = 50.0
+	aimSyscall   = 60.0
+	aimEvents    = 100_000.0
+	aimTimes     = 5.0
+	aimPods      = "100"
+	met, notMet  = "met", "**not met**"
+	cannotBeTold = "cannot be told from noise here"
+)
+
+// within judges a figure that is to be at most so much, by the interval in which
+// its median lies.
+func within(s spread, most float64) string {
+	switch {
+	case s.N == 0:
+		return "not measured"
+	case s.High <= most:
+		return met
+	case s.Low > most:
+		return notMet
+	}
+	return cannotBeTold
+}
+
+// worst of several judgements.
+func worst(all []string) string {
+	out := met
+	for _, j := range all {
+		switch {
+		case j == notMet:
+			return notMet
+		case j != met:
+			out = j
+		}
+	}
+	return out
+}
+
+func renderAims(w io.Writer, r results) {
+	heading(w, "Aims")
+	_, _ = fmt.Fprintln(w)
+	header(w, "aim", "measured", "")
+	if s, ok := get[slowdowns](r, "slowdown"); ok {
+		var figures, judged []string
+		for _, name := range workloads {
+			of := s.Wall[stateRest][name]
+			figures, judged = append(figures, name+" "+percent(of.Median)), append(judged, within(of, aimAtRest))
+		}
+		row(w, "at rest, each of four workloads at most 0.5 % slower", strings.Join(figures, ", "), worst(judged))
+	}
+	if s, ok := get[idleness](r, "idle"); ok {
+		of := s.Observer[aimPods]
+		row(w, "at most 0.3 % of a core with 100 pods", fmt.Sprintf("%.2f %%", 100*of.Cores.Median), within(of.Cores, aimCores))
+		most := spread{}
+		for _, of := range s.Observer {
+			if of.Resident.Median > most.Median {
+				most = of.Resident
+			}
+		}
+		row(w, "at most 50 MiB resident", fmt.Sprintf("%.1f MiB (the most of all numbers of pods)", most.Median), within(most, aimResident))
+	}
+	if s, ok := get[bystander](r, "bystander"); ok {
+		row(w, "during births at most 60 ns for a bystander's system call, beyond the kernel's slow path", amount(s.Ours, 0, " ns"), within(s.Ours, aimSyscall))
+		row(w, "nothing once disarmed", amount(s.After, 1, " ns"), disarmed(s.After))
+	}
+	if rows, ok := get[[]lossRow](r, "loss"); ok {
+		figure, judged := lossAim(rows)
+		row(w, "100,000 process events a second without loss", figure, judged)
+	}
+	if rows, ok := get[[]rivalRow](r, "rivals"); ok {
+		figure, judged := rivalAim(rows)
+		row(w, "five times cheaper than each alternative, for the same births", figure, judged)
+	}
+}
+
+// disarmed: nothing is what cannot be told from it, within what a system call's own
+// time varies by.
+func disarmed(s spread) string {
+	const nearlyNothing = 2 // ns
+	if s.N > 0 && s.Low <= 0 && s.High >= 0 {
+		return met
+	}
+	return within(s, nearlyNothing)
+}
+
+// lossAim looks for the highest rate of processes at which nothing was lost.
+func lossAim(rows []lossRow) (figure, judged string) {
+	var best, most, other float64
+	lost := false
+	for _, l := range rows {
+		clean := lostText(l.Lost) == "nothing"
+		switch {
+		case l.How == howUnshare && clean:
+			other = max(other, l.Events)
+		case l.How == howUnshare:
+		default:
+			most = max(most, l.Events)
+			lost = lost || !clean
+			if clean {
+				best = max(best, l.Events)
+			}
+		}
+	}
+	figure = fmt.Sprintf("%.0f without loss", best)
+	if !lost {
+		figure = fmt.Sprintf("%.0f, all that this machine could make, without loss", most)
+	}
+	if other > 0 {
+		figure += fmt.Sprintf("; of other events %.0f", other)
+	}
+	switch {
+	case best >= aimEvents:
+		return figure, met
+	case lost:
+		return figure, notMet
+	}
+	return figure, "not reached by this machine, nothing lost"
+}
+
+func rivalAim(rows []rivalRow) (figure, judged string) {
+	ours := extraOf(rows, observed)
+	var figures, all []string
+	for _, l := range rows {
+		if l.Missing != "" || l.Name == nobody || l.Name == observed {
+			continue
+		}
+		t := times(l, ours)
+		var n float64
+		if _, err := fmt.Sscan(t, &n); err != nil {
+			figures, all = append(figures, l.Name+": "+t), append(all, cannotBeTold)
+			continue
+		}
+		figures = append(figures, l.Name+" × "+t)
+		if n >= aimTimes {
+			all = append(all, met)
+		} else {
+			all = append(all, notMet)
+		}
+	}
+	if len(all) == 0 {
+		return "no alternative was measured", cannotBeTold
+	}
+	return strings.Join(figures, ", "), worst(all)
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// around is a spread whose median lies within so much of a figure.
+func around(figure, by float64) spread {
+	return spread{Median: figure, Low: figure - by, High: figure + by, Min: figure - 2*by, Max: figure + 2*by, N: 9}
+}
+
+func sample(t *testing.T) results {
+	t.Helper()
+	r := results{}
+	at := time.Date(2026, 11, 26, 0, 5, 0, 0, time.UTC)
+	put := func(name string, result any) {
+		t.Helper()
+		if err := r.add(name, partResult{Started: at, Took: 60, Kernel: "Linux 6.18", CPUs: 2, Load: 0.1}, result); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wall := map[string]map[string]spread{}
+	for _, state := range states {
+		wall[state] = map[string]spread{}
+		for _, name := range workloads {
+			wall[state][name] = around(1.002, 0.001)
+		}
+	}
+	put("slowdown", slowdowns{Wall: wall, CPU: wall, Each: map[string]float64{workloads[0]: 160}})
+	put("bystander", bystander{Ours: around(75, 5), After: around(0.1, 0.3)})
+	put("idle", idleness{Observer: map[string]idleOf{"100": {Cores: around(0.002, 0.0001), Resident: around(49, 0.1)}}})
+	put("loss", []lossRow{{How: howFork, Makers: 2, Events: 80_000, Told: 1}, {How: howUnshare, Events: 200_000, Told: 1}})
+	put("rivals", []rivalRow{
+		{Name: nobody}, {Name: observed, Extra: around(2, 0.1)}, {Name: "strace -c -f", Extra: around(30, 1)}, {Name: "ig", Missing: "no kprobes"},
+	})
+	return r
+}
+
+func TestRenderTellsTheAims(t *testing.T) {
+	var out bytes.Buffer
+	render(&out, sample(t))
+	for _, want := range []string{
+		"| at rest, each of four workloads at most 0.5 % slower | system calls +0.20 %, switches +0.20 %, forks +0.20 %, network +0.20 % | met |",
+		"| at most 0.3 % of a core with 100 pods | 0.20 % | met |",
+		"| 75 ns (70 to 80) | **not met** |",
+		"| nothing once disarmed | 0.1 ns (-0.2 to 0.4) | met |",
+		"| 80000, all that this machine could make, without loss; of other events 200000 | not reached by this machine, nothing lost |",
+		"| strace -c -f × 15.0 | met |",
+		"not measured: no kprobes",
+		"Linux 6.18, 2 CPUs",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "-quick") {
+		t.Error("a figure is no number, or the run is called quick")
+	}
+}
+
+func TestWithin(t *testing.T) {
+	for _, c := range []struct {
+		s    spread
+		want string
+	}{
+		{around(1, 1), met}, {around(5, 1), notMet}, {around(2, 1), cannotBeTold}, {spread{}, "not measured"},
+	} {
+		if got := within(c.s, 2.5); got != c.want {
+			t.Errorf("%+v: %s", c.s, got)
+		}
+	}
+	if worst([]string{met, cannotBeTold, met}) != cannotBeTold || worst([]string{cannotBeTold, notMet}) != notMet || worst([]string{met}) != met {
+		t.Error("not the worst")
+	}
+}
+
+func TestLossEndsTheAim(t *testing.T) {
+	rows := []lossRow{
+		{How: howFork, Events: 50_000}, {How: howFork, Events: 120_000, Lost: map[string]float64{"events": 3, "skipped": 0}},
+	}
+	if figure, judged := lossAim(rows); figure != "50000 without loss" || judged != notMet {
+		t.Error(figure, judged)
+	}
+	rows[1].Lost = nil
+	if _, judged := lossAim(rows); judged != met {
+		t.Error(judged)
+	}
+}
+
+func TestTimesOnlyAboveNoise(t *testing.T) {
+	theirs := rivalRow{Name: "strace", Extra: around(30, 1)}
+	if got := times(theirs, around(0, 1)); got != "ours is not above noise" {
+		t.Error(got)
+	}
+	if got := times(rivalRow{Name: "x", Extra: around(0, 1)}, around(2, 1)); got != "not above noise" {
+		t.Error(got)
+	}
+}
+
+func TestBetweenMarkers(t *testing.T) {
+	out, err := between([]byte("a\n"+markBegin+"\nold\n"+markEnd+"\nz\n"), []byte("new\n"))
+	if err != nil || string(out) != "a\n"+markBegin+"\n\nnew\n\n"+markEnd+"\nz\n" {
+		t.Errorf("%v: %q", err, out)
+	}
+	if _, err := between([]byte("nothing"), nil); err == nil {
+		t.Error("a document without markers was written to")
+	}
+}
+
+func TestChooseGoesOnWhereItStopped(t *testing.T) {
+	now := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
+	some := results{"programs": {Started: now.Add(-time.Hour)}, "idle": {Started: now.Add(-time.Hour), Quick: true}}
+	todo, kept := choose(options{}, some, now)
+	if len(todo) != len(parts)-1 || len(kept) != 1 {
+		t.Errorf("to do %d, kept %d", len(todo), len(kept))
+	}
+	if todo, _ := choose(options{}, results{"programs": {Started: now.Add(-24 * time.Hour)}}, now); len(todo) != len(parts) {
+		t.Error("a run of yesterday is gone on with")
+	}
+	all := results{}
+	for _, p := range parts {
+		all[p.name] = partResult{Started: now}
+	}
+	if todo, _ := choose(options{}, all, now); len(todo) != len(parts) {
+		t.Error("a complete run is not measured anew")
+	}
+	if todo, kept := choose(options{parts: []string{"loss"}}, all, now); len(todo) != 1 || len(kept) != len(parts) {
+		t.Error("a part by name")
+	}
+}
+
+func TestShortVersion(t *testing.T) {
+	for in, want := range map[string]string{"6.18.5-somebody-1": "6.18", "5.10": "5.10", "7": "7"} {
+		if got := shortVersion(in); got != want {
+			t.Errorf("%s: %s", in, got)
+		}
+	}
+}
