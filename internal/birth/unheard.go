@@ -32,7 +32,13 @@ func (w *writer) missHooks() {
 	if !w.config.unheard(hooks.Exec) {
 		of = append(slices.Clone(of), ofProcesses...)
 	}
-	for _, sentence := range w.config.Plan().Loses(of...) {
+	plan := w.config.Plan()
+	// What a watch on the cgroup file system loses is cgroups that nobody had the
+	// time to look at: of a pod that has a certificate it was all heard.
+	if plan.Way(hooks.CgroupMkdir) == hooks.Inotify {
+		of = slices.DeleteFunc(slices.Clone(of), func(h hooks.Hook) bool { return h == hooks.CgroupMkdir })
+	}
+	for _, sentence := range plan.Loses(of...) {
 		w.miss("%s", sentence)
 	}
 }

@@ -179,11 +179,9 @@ func (t *Tree) Read(ctx context.Context, tell func(event.Event)) error {
 func (t *Tree) Sync(before uint64) {
 	t.telling.Lock()
 	defer t.telling.Unlock()
-	if t.told == nil {
-		return
-	}
 	t.mu.Lock()
 	switch {
+	case !t.walked:
 	case t.watches != nil:
 		t.drain()
 	case t.way == hooks.Poll && t.looked <= before:
@@ -193,8 +191,12 @@ func (t *Tree) Sync(before uint64) {
 	t.flush()
 }
 
-// flush tells what is queued. The caller holds telling.
+// flush tells what is queued, once there is somebody to tell it to. The caller holds
+// telling.
 func (t *Tree) flush() {
+	if t.told == nil {
+		return
+	}
 	t.mu.Lock()
 	queue := t.queue
 	t.queue = nil

@@ -156,6 +156,14 @@ func (t *Tree) heard(wd int32, mask uint32, name string) {
 		return
 	}
 	n := t.watches.nodes[wd]
+	if n != nil && n.parent != nil && mask&unix.IN_IGNORED != 0 {
+		// Its folder is no more, whatever is there under its name and even its inode's
+		// number. Of cgroups, whose numbers are not used again, this is not told.
+		parent := n.parent
+		t.remove(n)
+		t.reconcile(parent, n.path[len(parent.path)+1:], false)
+		return
+	}
 	if n == nil || mask&unix.IN_ISDIR == 0 || name == "" {
 		return // of a cgroup that is gone, or of a file
 	}
