@@ -3,8 +3,8 @@
 package cgroup
 
 import (
-	"path"
 	"sort"
+	"strings"
 )
 
 // Entry is one cgroup of the dictionary.
@@ -84,8 +84,8 @@ func (d *Dictionary) Lookup(id uint64) (*Entry, bool) {
 // Ancestors are the living cgroups above a path, nearest first, without the root.
 func (d *Dictionary) Ancestors(p string) []*Entry {
 	var up []*Entry
-	for dir := path.Dir(p); dir != "/" && dir != "."; dir = path.Dir(dir) {
-		if e, ok := d.byPath[dir]; ok && e.Dead == 0 {
+	for i := strings.LastIndexByte(p, '/'); i > 0; i = strings.LastIndexByte(p[:i], '/') {
+		if e, ok := d.byPath[p[:i]]; ok && e.Dead == 0 {
 			up = append(up, e)
 		}
 	}

@@ -180,6 +180,9 @@ func (d *Detector) Abandoned() []*v1alpha1.KernelWhisper { return d.resumable.ab
 // opens is true if the recent samples make an episode.
 func (d *Detector) opens(t *track) bool {
 	now := t.samples[len(t.samples)-1]
+	if !t.throttledSince(t.samples[0]) {
+		return false // as nearly always
+	}
 	first := t.since(now.time() - min(now.time(), uint64(d.config.OpenWithin)))
 	for i := range now.Levels {
 		delta := difference(first, now, i)
@@ -227,20 +230,18 @@ func follows(a, b Sample) bool {
 
 // since is the last sample taken at or before a time, or the oldest.
 func (t *track) since(at uint64) Sample {
-	first := t.samples[0]
-	for _, s := range t.samples {
-		if s.time() > at {
-			break
+	for i := len(t.samples) - 1; i > 0; i-- {
+		if t.samples[i].Levels[0].Time <= at {
+			return t.samples[i]
 		}
-		first = s
 	}
-	return first
+	return t.samples[0]
 }
 
 func (t *track) throttledSince(first Sample) bool {
 	now := t.samples[len(t.samples)-1]
 	for i := range now.Levels {
-		if difference(first, now, i).throttled > 0 {
+		if now.Levels[i].Throttled != first.Levels[i].Throttled {
 			return true
 		}
 	}
