@@ -144,13 +144,24 @@ func (w *writer) losses() []v1alpha1.Loss {
 		{Reason: v1alpha1.LossSessionTableFull, Count: int64(now.Sessions - before.Sessions)},
 		{Reason: v1alpha1.LossThreadTableFull, Count: int64(now.Members - before.Members)},
 		{Reason: v1alpha1.LossProgramSkipped, Count: int64(now.Skipped - before.Skipped)},
-		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut)},
+		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut) + w.untoldExecs()},
 	} {
 		if l.Count > 0 {
 			all = append(all, l)
 		}
 	}
 	return all
+}
+
+// untoldExecs are those that were counted and not told one by one.
+func (w *writer) untoldExecs() int64 {
+	var n uint64
+	for _, s := range w.steps {
+		for _, c := range []event.Counts{s.counts.Own, s.counts.Workload} {
+			n += max(c.Execs, event.ExecsMax) - event.ExecsMax
+		}
+	}
+	return int64(n)
 }
 
 func (w *writer) missEntrypoints() {

@@ -138,6 +138,10 @@ const (
 	StretchesMaxShim     = 1024
 )
 
+// ExecsMax is how many execs of one session are told one by one, of its own
+// processes and of its workload's (bpf/gossip.h); all are counted.
+const ExecsMax = 64
+
 // SessionCounts are the counters of a session: of its own role and of the
 // workload that it became.
 type SessionCounts struct {
