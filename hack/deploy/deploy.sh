@@ -49,6 +49,7 @@ main() {
     done
   fi
   timed "applying k8s/" kubectl apply -f "$TOP/k8s/"
+  set_budget
   for component in "${stale[@]}"; do
     say "$component: a new image under the same tag, restarting its pods"
     kubectl -n "$NAMESPACE" rollout restart "${WORKLOAD[$component]}" >/dev/null
@@ -57,6 +58,12 @@ main() {
     await "$component"
   done
   kubectl -n "$NAMESPACE" get pods -o wide
+}
+
+# set_budget gives the observers the CPU budget of $KG_CPU_BUDGET, or their own default.
+# Without a change nothing is rolled out.
+set_budget() {
+  kubectl -n "$NAMESPACE" set env daemonset/kernel-observer "CPU_BUDGET${KG_CPU_BUDGET:+=}${KG_CPU_BUDGET:--}" >&2
 }
 
 await() {
