@@ -204,9 +204,16 @@ func TestLadderOfLittle(t *testing.T) {
 			t.Errorf("%s: loses %q", h, lost)
 		}
 	}
-	t.Run("children", TestMembersAreTheForkersChildren)
 	k := listen(t)
 	k.arm()
+	start(t, program(t, runtimeName), "children", "2", "little-mark")
+	family := k.opened("little-mark")
+	k.exited(family)
+	if c := k.counts(family.Session).Own; c.Processes != 3 || c.Execs != 3 || len(c.Syscalls) != 0 {
+		if lost, err := k.Lost(); err != nil || lost.Skipped == 0 {
+			t.Errorf("%+v; lost: %+v, %v", c, lost, err)
+		}
+	}
 	if err := k.Walk(func(uint64, uint64, string) {}); !errors.Is(err, probe.ErrNoTestRun) {
 		t.Errorf("walk: %v", err)
 	}
