@@ -32,13 +32,25 @@ func Number(n int64) string {
 // Millicores writes CPU as Kubernetes does.
 func Millicores(m int64) string { return strconv.FormatInt(m, 10) + "m" }
 
+// counted writes a count of system calls. No birth goes without any: 0 says that
+// they were not heard.
+func counted(n int64) string {
+	if n == 0 {
+		return "-"
+	}
+	return Number(n)
+}
+
 // CertificateLine tells a birth in one line.
 func CertificateLine(c *v1alpha1.PodBirthCertificate) string {
 	c = cleaned(c)
 	s := c.Spec
-	line := fmt.Sprintf("birth    %s/%s  %s in %s  %s syscalls (%s)  %s%% heard",
-		c.Namespace, s.PodRef.Name, s.Outcome, s.Duration, Number(s.KernelStats.TotalSyscalls),
-		strings.Join(syscallsByActor(s.KernelStats.Actors), ", "), s.Coverage.AttributedPercent)
+	calls := "syscalls not heard"
+	if n := s.KernelStats.TotalSyscalls; n > 0 {
+		calls = fmt.Sprintf("%s syscalls (%s)", Number(n), strings.Join(syscallsByActor(s.KernelStats.Actors), ", "))
+	}
+	line := fmt.Sprintf("birth    %s/%s  %s in %s  %s  %s%% heard",
+		c.Namespace, s.PodRef.Name, s.Outcome, s.Duration, calls, s.Coverage.AttributedPercent)
 	if s.Failure != nil {
 		line += "  failed at " + Failure(s.Failure)
 	}

@@ -102,8 +102,11 @@ func phaseArgs(r Row) map[string]any {
 func birthArgs(c *v1alpha1.PodBirthCertificate) map[string]any {
 	s := &c.Spec
 	args := map[string]any{
-		"outcome": s.Outcome, "complete": s.Complete, "system calls": s.KernelStats.TotalSyscalls,
+		"outcome": s.Outcome, "complete": s.Complete,
 		"attributed %": s.Coverage.AttributedPercent, "lost events": s.Coverage.LostEvents,
+	}
+	if n := s.KernelStats.TotalSyscalls; n > 0 {
+		args["system calls"] = n
 	}
 	if c.Status.Insight != "" {
 		args["insight"] = c.Status.Insight

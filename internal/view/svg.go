@@ -138,6 +138,9 @@ func (s *svg) header(c *v1alpha1.PodBirthCertificate) {
 func (s *svg) footer(spec *v1alpha1.PodBirthCertificateSpec) {
 	k := &spec.KernelStats
 	calls := plural(k.TotalSyscalls, "system call")
+	if k.TotalSyscalls == 0 {
+		calls = "system calls not heard"
+	}
 	if by := syscallsByActor(k.Actors); len(by) > 0 {
 		calls += " (" + strings.Join(by, ", ") + ")"
 	}

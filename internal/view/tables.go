@@ -60,9 +60,13 @@ func Births(out io.Writer, all []v1alpha1.PodBirthCertificate, t Terminal, withN
 		if s.Failure != nil {
 			last = text{failedAt(s.Failure), bad}
 		}
+		workload := "-"
+		if s.KernelStats.TotalSyscalls > 0 {
+			workload = Number(workloadSyscalls(s.KernelStats.Actors))
+		}
 		tab.add(text{s: c.Namespace}, text{s: s.PodRef.Name}, text{string(s.Outcome), outcome}, attempts(s.FailedAttempts),
-			text{s: s.Duration}, text{s: waitedIn(c)}, text{s: Number(s.KernelStats.TotalSyscalls)},
-			text{s: Number(workloadSyscalls(s.KernelStats.Actors))}, text{s: s.Coverage.AttributedPercent + "%"},
+			text{s: s.Duration}, text{s: waitedIn(c)}, text{s: counted(s.KernelStats.TotalSyscalls)},
+			text{s: workload}, text{s: s.Coverage.AttributedPercent + "%"},
 			text{s: age(c.CreationTimestamp, now)}, last)
 	}
 	if !withNamespace {

@@ -61,7 +61,7 @@ func actors(p *page, k *v1alpha1.KernelStats) {
 		if a.CPUMicroseconds > 0 {
 			cpu = span(a.CPUMicroseconds)
 		}
-		t.add(text{s: string(a.Actor)}, text{s: a.Container}, text{s: Number(a.Syscalls)}, text{s: percent(a.Syscalls, k.TotalSyscalls)},
+		t.add(text{s: string(a.Actor)}, text{s: a.Container}, text{s: counted(a.Syscalls)}, text{s: percent(a.Syscalls, k.TotalSyscalls)},
 			text{s: Number(a.Processes)}, text{s: Number(a.Execs)}, text{s: cpu})
 	}
 	t.write(p)
@@ -77,6 +77,9 @@ func kernelFacts(p *page, k *v1alpha1.KernelStats) {
 	total := Number(k.TotalSyscalls)
 	if by := syscallsByActor(k.Actors); len(by) > 0 {
 		total += " (" + strings.Join(by, ", ") + ")"
+	}
+	if k.TotalSyscalls == 0 {
+		total = "not heard"
 	}
 	p.fact("system calls", total, plain)
 	p.facts("most often", top, ", ", plain)

@@ -45,6 +45,9 @@ func whisperHeader(p *page, w *v1alpha1.KernelWhisper) {
 	p.fact("cause", causesOf(st), plain)
 	p.fact("insight", st.Insight, plain)
 	p.fact("advice", st.Recommendation, plain)
+	for _, m := range s.Missing {
+		p.fact("not heard", m, inWait)
+	}
 }
 
 func causesOf(st *v1alpha1.KernelWhisperStatus) string {
