@@ -21,7 +21,7 @@ import (
 // machine's noise.
 func BenchmarkLeanIn(b *testing.B) {
 	if os.Getenv("KG_TEST_STAGE") != "bpf" {
-		b.Skip("run by make bench: needs root and BPF")
+		b.Skip("run by make bench-bpf: needs root and BPF")
 	}
 	l, err := bursts.Load(bursts.Options{})
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 // both sides are measured without programs.
 func BenchmarkCost(b *testing.B) {
 	if os.Getenv("KG_TEST_STAGE") != "bpf" {
-		b.Skip("run by make bench: needs root and BPF")
+		b.Skip("run by make bench-bpf: needs root and BPF")
 	}
 	const pairs = 20
 	for name, work := range map[string]func(){

@@ -108,6 +108,9 @@ func (b *bench) storms(ctx context.Context, how string, makers int, rate float64
 		return row, err
 	}
 	told, _ := subject.Sum(text, fmt.Sprintf("kernel_gossip_observer_events_total{kind=%q}", kindOf[how]))
+	if how != howUnshare {
+		told -= float64(makers) // their own ends
+	}
 	row.Told = told / made
 	for _, what := range []string{"events", "sessions", "members", "skipped"} {
 		row.Lost[what], _ = subject.Sum(text, fmt.Sprintf("kernel_gossip_observer_lost_total{what=%q}", what))

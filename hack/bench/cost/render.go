@@ -137,19 +137,20 @@ func renderSlowdown(w io.Writer, r results) {
 		head = append(head, fmt.Sprintf("%s (%s each)", name, duration(s.Each[name])))
 	}
 	header(w, head...)
-	for _, state := range states {
-		cells := []string{state}
-		for _, name := range workloads {
-			cells = append(cells, slower(s.Wall[state][name]))
-		}
-		row(w, cells...)
-	}
-	text(w, "The least and the most of the single ratios, and the ratio of CPU time, which others on the machine disturb less:\n")
+	slowdownRows(w, s.Wall, slower)
+	text(w, "In CPU time (of the workload's cgroup), which others on the machine disturb less:\n")
 	header(w, append([]string{"state"}, workloads...)...)
+	slowdownRows(w, s.CPU, slower)
+	text(w, "The least and the most of the single ratios, by the wall:\n")
+	header(w, append([]string{"state"}, workloads...)...)
+	slowdownRows(w, s.Wall, extremes)
+}
+
+func slowdownRows(w io.Writer, of map[string]map[string]spread, cell func(spread) string) {
 	for _, state := range states {
 		cells := []string{state}
 		for _, name := range workloads {
-			cells = append(cells, extremes(s.Wall[state][name])+"; CPU "+percent(s.CPU[state][name].Median))
+			cells = append(cells, cell(of[state][name]))
 		}
 		row(w, cells...)
 	}
@@ -173,7 +174,7 @@ func renderBystander(w io.Writer, r results) {
 		return
 	}
 	heading(w, "A bystander's system call")
-	text(w, "One `getppid` of a process of no birth. A program on the entry or exit of system calls, whosever it is, sends all of them through the kernel's slow path; what an empty one costs is the kernel's.\n")
+	text(w, "One `getppid` of a process of no birth, in CPU time. A program on the entry or exit of system calls, whosever it is, sends all of them through the kernel's slow path; what an empty one costs is the kernel's.\n")
 	header(w, "", "ns")
 	row(w, "nobody listens", amount(s.Nothing, 0, ""))
 	row(w, "empty programs on entry and exit", amount(s.Empty, 0, ""))
@@ -275,15 +276,35 @@ func extraOf(rows []rivalRow, name string) spread {
 	return spread{}
 }
 
-// times is a rival's extra CPU in ratio to ours, where both can be told from nothing.
-func times(l rivalRow, ours spread) string {
-	switch {
-	case l.Name == nobody || l.Name == observed || ours.N == 0:
-		return ""
-	case ours.Low <= 0:
-		return "ours is not above noise"
-	case l.Extra.Low <= 0:
-		return "not above noise"
+// ratio of a rival's extra CPU to ours, and between what it may lie; ours may be too
+// little to be told from nothing, and the ratio then has no upper end.
+type ratio struct{ median, low, high float64 }
+
+func ratioOf(theirs, ours spread) (ratio, bool) {
+	if theirs.N == 0 || ours.N == 0 || ours.High <= 0 {
+		return ratio{}, false
 	}
-	return fmt.Sprintf("%.1f", l.Extra.Median/ours.Median)
+	r := ratio{low: max(0, theirs.Low) / ours.High, median: math.Inf(1), high: math.Inf(1)}
+	if ours.Median > 0 {
+		r.median = theirs.Median / ours.Median
+	}
+	if ours.Low > 0 {
+		r.high = theirs.High / ours.Low
+	}
+	return r, true
+}
+
+// times tells a rival's extra CPU in ratio to ours.
+func times(l rivalRow, ours spread) string {
+	if l.Name == nobody || l.Name == observed {
+		return ""
+	}
+	r, ok := ratioOf(l.Extra, ours)
+	switch {
+	case !ok:
+		return "?"
+	case math.IsInf(r.high, 1):
+		return fmt.Sprintf("at least %.1f (ours is within the noise)", r.low)
+	}
+	return fmt.Sprintf("%.1f (%.1f to %.1f)", r.median, r.low, r.high)
 }

@@ -45,12 +45,12 @@ func TestRenderTellsTheAims(t *testing.T) {
 	var out bytes.Buffer
 	render(&out, sample(t))
 	for _, want := range []string{
-		"| at rest, each of four workloads at most 0.5 % slower | system calls +0.20 %, switches +0.20 %, forks +0.20 %, network +0.20 % | met |",
+		"| at rest, each of four workloads at most 0.5 % slower, by the wall | system calls +0.20 %, switches +0.20 %, forks +0.20 %, network +0.20 % | met |",
 		"| at most 0.3 % of a core with 100 pods | 0.20 % | met |",
 		"| 75 ns (70 to 80) | **not met** |",
 		"| nothing once disarmed | 0.1 ns (-0.2 to 0.4) | met |",
 		"| 80000, all that this machine could make, without loss; of other events 200000 | not reached by this machine, nothing lost |",
-		"| strace -c -f × 15.0 | met |",
+		"| times as much: strace -c -f: 15.0 (13.8 to 16.3) | met |",
 		"not measured: no kprobes",
 		"Linux 6.18, 2 CPUs",
 	} {
@@ -92,23 +92,25 @@ func TestLossEndsTheAim(t *testing.T) {
 	}
 }
 
-func TestTimesOnlyAboveNoise(t *testing.T) {
+func TestTimesBoundWhatIsWithinTheNoise(t *testing.T) {
 	theirs := rivalRow{Name: "strace", Extra: around(30, 1)}
-	if got := times(theirs, around(0, 1)); got != "ours is not above noise" {
+	if got := times(theirs, around(0.5, 1)); got != "at least 19.3 (ours is within the noise)" {
 		t.Error(got)
 	}
-	if got := times(rivalRow{Name: "x", Extra: around(0, 1)}, around(2, 1)); got != "not above noise" {
+	if got := times(rivalRow{Name: "x", Extra: around(0, 1)}, around(2, 1)); got != "0.0 (0.0 to 1.0)" {
 		t.Error(got)
 	}
-}
-
-func TestBetweenMarkers(t *testing.T) {
-	out, err := between([]byte("a\n"+markBegin+"\nold\n"+markEnd+"\nz\n"), []byte("new\n"))
-	if err != nil || string(out) != "a\n"+markBegin+"\n\nnew\n\n"+markEnd+"\nz\n" {
-		t.Errorf("%v: %q", err, out)
+	if _, ok := ratioOf(around(1, 0.1), around(-2, 1)); ok {
+		t.Error("a ratio to less than nothing")
 	}
-	if _, err := between([]byte("nothing"), nil); err == nil {
-		t.Error("a document without markers was written to")
+	for _, c := range []struct {
+		theirs float64
+		want   string
+	}{{30, met}, {3, notMet}, {10, cannotBeTold}} {
+		rows := []rivalRow{{Name: observed, Extra: around(2, 0.5)}, {Name: "x", Extra: around(c.theirs, 0.5)}}
+		if _, got := rivalAim(rows); got != c.want {
+			t.Errorf("%v: %s", c.theirs, got)
+		}
 	}
 }
 

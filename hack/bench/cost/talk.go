@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -88,19 +89,30 @@ func answerLines(answer func(line string) (string, error)) error {
 // time that was asked for.
 type work struct {
 	*helper
+	groups  *groups.Groups
+	path    string
 	amounts map[string]int
 }
 
-// measured is one measurement of a workload, in ns.
+// measured is one measurement of a workload, in ns: by the wall, and the CPU time of
+// its cgroup, peers and children included.
 type measured struct{ wall, cpu float64 }
 
 func (w *work) do(name string, n int) (measured, error) {
+	before, err := w.groups.CPU(w.path)
+	if err != nil {
+		return measured{}, err
+	}
 	said, err := w.ask("%q %d", name, n)
 	if err != nil {
 		return measured{}, fmt.Errorf("%s: %w", name, err)
 	}
-	wall, cpu, err := parseAnswer(said)
-	return measured{wall, cpu}, err
+	wall, err := strconv.ParseFloat(said, 64)
+	if err != nil {
+		return measured{}, fmt.Errorf("understand the worker's answer %q: %w", said, err)
+	}
+	after, err := w.groups.CPU(w.path)
+	return measured{wall, float64(after - before)}, err
 }
 
 // startWork starts a worker and finds how much it does in about the given time (ns).
@@ -112,7 +124,7 @@ func startWork(g *groups.Groups, path string, long float64) (*work, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &work{h, map[string]int{}}
+	w := &work{h, g, path, map[string]int{}}
 	for _, name := range workloads {
 		n := 50
 		for {

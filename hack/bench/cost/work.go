@@ -9,7 +9,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"syscall"
 	"time"
 	"unsafe"
@@ -22,7 +21,7 @@ import (
 var workloads = []string{"system calls", "switches", "forks", "network"}
 
 // worker is the process that does the workloads: "NAME N" on its standard input
-// makes it do N of NAME and answer how many ns that took, by the wall and in CPU time.
+// makes it do N of NAME and answer how many ns that took.
 type worker struct {
 	pipes, socket pair
 }
@@ -48,32 +47,19 @@ func runWorker() error {
 		if _, err := fmt.Sscanf(line, "%q %d", &name, &n); err != nil {
 			return "", fmt.Errorf("understand %q: %w", line, err)
 		}
-		wall, cpu, err := w.measure(name, n)
-		return fmt.Sprint(wall.Nanoseconds(), cpu.Nanoseconds()), err
+		took, err := w.measure(name, n)
+		return fmt.Sprint(took.Nanoseconds()), err
 	})
 }
 
-func (w *worker) measure(name string, n int) (wall, cpu time.Duration, err error) {
+func (w *worker) measure(name string, n int) (time.Duration, error) {
 	do, err := w.workload(name)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
-	began, before := time.Now(), ownCPU()
+	began := time.Now()
 	err = do(n)
-	return time.Since(began), ownCPU() - before, err
-}
-
-// ownCPU is the time of this process and of its children that ended; that of a peer
-// does not count.
-func ownCPU() time.Duration {
-	var sum time.Duration
-	for _, who := range []int{unix.RUSAGE_SELF, unix.RUSAGE_CHILDREN} {
-		var u unix.Rusage
-		if unix.Getrusage(who, &u) == nil {
-			sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
-		}
-	}
-	return sum
+	return time.Since(began), err
 }
 
 func (w *worker) workload(name string) (func(int) error, error) {
@@ -221,13 +207,4 @@ func loopback() (own, peer pair, err error) {
 		}
 	}
 	return pair{a, a}, pair{b, b}, nil
-}
-
-// parseAnswer of a worker.
-func parseAnswer(line string) (wall, cpu float64, err error) {
-	_, err = fmt.Sscan(line, &wall, &cpu)
-	if err != nil {
-		err = fmt.Errorf("understand the worker's answer %s: %w", strconv.Quote(line), err)
-	}
-	return wall, cpu, err
 }

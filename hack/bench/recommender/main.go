@@ -22,6 +22,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/document"
 	"github.com/kernel-gossip/kernel-gossip/internal/counterfactual"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -116,7 +117,7 @@ func tell(o options, done map[string]result, t target) error {
 	var table bytes.Buffer
 	report(&table, all, t)
 	if o.document != "" {
-		if err := publish(o.document, table.Bytes()); err != nil {
+		if err := document.Publish(o.document, "bench-recommender", table.Bytes()); err != nil {
 			return err
 		}
 	}

@@ -3,11 +3,8 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 )
@@ -188,31 +185,4 @@ func stepsText(rule string, steps int, r result, limit float64) string {
 		return fmt.Sprintf(" in %d steps", steps)
 	}
 	return ""
-}
-
-// The markers between which the document has the table.
-const beginMarker, endMarker = "<!-- begin: make bench-recommender -->\n", "<!-- end: make bench-recommender -->\n"
-
-// replaceBetween puts a table into a document.
-func replaceBetween(document, table []byte) ([]byte, error) {
-	before, rest, ok := bytes.Cut(document, []byte(beginMarker))
-	_, after, found := bytes.Cut(rest, []byte(endMarker))
-	if !ok || !found {
-		return nil, errors.New("the document lacks the markers around the table")
-	}
-	return bytes.Join([][]byte{before, []byte(beginMarker), table, []byte(endMarker), after}, nil), nil
-}
-
-func publish(file string, table []byte) error {
-	document, err := os.ReadFile(file)
-	if err == nil {
-		document, err = replaceBetween(document, table)
-	}
-	if err == nil {
-		err = os.WriteFile(file, document, 0o644)
-	}
-	if err != nil {
-		return fmt.Errorf("put the table into %s: %w", file, err)
-	}
-	return nil
 }
