@@ -58,6 +58,10 @@ test-bpf: ## eBPF programs on this kernel (root)
 test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x and on arm64, in virtual machines (no KVM needed)
 	@$(TEST) kernels
 
+.PHONY: support
+support: ## What each kernel lets the observer hear: docs/reference/support.md anew (about 15 minutes)
+	@hack/support/run.sh $(SUITES)
+
 .PHONY: test-api
 test-api: ## Resources against a real etcd and API server
 	@$(TEST) api

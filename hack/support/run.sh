@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [SUITE...]: lets kernel-observer doctor examine this machine and machines with
-# Debian's kernels (QEMU without KVM), leaves the reports in build/doctor/ and the table
-# of all reports there in docs/reference/support.md. Without arguments all suites.
+# run.sh [here | SUITE...]: lets kernel-observer doctor examine this machine and machines
+# with Debian's kernels (QEMU without KVM), leaves the reports in build/doctor/ and the
+# table of all reports there in docs/reference/support.md. Without arguments all suites.
 #
 # Other runs (a node of another distribution, arm64) join the table by a report of theirs:
 #   kernel-observer doctor -o json > build/doctor/NAME.json
@@ -17,31 +17,45 @@ SUITES=(bullseye bookworm trixie sid)
 V1_SUITE=bullseye
 
 main() {
-  local suite version kernel work
-  (($# == 0)) || SUITES=("$@")
+  local work
+  case $* in
+  "") ;;
+  here) SUITES=() ;;
+  *) SUITES=("$@") ;;
+  esac
   work=$(mktemp -d)
   # shellcheck disable=SC2064 # the directory of now
   trap "rm -rf '$work'" EXIT
   mkdir -p "$REPORTS" build/bin
   CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/kernel-observer
   here
-  pack "$work/image"
-  while read -r suite version kernel; do
-    examine "$work" "$version" "$kernel" v2
-    [[ $suite != "$V1_SUITE" ]] || examine "$work" "$version" "$kernel" v1
-  done < <(hack/kernels/prepare.sh "${SUITES[@]}")
+  ((${#SUITES[@]} == 0)) || machines "$work"
   go run ./hack/support "$REPORTS" docs/reference/support.md
 }
 
-# here examines this machine; its exit code is the verdict.
+# machines WORK examines one after the other: each takes a processor for itself.
+machines() {
+  local suite version kernel
+  pack "$1/image"
+  while read -r suite version kernel; do
+    examine "$1" "$version" "$kernel" v2
+    [[ $suite != "$V1_SUITE" ]] || examine "$1" "$version" "$kernel" v1
+  done < <(hack/kernels/prepare.sh "${SUITES[@]}")
+}
+
+# here examines this machine. The exit code is the verdict; 1 and 2 are failures.
 here() {
+  local name flags types=/sys/kernel/btf/vmlinux
   if ((EUID != 0)); then
     say "this machine is left out: not root"
     return
   fi
-  build/bin/kernel-observer doctor --node-name=here -o json >"$REPORTS/here.json" || (($? > 2))
-  build/bin/kernel-observer doctor --node-name=here -o json --without cgroup_mkdir,cgroup_rmdir,cgroup_attach_task \
-    >"$REPORTS/here.no-cgroup-tracepoints.json" || (($? > 2))
+  while read -r name flags; do
+    flags=${flags//\/tmp\/types.btf/$types}
+    # shellcheck disable=SC2086 # flags are several words
+    build/bin/kernel-observer doctor --node-name=here -o json $flags >"$REPORTS/here.$name.json" || (($? > 2))
+  done <hack/support/cases
+  mv "$REPORTS/here.all.json" "$REPORTS/here.json"
 }
 
 # pack FILE: the file system of the machines.
@@ -51,6 +65,7 @@ pack() {
   install -m 755 "$(command -v busybox)" "$root/bin/busybox"
   install -m 755 build/bin/kernel-observer "$root/kernel-observer"
   install -m 755 hack/support/init "$root/init"
+  install -m 644 hack/support/cases "$root/cases"
   if [[ -n ${KG_SUPPORT_RECORD:-} ]]; then
     CGO_ENABLED=0 go test -c -o "$root/record" ./internal/doctor
   fi

@@ -176,7 +176,7 @@ func TestReleases(t *testing.T) {
 	for release, before := range map[string]bool{
 		"5.4.0-1050-gke": true, "5.7.19": true, "4.19.0-27-amd64": true, "5.8.0": false, "6.1": false, "": false, "weird": false,
 	} {
-		if got := (Kernel{Release: release}).before(5, 8); got != before {
+		if got := (Kernel{Release: release}).before5(8); got != before {
 			t.Errorf("%q is before 5.8: %v", release, got)
 		}
 	}

@@ -89,7 +89,7 @@ func standsOn(p hooks.Plan, why string) (hooks.Choice, bool) {
 func mendBPF(f *Facts, c hooks.Choice, refused []hooks.Refusal) []string {
 	p := &f.Permissions
 	switch {
-	case !p.MayBPF() && f.Kernel.before(5, 8):
+	case !p.MayBPF() && f.Kernel.before5(8):
 		return []string{"run it as root or add the capability SYS_ADMIN: this kernel knows no CAP_BPF (Linux 5.8)"}
 	case !p.MayBPF():
 		return []string{"run it as root, or add the capabilities BPF and PERFMON"}
@@ -97,7 +97,7 @@ func mendBPF(f *Facts, c hooks.Choice, refused []hooks.Refusal) []string {
 		return []string{"start the kernel without lockdown=confidentiality, under which no BPF program may read its memory"}
 	case p.Seccomp == "Filter" && mentions(refused, "not permitted"):
 		return []string{"let the seccomp profile allow bpf and perf_event_open to who has CAP_BPF and CAP_PERFMON (RuntimeDefault of containerd and CRI-O does)"}
-	case p.LockedMemory != "unlimited" && f.Kernel.before(5, 11) && !p.Has("CAP_SYS_RESOURCE") && mentions(refused, "locked memory"):
+	case p.LockedMemory != "unlimited" && f.Kernel.before5(11) && !p.Has("CAP_SYS_RESOURCE") && mentions(refused, "locked memory"):
 		return []string{"lift the limit of locked memory (ulimit -l unlimited, LimitMEMLOCK=infinity of the runtime), or add the capability SYS_RESOURCE: up to Linux 5.10 BPF maps count against it"}
 	case f.BTF.Source == NoBTF:
 		return []string{"give it the types of this kernel with --btf FILE (BTFHub has them for kernels of distributions), or run a kernel with CONFIG_DEBUG_INFO_BTF=y"}
@@ -114,7 +114,7 @@ func mendWay(f *Facts, h hooks.Hook, r hooks.Refusal) []string {
 	switch {
 	case r.Way == hooks.Typed && f.BTF.Source == FileBTF && h == hooks.Bursts:
 		return []string{"run a kernel with BTF of its own (CONFIG_DEBUG_INFO_BTF=y): a file does not give it typed tracepoints"}
-	case r.Way == hooks.TestRun && f.Kernel.before(5, 10), r.Way == hooks.RingBuffer && f.Kernel.before(5, 8):
+	case r.Way == hooks.TestRun && f.Kernel.before5(10), r.Way == hooks.RingBuffer && f.Kernel.before5(8):
 		return []string{"run Linux 5.10 or newer"}
 	case r.Way == hooks.Tracepoint && !f.Tracefs && mentions([]hooks.Refusal{r}, "tracefs"):
 		return []string{"mount tracefs on /sys/kernel/tracing"}
@@ -151,13 +151,13 @@ func appendOnce(all []string, more ...string) []string {
 	return all
 }
 
-// before is true for a release older than that; false for one that is not understood.
-func (k Kernel) before(major, minor int) bool {
+// before5 is true for a release older than 5.minor; false for one that is not understood.
+func (k Kernel) before5(minor int) bool {
 	var a, b int
 	if n, err := fmt.Sscanf(k.Release, "%d.%d", &a, &b); err != nil || n != 2 {
 		return false
 	}
-	return a < major || a == major && b < minor
+	return a < 5 || a == 5 && b < minor
 }
 
 func onFiles(w hooks.Way) bool { return w == hooks.Inotify || w == hooks.Poll || w == hooks.Files }
