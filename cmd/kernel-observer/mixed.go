@@ -78,7 +78,7 @@ func (m *mixed) read(ctx context.Context, tell func(event.Event)) error {
 		})
 	}
 	group.Go(func() error {
-		return m.Probe.Read(ctx, func(e event.Event) {
+		return m.Read(ctx, func(e event.Event) {
 			m.prepare(e)
 			tell(e)
 		})
