@@ -251,17 +251,17 @@ func renderRivals(w io.Writer, r results) {
 	}
 	heading(w, "The same births, heard by others")
 	text(w, "Births by runc, one after the other (a CNI plugin that does nothing, then a container whose entrypoint ends at once), in interleaved pairs of blocks with the listener and without. "+
-		"CPU is that of the births and of the listener together, in ratio to the births that nobody listens to. `strace` runs runc, so that its own share is in the births.\n")
+		"CPU is that of the births and of the listener together, in ratio to the births that nobody listens to. `strace` runs runc, so that its own share is in the births. Memory is the working set of the listener's cgroup, BPF maps included.\n")
 	ours := extraOf(rows, observed)
-	header(w, "listener", "time of a birth", "CPU of a birth", "extra CPU for a birth", "of it the listener's own", "extra for a bystander's system call", "resident", "extra CPU, times ours")
+	header(w, "listener", "time of a birth", "CPU of a birth", "extra CPU for a birth", "of it the listener's own", "extra for a bystander's system call", "memory", "extra CPU, times ours")
 	for _, l := range rows {
 		if l.Missing != "" {
 			row(w, l.Name, "not measured: "+strings.ReplaceAll(l.Missing, "\n", "; "), "", "", "", "", "", "")
 			continue
 		}
 		memory := ""
-		if l.Resident > 0 {
-			memory = fmt.Sprintf("%.0f MiB", l.Resident)
+		if l.Memory > 0 {
+			memory = fmt.Sprintf("%.0f MiB", l.Memory)
 		}
 		row(w, l.Name, slower(l.Wall), slower(l.CPU), amount(l.Extra, 2, " ms"), fmt.Sprintf("%.2f ms", l.Own.Median), amount(l.Bystander, 0, " ns"), memory, times(l, ours))
 	}

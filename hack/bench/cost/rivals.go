@@ -53,8 +53,13 @@ func rivals() []rival {
 		{name: "perf trace -s -a", needs: "perf", end: syscall.SIGINT, command: func(*bench) *exec.Cmd {
 			return exec.Command("perf", "trace", "-s", "-a")
 		}},
-		{name: "ig trace exec", needs: "ig", end: syscall.SIGINT, command: func(*bench) *exec.Cmd {
-			return exec.Command("ig", "trace", "exec", "--host", "--output=json")
+		{name: "ig trace exec", needs: "ig", end: syscall.SIGTERM, command: func(*bench) *exec.Cmd {
+			// Namespaces of its own: what it mounts does not stay, and some machines hide
+			// from root which namespaces their first process is in, that it asks for.
+			return exec.Command("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+				"ig", "trace", "exec", "--host", "--auto-mount-filesystems")
+		}, ready: func(output string) bool {
+			return strings.Contains(output, "PCOMM") || strings.Contains(output, "COMM ")
 		}},
 	}
 }
@@ -74,8 +79,8 @@ type rivalRow struct {
 	Own   spread `json:"own"`
 	// Bystander is what a system call of others costs more meanwhile, in ns.
 	Bystander spread `json:"bystander"`
-	// Resident is its memory at the end, in MiB.
-	Resident float64 `json:"resident"`
+	// Memory is the working set of its cgroup at the end, BPF maps included, in MiB.
+	Memory float64 `json:"memory"`
 }
 
 func measureRivals(ctx context.Context, b *bench) (any, error) {
@@ -117,8 +122,12 @@ func measureRivals(ctx context.Context, b *bench) (any, error) {
 func (b *bench) rival(ctx context.Context, r rival, births *births, row *rivalRow) error {
 	var with, without []birthsIn
 	var heard, unheard []float64
-	for pair := range b.scale.blocks {
-		b.progress("%s, pair %d of %d", r.name, pair+1, b.scale.blocks)
+	blocks := b.scale.blocks
+	if r.command == nil && r.wrapper == "" {
+		blocks *= 2 // the smallest differences
+	}
+	for pair := range blocks {
+		b.progress("%s, pair %d of %d", r.name, pair+1, blocks)
 		err := inTurn(pair, func() error {
 			return b.takeBlock(births, "", &without, &unheard)
 		}, func() error {
@@ -159,7 +168,7 @@ func (b *bench) beside(ctx context.Context, r rival, row *rivalRow, do func() er
 	if r.name == observed {
 		return b.whileObserved(ctx, func(s *subject.Subject) error {
 			err := errors.Join(b.arm(ctx, s), do())
-			row.Resident = resident(s)
+			row.Memory = b.memory("observer")
 			return err
 		})
 	}
@@ -181,13 +190,13 @@ func (b *bench) beside(ctx context.Context, r rival, row *rivalRow, do func() er
 		return errors.Join(err, s.EndBy(syscall.SIGKILL), fmt.Errorf("it said: %s", lastLine(output.Name())))
 	}
 	err = do()
-	row.Resident = resident(s)
+	row.Memory = b.memory(groupRival)
 	_ = s.EndBy(r.end) // its exit code says nothing here
 	return err
 }
 
-func resident(s *subject.Subject) float64 {
-	n, err := s.Resident()
+func (b *bench) memory(path string) float64 {
+	n, err := b.groups.WorkingSet(path)
 	if err != nil {
 		return 0
 	}
