@@ -118,12 +118,12 @@ type part struct {
 }
 
 var parts = []part{
-	{"programs", "cost per event of every program", measurePrograms, time.Minute, 25 * time.Second},
-	{"slowdown", "slowdown of four workloads", measureSlowdown, 7 * time.Minute, 75 * time.Second},
-	{"bystander", "a bystander's system call", measureBystander, 2 * time.Minute, 40 * time.Second},
-	{"idle", "CPU and memory at rest", measureIdle, 6 * time.Minute, 2 * time.Minute},
-	{"loss", "events per second before any is lost", measureLoss, 2 * time.Minute, 70 * time.Second},
-	{"rivals", "what the same births cost with others' tools", measureRivals, 5 * time.Minute, 90 * time.Second},
+	{"programs", "cost per event of every program", measurePrograms, 30 * time.Second, 15 * time.Second},
+	{"slowdown", "slowdown of four workloads", measureSlowdown, 6 * time.Minute, 80 * time.Second},
+	{"bystander", "a bystander's system call", measureBystander, 100 * time.Second, 40 * time.Second},
+	{"idle", "CPU and memory at rest", measureIdle, 6 * time.Minute, 90 * time.Second},
+	{"loss", "events per second before any is lost", measureLoss, 90 * time.Second, 70 * time.Second},
+	{"rivals", "what the same births cost with others' tools", measureRivals, 5 * time.Minute, 2 * time.Minute},
 }
 
 func say(format string, args ...any) {

@@ -109,6 +109,26 @@ func othersPrograms() (n int) {
 	return n
 }
 
+// hooked tells whether a process holds a program with such a name on its hook.
+func hooked(pid int, prefix string) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		_, isLink := field(string(raw), "link_id:")
+		id, ok := field(string(raw), "prog_id:")
+		if !isLink || !ok {
+			continue
+		}
+		if name, _, err := accountOf(ebpf.ProgramID(id)); err == nil && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
 // links counts the hooks that a process holds programs on.
 func links(pid int) int {
 	n := 0
@@ -192,12 +212,12 @@ func measurePrograms(ctx context.Context, b *bench) (any, error) {
 	if out.Clock, err = b.emptyAccount(); err != nil {
 		return nil, err
 	}
-	armed, err := b.observe(ctx)
+	s, err := b.observe(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, armed.End()) }()
-	if err := b.arm(ctx, armed); err != nil {
+	defer func() { err = errors.Join(err, s.End()) }()
+	if err := b.arm(ctx, s); err != nil {
 		return nil, err
 	}
 	bystand := func() error {
@@ -206,7 +226,7 @@ func measurePrograms(ctx context.Context, b *bench) (any, error) {
 		}
 		return b.doAll()
 	}
-	if out.Programs[phaseBystanders], err = b.rounds(phaseBystanders, armed.PID(), bystand); err != nil {
+	if out.Programs[phaseBystanders], err = b.rounds(phaseBystanders, s.PID(), bystand); err != nil {
 		return nil, err
 	}
 	births, err := b.startBirths()
@@ -214,7 +234,7 @@ func measurePrograms(ctx context.Context, b *bench) (any, error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, births.close()) }()
-	if out.Programs[phaseBirths], err = b.rounds(phaseBirths, armed.PID(), func() error {
+	if out.Programs[phaseBirths], err = b.rounds(phaseBirths, s.PID(), func() error {
 		_, err := births.make("", 3)
 		return err
 	}); err != nil {

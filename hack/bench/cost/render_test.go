@@ -145,3 +145,13 @@ func TestShortVersion(t *testing.T) {
 		}
 	}
 }
+
+func TestField(t *testing.T) {
+	const info = "pos:\t0\nprog_tag:\tab12\nprog_id:\t417\n"
+	if n, ok := field(info, "prog_id:"); !ok || n != 417 {
+		t.Error(n, ok)
+	}
+	if _, ok := field(info, "link_id:"); ok {
+		t.Error("a field that is not there")
+	}
+}

@@ -96,15 +96,14 @@ func (b *bench) blockIn(ctx context.Context, state string) (m block, err error) 
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.End()) }()
+	defer func() { err = errors.Join(err, end(s)) }()
 	switch state {
 	case stateBirths:
 		if err := b.arm(ctx, s); err != nil {
 			return nil, err
 		}
-		rest := links(s.PID())
 		m, err := b.block()
-		if links(s.PID()) < rest {
+		if !armed(s) {
 			err = errors.Join(err, errors.New("the observer ceased to hear system calls meanwhile"))
 		}
 		return m, err

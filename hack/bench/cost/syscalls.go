@@ -68,11 +68,10 @@ func measureBystander(ctx context.Context, b *bench) (any, error) {
 		var inTime bool
 		err := inTurn(round, func() error { return take(&before) }, func() error {
 			return b.whileObserved(ctx, func(s *subject.Subject) (err error) {
-				rest := links(s.PID())
 				if err := errors.Join(b.arm(ctx, s), b.clearPods()); err != nil {
 					return err
 				}
-				if inTime, err = b.disarmed(ctx, s, rest); err != nil {
+				if inTime, err = b.disarmed(ctx, s); err != nil {
 					return err
 				}
 				return take(&onceDisarmed)
@@ -101,13 +100,13 @@ func (b *bench) whileObserved(ctx context.Context, do func(*subject.Subject) err
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(s), s.End())
+	return errors.Join(do(s), end(s))
 }
 
 // disarmed waits until the observer no longer hears system calls: five seconds after
 // the last pod's cgroup was removed. False if it does not cease to.
-func (b *bench) disarmed(ctx context.Context, s *subject.Subject, rest int) (bool, error) {
-	for deadline := time.Now().Add(30 * time.Second); links(s.PID()) > rest; {
+func (b *bench) disarmed(ctx context.Context, s *subject.Subject) (bool, error) {
+	for deadline := time.Now().Add(30 * time.Second); armed(s); {
 		if time.Now().After(deadline) {
 			return false, nil
 		}
