@@ -61,8 +61,9 @@ func suspects(t *testing.T) (root string, all []observer.PodUpdate) {
 	return root, all
 }
 
-// below is a kernel that knows the cgroups of the suspects only. A walk stops where
-// others remove cgroups at the same time: it is made again until it has found all.
+// below is a kernel that knows the cgroups of the suspects only. A walk may stop
+// where others remove cgroups at the same time, or tell some twice: it is made again
+// until it has found all.
 type below struct {
 	*probe.Probe
 	t    *testing.T
@@ -76,8 +77,10 @@ func (b below) Walk(visit func(id, pointer uint64, path string)) error {
 	}
 	for deadline := time.Now().Add(patience); ; {
 		var all []seen
+		known := map[uint64]bool{}
 		err := b.Probe.Walk(func(id, pointer uint64, path string) {
-			if strings.HasPrefix(path, b.root+"/") {
+			if strings.HasPrefix(path, b.root+"/") && !known[id] {
+				known[id] = true
 				all = append(all, seen{id, pointer, path})
 			}
 		})
