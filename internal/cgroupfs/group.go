@@ -14,6 +14,12 @@ import (
 // ErrGone says that a cgroup no longer exists, or has no CPU bandwidth of its own.
 var ErrGone = errors.New("cgroup is gone")
 
+const (
+	noFile = -1
+	// usageFile is in another hierarchy than the rest where cgroup v1 has both apart.
+	usageFile = "cpuacct.usage"
+)
+
 // fileMax is more than any of the files that are read has, in bytes.
 const fileMax = 4096
 
@@ -24,42 +30,63 @@ const fileMax = 4096
 func (t *Tree) ReadGroup(id, _ uint64) (event.Group, error) {
 	t.mu.Lock()
 	n := t.byID[id]
-	var path string
-	var inode uint64
-	if n != nil {
-		path, inode = n.path, n.inode
-	}
 	t.mu.Unlock()
 	if n == nil {
 		return event.Group{}, ErrGone
 	}
-	r := groupReader{now: t.options.Now}
-	g, err := r.read(t.hierarchy, path, inode)
+	n.files.mu.Lock()
+	defer n.files.mu.Unlock()
+	r := groupReader{hierarchy: t.hierarchy, node: n, dir: noFile}
+	g, err := r.read(t.options.Now)
 	g.Cgroup = id
+	r.closeDir()
+	if err != nil || !t.mayKeep(&n.files) {
+		n.files.forget(t)
+	}
 	return g, err
 }
 
 // groupReader reads the files of one cgroup.
 type groupReader struct {
-	now   func() uint64
-	space [fileMax]byte
-	dir   int
+	hierarchy Hierarchy
+	node      *node
+	space     [fileMax]byte
+	dir       int // of the cgroup, opened when it is first needed
 }
 
-func (r *groupReader) read(h Hierarchy, path string, inode uint64) (g event.Group, err error) {
-	if r.dir, err = openDir(h.Root + path); err != nil {
-		return g, gone(err)
-	}
-	defer func() { _ = unix.Close(r.dir) }()
-	var stat unix.Stat_t
-	if err := unix.Fstat(r.dir, &stat); err != nil || stat.Ino != inode {
-		return g, ErrGone // another one of the same name
-	}
-	g.Time = r.now()
-	if h.V2 {
+func (r *groupReader) read(now func() uint64) (g event.Group, err error) {
+	g.Time = now()
+	if r.hierarchy.V2 {
 		return g, r.readV2(&g)
 	}
-	return g, r.readV1(h, path, &g)
+	return g, r.readV1(&g)
+}
+
+// open opens a file of the cgroup.
+func (r *groupReader) open(name string) (int, error) {
+	if name == usageFile && r.hierarchy.Usage != r.hierarchy.Root {
+		// The same cgroup in another hierarchy: by its path only. Runtimes make them
+		// in all.
+		return openFile(unix.AT_FDCWD, r.hierarchy.Usage+r.node.path+"/"+name)
+	}
+	if r.dir == noFile {
+		dir, err := openDir(r.hierarchy.Root + r.node.path)
+		if err != nil {
+			return noFile, err
+		}
+		r.dir = dir
+		var stat unix.Stat_t
+		if err := unix.Fstat(dir, &stat); err != nil || stat.Ino != r.node.inode {
+			return noFile, unix.ENOENT // another one of the same name
+		}
+	}
+	return openFile(r.dir, name)
+}
+
+func (r *groupReader) closeDir() {
+	if r.dir != noFile {
+		_ = unix.Close(r.dir)
+	}
 }
 
 func (r *groupReader) readV2(g *event.Group) error {
@@ -81,7 +108,7 @@ func (r *groupReader) readV2(g *event.Group) error {
 	)
 }
 
-func (r *groupReader) readV1(h Hierarchy, path string, g *event.Group) error {
+func (r *groupReader) readV1(g *event.Group) error {
 	for _, f := range []struct {
 		name  string
 		parse func([]byte) error
@@ -90,28 +117,13 @@ func (r *groupReader) readV1(h Hierarchy, path string, g *event.Group) error {
 		{"cpu.cfs_period_us", func(raw []byte) (err error) { g.Period, err = number(raw); g.Period *= perMicrosecond; return err }},
 		{"cpu.stat", func(raw []byte) error { return parseStat(raw, g) }},
 		{"cpu.shares", func(raw []byte) (err error) { g.Shares, err = number(raw); return err }},
+		{usageFile, func(raw []byte) (err error) { g.Usage, err = number(raw); return err }},
 	} {
 		if err := r.file(f.name, f.parse); err != nil {
 			return err
 		}
 	}
-	err := r.optional("cpu.cfs_burst_us", func(raw []byte) (err error) { g.Burst, err = number(raw); g.Burst *= perMicrosecond; return err })
-	if err != nil {
-		return err
-	}
-	usage := func(raw []byte) (err error) { g.Usage, err = number(raw); return err }
-	if h.Usage == h.Root {
-		return r.file("cpuacct.usage", usage)
-	}
-	// The same cgroup in another hierarchy: by its path only. Runtimes make them
-	// in all.
-	at := r.dir
-	if r.dir, err = openDir(h.Usage + path); err != nil {
-		r.dir = at
-		return gone(err)
-	}
-	defer func() { _ = unix.Close(r.dir); r.dir = at }()
-	return r.file("cpuacct.usage", usage)
+	return r.optional("cpu.cfs_burst_us", func(raw []byte) (err error) { g.Burst, err = number(raw); g.Burst *= perMicrosecond; return err })
 }
 
 // file reads a control file and hands its content on.
@@ -126,27 +138,44 @@ func (r *groupReader) file(name string, parse func([]byte) error) error {
 	return nil
 }
 
-// optional is for files that older kernels, or those built otherwise, do not have.
-// PSI that is switched off at the start has files that cannot be read.
+// optional is for files that older kernels, or those built otherwise, do not have: it
+// is remembered that they are not there. PSI that is switched off at the start has
+// files that cannot be read.
 func (r *groupReader) optional(name string, parse func([]byte) error) error {
+	if fd, known := r.node.files.fds[name]; known && fd == noFile {
+		return nil
+	}
 	err := r.file(name, parse)
 	if errors.Is(err, ErrGone) || errors.Is(err, unix.EOPNOTSUPP) {
+		r.node.files.keep(name, noFile)
 		return nil
 	}
 	return err
 }
 
+// content reads a file that may be open since it was read before: to open it costs
+// twice as much as to read it, and this is done once a second for each container.
 func (r *groupReader) content(name string) ([]byte, error) {
-	fd, err := ignoringEINTR(func() (int, error) { return unix.Openat(r.dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
-	if err != nil {
-		return nil, gone(err)
+	if r.node.files.closed {
+		return nil, ErrGone
 	}
-	defer func() { _ = unix.Close(fd) }()
-	n, err := ignoringEINTR(func() (int, error) { return unix.Read(fd, r.space[:]) })
+	fd, known := r.node.files.fds[name]
+	if !known {
+		var err error
+		if fd, err = r.open(name); err != nil {
+			return nil, gone(err)
+		}
+		r.node.files.keep(name, fd)
+	}
+	n, err := ignoringEINTR(func() (int, error) { return unix.Pread(fd, r.space[:], 0) })
 	if err != nil {
 		return nil, gone(err)
 	}
 	return r.space[:n], nil
+}
+
+func openFile(dir int, name string) (int, error) {
+	return ignoringEINTR(func() (int, error) { return unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0) })
 }
 
 func openDir(path string) (int, error) {

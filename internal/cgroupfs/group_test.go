@@ -180,3 +180,52 @@ func TestFind(t *testing.T) {
 		t.Errorf("no folder: %v", err)
 	}
 }
+
+// Files stay open from one reading to the next, and no longer than their cgroup.
+func TestFilesThatStayOpen(t *testing.T) {
+	tree, ids := openRecording(t, "v1-6.18.txt")
+	before := openFilesOf(t)
+	for range 3 {
+		if _, err := tree.ReadGroup(ids["/pod"], 0); err != nil {
+			t.Fatal(err)
+		}
+		if n := openFilesOf(t) - before; n != filesOfGroup {
+			t.Errorf("%d files are open", n)
+		}
+	}
+	stat := filepath.Join(tree.hierarchy.Root, "pod", "cpu.stat")
+	if err := os.WriteFile(stat, []byte("nr_periods 7\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if g, err := tree.ReadGroup(ids["/pod"], 0); err != nil || g.Periods != 7 {
+		t.Errorf("an open file is read anew: %+v, %v", g, err)
+	}
+	tree.Forget(ids["/pod"])
+	if n := openFilesOf(t) - before; n != 0 {
+		t.Errorf("%d files are open of a cgroup that is gone", n)
+	}
+}
+
+// Where no more files may stay open they are opened each time.
+func TestFilesThatMayNotStayOpen(t *testing.T) {
+	tree, ids := openRecording(t, "v2-6.12.txt")
+	tree.keepsMax = 0
+	before := openFilesOf(t)
+	for range 3 {
+		if g, err := tree.ReadGroup(ids["/pod"], 0); err != nil || g.Periods != 43 {
+			t.Errorf("%+v, %v", g, err)
+		}
+	}
+	if n := openFilesOf(t) - before; n != 0 || tree.keeps.Load() != 0 {
+		t.Errorf("%d files are open, of %d cgroups", n, tree.keeps.Load())
+	}
+}
+
+func openFilesOf(t *testing.T) int {
+	t.Helper()
+	all, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(all)
+}

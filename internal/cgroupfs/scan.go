@@ -90,6 +90,9 @@ func (t *Tree) add(parent *node, name string, inode uint64) {
 		e.Pointer = t.locate(n)
 	}
 	parent.children[name] = n
+	if known := t.byID[n.id]; known != nil { // by Learn
+		known.files.end(t)
+	}
 	t.byID[n.id] = n
 	e.Cgroup, e.Time = n.id, t.made(n)
 	t.queue = append(t.queue, e)
@@ -119,6 +122,7 @@ func (t *Tree) remove(n *node) {
 		t.remove(c)
 	}
 	t.watches.remove(n.watch)
+	n.files.end(t)
 	if t.byID[n.id] == n {
 		delete(t.byID, n.id)
 	}

@@ -39,6 +39,9 @@ type Tree struct {
 	pace      pace
 	wake      chan struct{} // asks the poller for a look at once
 	overflows atomic.Uint64
+	// keeps is of how many cgroups files are open, at most keepsMax.
+	keeps    atomic.Int64
+	keepsMax int64
 
 	// telling orders what is told: who looks also tells before anybody else looks.
 	telling sync.Mutex
@@ -64,12 +67,13 @@ type node struct {
 	inode    uint64 // 0: gone before it was looked at
 	id       uint64
 	watch    int32 // -1: none
+	files    openFiles
 	children map[string]*node
 }
 
 // Open makes a tree. Walk has to be called before Read.
 func Open(h Hierarchy, o Options) (*Tree, error) {
-	t := &Tree{hierarchy: h, options: o, way: o.Way, byID: map[uint64]*node{}, wake: make(chan struct{}, 1)}
+	t := &Tree{hierarchy: h, options: o, way: o.Way, byID: map[uint64]*node{}, wake: make(chan struct{}, 1), keepsMax: keepsMax()}
 	var stat unix.Stat_t
 	if err := unix.Stat(h.Root, &stat); err != nil {
 		return nil, fmt.Errorf("open the cgroup file system %s: %w", h.Root, err)
@@ -87,10 +91,13 @@ func Open(h Hierarchy, o Options) (*Tree, error) {
 	return t, nil
 }
 
-// Close ends all watches.
+// Close ends all watches and closes all files.
 func (t *Tree) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for _, n := range t.byID {
+		n.files.end(t)
+	}
 	return t.watches.close()
 }
 
@@ -217,6 +224,9 @@ func (t *Tree) Learn(id uint64, path string) {
 	if err := unix.Stat(t.hierarchy.Root+path, &stat); err != nil {
 		return // gone already
 	}
+	if n := t.byID[id]; n != nil {
+		n.files.end(t)
+	}
 	t.byID[id] = &node{path: path, inode: stat.Ino, id: id, watch: noWatch}
 }
 
@@ -225,6 +235,7 @@ func (t *Tree) Forget(id uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if n := t.byID[id]; n != nil && n != t.root {
+		n.files.end(t)
 		delete(t.byID, id)
 	}
 }
