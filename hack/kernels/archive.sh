@@ -4,18 +4,24 @@
 # and packages stay as they are. Needs say.sh.
 #
 # SUITE_LISTS is the directory of the lists of one suite, SUITE_ARCH the architecture of
-# its packages (amd64 unless it is set). KG_DEBIAN_MIRROR names an archive of Debian, if
-# this machine's own sources have none.
+# its packages (amd64 unless it is set). KG_DEBIAN_MIRROR and KG_DEBIAN_SECURITY_MIRROR
+# name archives of Debian, if this machine's own sources have none.
 
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
 
-# read_lists SUITE: apt's lists of one suite, in a directory of our own.
+# read_lists SUITE: apt's lists of one suite, in a directory of our own, with those of
+# its security updates where there are any: the kernels that nodes run come from there.
 read_lists() {
+  local archive signed="[signed-by=$KEYS]"
+  archive=$(mirror)
   mkdir -p "$SUITE_LISTS/partial"
-  printf 'deb [signed-by=%s] %s %s main\n' "$KEYS" "$(mirror)" "$1" >"$SUITE_LISTS.list"
+  printf 'deb %s %s %s main\n' "$signed" "$archive" "$1" >"$SUITE_LISTS.list"
+  if [[ $1 != sid ]]; then
+    printf 'deb %s %s %s-security main\n' "$signed" "${KG_DEBIAN_SECURITY_MIRROR:-${archive%/debian*}/debian-security}" "$1" >>"$SUITE_LISTS.list"
+  fi
   apt_of apt-get update --error-on=any >"$SUITE_LISTS.log" 2>&1 || {
     tail -n 3 "$SUITE_LISTS.log" >&2
-    die "cannot read Debian's archive at $(mirror); is there a network? (KG_DEBIAN_MIRROR sets another archive)"
+    die "cannot read Debian's archive at $archive; is there a network? (KG_DEBIAN_MIRROR and KG_DEBIAN_SECURITY_MIRROR set other archives)"
   }
 }
 

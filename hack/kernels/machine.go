@@ -15,8 +15,8 @@ import (
 )
 
 // deadline is when a machine is taken to hang. It is several times what one
-// needs on two slow processors.
-const deadline = 10 * time.Minute
+// needs on two slow processors that others use as well.
+const deadline = 20 * time.Minute
 
 // boot is one start of a machine.
 type boot struct {

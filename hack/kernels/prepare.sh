@@ -6,9 +6,9 @@
 # Kernels are unpacked beside each other in the cache; the machine's own packages of
 # kernels, lists and sources stay as they are.
 #
-# Settings: KG_NODE_HOME (the cache), KG_DEBIAN_MIRROR (an archive of Debian, if this
-# machine's own sources have none). A kernel that is there is not looked for again:
-# remove the suite's link in the cache to get the newest one.
+# Settings: KG_NODE_HOME (the cache), KG_DEBIAN_MIRROR and KG_DEBIAN_SECURITY_MIRROR
+# (archives of Debian, if this machine's own sources have none). A kernel that is there is
+# not looked for again: remove the suite's link in the cache to get the newest one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=../tools/say.sh
