@@ -18,6 +18,10 @@ import (
 // needs on two slow processors that others use as well.
 const deadline = 20 * time.Minute
 
+// commandLine is the room of a kernel's command line (COMMAND_LINE_SIZE): one that is
+// longer ends in the midst of a word, and the machine in the midst of its start.
+const commandLine = 2048
+
 // boot is one start of a machine.
 type boot struct {
 	work, console string
@@ -76,6 +80,9 @@ func (m machine) boot(ctx context.Context, b boot, tests io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("the machine hangs: no end within %s", deadline))
 	defer cancel()
 	line := m.qemu(b)
+	if words := line[len(line)-1]; len(words) >= commandLine {
+		return fmt.Errorf("the kernel's command line would have %d bytes, and has room for %d", len(words), commandLine)
+	}
 	command := exec.CommandContext(ctx, line[0], line[1:]...) //nolint:gosec // QEMU, with arguments of ours
 	command.Stdout = tests
 	var said strings.Builder
