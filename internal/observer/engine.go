@@ -111,7 +111,9 @@ type Engine struct {
 	// unheard are pods whose cgroups were found and not heard of, certified those that
 	// an earlier run has told of; nil until it is known.
 	unheard, certified map[string]bool
-	stats              Stats
+	// held are events of theirs, until it is known whether they are being born.
+	held  map[string][]attribution.Attributed
+	stats Stats
 }
 
 // NewEngine makes an engine and enters the cgroups that exist. The kernel's
@@ -125,7 +127,7 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		deaf:   []birth.Span{{}},
 		ends:   map[string]end{},
 
-		unheard: map[string]bool{},
+		unheard: map[string]bool{}, held: map[string][]attribution.Attributed{},
 		cgroups: map[string][]CgroupRef{},
 		stats:   Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
@@ -155,9 +157,7 @@ func (e *Engine) Event(ev event.Event, now uint64) {
 	}
 	verdict := e.ledger.Hear(ev)
 	for _, a := range verdict.Attributed {
-		if !e.book.Hear(a, e.totals) && a.Session != 0 {
-			e.forget(a.Session)
-		}
+		e.hear(a)
 	}
 	for _, session := range verdict.Forget {
 		e.forget(session)

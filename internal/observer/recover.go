@@ -5,6 +5,7 @@ package observer
 import (
 	"time"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -15,7 +16,7 @@ func (e *Engine) learn(id, pointer uint64, path string) {
 		return
 	}
 	e.ledger.Learn(id, pointer, path)
-	if place := cgroup.ParsePath(path); place.IsPod() {
+	if place := cgroup.ParsePath(path); place.IsPod() && !e.config.Birth.WithoutAPI {
 		e.unheard[place.PodUID] = true
 	}
 }
@@ -71,6 +72,36 @@ func (e *Engine) takeUpAll(now uint64) {
 	}
 }
 
+// hear gives an event to its birth, or lets it wait until it is known whether there
+// is one. A session that is of no birth is forgotten.
+func (e *Engine) hear(a attribution.Attributed) {
+	if e.book.Hear(a, e.totals) || a.Session == 0 {
+		return
+	}
+	uid := a.Who.PodUID
+	waiting := e.held[uid]
+	if !e.unheard[uid] || len(waiting) == heldMax || len(waiting) > 0 && a.Time-min(a.Time, waiting[0].Time) > heldFor {
+		e.drop(uid)
+		e.forget(a.Session)
+		return
+	}
+	e.held[uid] = append(waiting, a)
+}
+
+// heldMax bounds the events that wait, of one pod, and heldFor for how long.
+const (
+	heldMax = 512
+	heldFor = uint64(30 * time.Second)
+)
+
+// drop forgets what waits.
+func (e *Engine) drop(uid string) {
+	for _, a := range e.held[uid] {
+		e.forget(a.Session)
+	}
+	delete(e.held, uid)
+}
+
 // takeUp follows a birth from here whose beginning was not heard. What an earlier
 // run has told of a pod says more than what is heard from here on.
 func (e *Engine) takeUp(uid string, now uint64) {
@@ -81,7 +112,12 @@ func (e *Engine) takeUp(uid string, now uint64) {
 		return
 	}
 	delete(e.unheard, uid)
-	if !e.certified[uid] {
-		e.book.BeginLate(uid, now, e.totals(now))
+	if e.certified[uid] || !e.book.BeginLate(uid, now, e.totals(now)) {
+		e.drop(uid)
+		return
 	}
+	for _, a := range e.held[uid] {
+		e.hear(a)
+	}
+	delete(e.held, uid)
 }

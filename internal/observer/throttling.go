@@ -98,6 +98,7 @@ func (e *Engine) removed(ev event.Event) {
 	case entry.Place.IsPod() && !cgroup.ParsePath(path.Dir(entry.Path)).IsPod():
 		e.book.CgroupGone(entry.Place.PodUID, ev.Time)
 		delete(e.unheard, entry.Place.PodUID)
+		e.drop(entry.Place.PodUID)
 	case entry.Place.IsContainer() && !entry.Place.Below:
 		e.containerGone(entry.Place.ContainerID)
 	}

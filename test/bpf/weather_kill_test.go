@@ -20,7 +20,6 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
-	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
 )
@@ -195,10 +194,9 @@ func TestListeningBeginsInABirth(t *testing.T) {
 
 	_, n := weather(t)
 	unborn.node = n
-	unborn.tell()
-	n.until("follows the birth", func(s observer.Stats) bool { return s.BirthsOpen > 0 && s.Armed })
-	unborn.run(path, forker(t, 5)...) // its runtime goes on
+	unborn.run(path, forker(t, 5)...) // its runtime goes on, before the API server has told of the pod
 	unborn.says()
+	unborn.tell()
 	unborn.ready()
 	c := unborn.certificate()
 	missing := strings.Join(c.Spec.Coverage.Missing, "\n")
