@@ -41,9 +41,9 @@ func (n *Inhabitants) Add(at string) {
 
 // driver of a kubelet, by the name that it gave a pod's cgroup.
 func (n *Inhabitants) driver(at string) {
-	name, by := driverCgroupfs, "pod<UID>"
+	name, by := driverCgroupfs, "podUID"
 	if strings.HasSuffix(at, ".slice") {
-		name, by = driverSystemd, "pod<UID>.slice"
+		name, by = driverSystemd, "podUID.slice"
 	}
 	sign(&n.drivers, name, "cgroups "+by)
 }

@@ -152,7 +152,7 @@ func shapeOf(n *doctor.Node) shape {
 func shortLayout(c *doctor.Cgroup) string {
 	version := strings.ToLower(string(c.CPU))
 	if c.Layout == doctor.Hybrid {
-		return version + " of both"
+		return version + " (hybrid)"
 	}
 	return orElse(version, "-")
 }

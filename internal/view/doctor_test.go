@@ -42,7 +42,7 @@ func listening(t *testing.T) *doctor.Report {
 	}
 	r.Permissions.Lockdown, r.Permissions.Seccomp = "", "Filter"
 	r.Cgroup.Pods, r.Cgroup.Containers = 1, 2
-	r.Cgroup.Drivers = []doctor.Sign{{Name: "systemd", By: "cgroups pod<UID>.slice"}}
+	r.Cgroup.Drivers = []doctor.Sign{{Name: "systemd", By: "cgroups podUID.slice"}}
 	r.Runtimes = []doctor.Sign{{Name: "containerd", By: "cgroups cri-containerd"}}
 	return r
 }
