@@ -94,13 +94,7 @@ func (l *Listener) prepare() error {
 		return probe.Explain("read the kernel's types", err)
 	}
 	l.oneByOne = heldOneByOne(spec)
-	if err := l.findPreemptCount(spec); err != nil {
-		return err
-	}
-	if l.reader, err = ringbuf.NewReader(l.objects.Bursts); err != nil {
-		return fmt.Errorf("open the ring of bursts: %w", err)
-	}
-	return nil
+	return l.findPreemptCount(spec)
 }
 
 // TellsInterrupts is false on kernels that do not say where they count interrupts
@@ -201,17 +195,18 @@ func (l *Listener) Close() error {
 		return nil
 	}
 	l.closed = true
-	errs := []error{l.detach()}
-	if l.reader != nil {
-		errs = append(errs, l.reader.Close())
-	}
-	return errors.Join(append(errs, l.objects.Close())...)
+	return errors.Join(l.detach(), l.objects.Close())
 }
 
-// attach attaches what is not attached yet.
+// attach attaches what is not attached yet. The ring is mapped only meanwhile: its
+// pages count twice as resident memory.
 func (l *Listener) attach() error {
 	if len(l.attached) > 0 {
 		return nil
+	}
+	var err error
+	if l.reader, err = ringbuf.NewReader(l.objects.Bursts); err != nil {
+		return fmt.Errorf("open the ring of bursts: %w", err)
 	}
 	for _, prog := range l.programs() {
 		a, err := link.AttachTracing(link.TracingOptions{Program: prog})
@@ -245,6 +240,10 @@ func (l *Listener) detach() error {
 		errs = append(errs, a.Close())
 	}
 	l.attached, l.failed = nil, nil
+	if l.reader != nil {
+		errs = append(errs, l.reader.Close())
+		l.reader = nil
+	}
 	if l.stop != nil {
 		close(l.stop) // it holds no lock that is waited for: it may end later
 		l.stop = nil

@@ -111,6 +111,9 @@ func (l *Listener) drainAlong(stop <-chan struct{}) {
 
 // drain takes what is in the ring.
 func (l *Listener) drain() error {
+	if l.reader == nil {
+		return errClosed
+	}
 	var record ringbuf.Record
 	for {
 		l.reader.SetDeadline(time.Unix(1, 0)) // do not wait
