@@ -154,7 +154,7 @@ func statistics(s doctor.Statistics) string {
 	case doctor.StatisticsOnDemand:
 		return "the kernel times BPF programs when asked"
 	case doctor.StatisticsOff:
-		return "the kernel does not time BPF programs: sysctl -w kernel.bpf_stats_enabled=1 on the node makes it, at some cost for each run"
+		return "the kernel does not time BPF programs, so a CPU budget is of the observer's own CPU time alone: sysctl -w kernel.bpf_stats_enabled=1 on the node makes it, at some cost for each run"
 	}
 	return "this kernel cannot time BPF programs"
 }
