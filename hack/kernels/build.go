@@ -47,6 +47,8 @@ func buildFor(ctx context.Context, m machine, work string) error {
 	tools := ""
 	if m.foreign() {
 		tools = filepath.Join(filepath.Dir(m.file), "tools")
+	}
+	if m.examined() {
 		observer = filepath.Join(work, "kernel-observer")
 		if err := compile(ctx, m, "build", "-trimpath", "-ldflags=-s -w", "-o", observer, "./cmd/kernel-observer"); err != nil {
 			return fmt.Errorf("compile the observer: %w", err)

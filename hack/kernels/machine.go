@@ -26,6 +26,7 @@ const commandLine = 2048
 type boot struct {
 	work, console string
 	run, skip     string // of the tests, as go test takes them; empty: all, and none
+	examine       bool   // by the doctor, after the tests
 }
 
 // runMachine boots the machine, tells what its tests said and sums it up. Tests
@@ -33,7 +34,7 @@ type boot struct {
 func runMachine(ctx context.Context, m machine, work string, tests []string, to io.Writer) (row, error) {
 	began := time.Now()
 	tests, skip := m.tests(tests)
-	first, seconds, err := m.try(ctx, boot{work: work, skip: skip}, tests)
+	first, seconds, err := m.try(ctx, boot{work: work, skip: skip, examine: m.examined()}, tests)
 	if err != nil {
 		return row{machine: m}, err
 	}
@@ -117,8 +118,11 @@ func tail(console string) string {
 // reports is where go run ./hack/support finds what the doctor said.
 const reports = "build/doctor"
 
-// keepReport keeps the report of the doctor in a machine of another architecture;
-// the others' are made by hack/support/run.sh. A machine that left none has none.
+// examined machines are of another architecture: hack/support/run.sh examines the others.
+// It takes minutes, so it is asked for.
+func (m machine) examined() bool { return m.foreign() && os.Getenv("KG_KERNELS_DOCTOR") == "1" }
+
+// keepReport keeps the report of the doctor in a machine that was examined.
 func keepReport(work string, m machine) {
 	raw, err := os.ReadFile(filepath.Join(work, "doctor-"+m.version)) //nolint:gosec // a file of ours
 	if err != nil || !strings.HasPrefix(string(raw), "{") {

@@ -61,7 +61,7 @@ func (m machine) qemu(b boot) []string {
 	}
 	if m.foreign() {
 		words += " console=ttyAMA0 kg.console=ttyAMA0 kg.tests=ttyS0"
-		if b.run == "" {
+		if b.examine {
 			words += " kg.doctor=ttyS1"
 		}
 	} else {
@@ -73,13 +73,17 @@ func (m machine) qemu(b boot) []string {
 // hardware is what belongs to the architecture.
 func (m machine) hardware(b boot) []string {
 	if m.foreign() {
-		return []string{
+		arguments := []string{
 			"qemu-system-aarch64", "-machine", "virt", "-accel", "tcg,thread=single", "-m", "1024",
 			// Without the slow kind of pointer authentication.
 			"-cpu", "max,pauth-impdef=on", "-serial", "file:" + b.console,
 			"-chardev", "stdio,id=tests,signal=off", "-device", "pci-serial,chardev=tests",
-			"-chardev", "file,id=doctor,path=" + filepath.Join(b.work, "doctor-"+m.version), "-device", "pci-serial,chardev=doctor",
 		}
+		if b.examine {
+			report := "file,id=doctor,path=" + filepath.Join(b.work, "doctor-"+m.version)
+			arguments = append(arguments, "-chardev", report, "-device", "pci-serial,chardev=doctor")
+		}
+		return arguments
 	}
 	return []string{
 		"qemu-system-x86_64",
