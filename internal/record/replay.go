@@ -151,12 +151,26 @@ func (r *Replay) beginsRound(i int) bool {
 	return true
 }
 
-// Walk tells the cgroups that existed when the recording began.
+// errNoWalk says that nobody walked the cgroups then, or that the recording is older
+// than that it was done again.
+var errNoWalk = errors.New("the recording has no walk of the cgroups from here on")
+
+// Walk tells the cgroups that existed when the recording began, or when they were
+// walked again next: what was heard meanwhile may lie between.
 func (r *Replay) Walk(visit func(id, pointer uint64, path string)) error {
-	for _, e := range r.entries {
-		if e.Cgroup != nil {
+	const within = uint64(time.Second)
+	var began uint64
+	for _, e := range r.entries[r.at:] {
+		switch {
+		case e.Cgroup != nil && (began == 0 || r.at == 0 || e.At-began < within):
+			began = e.At
 			visit(e.Cgroup.ID, 0, e.Cgroup.Path)
+		case r.at == 0 && e.Wall == nil, began != 0 && e.At-began >= within:
+			return nil // the first walk ends before anything else is told
 		}
+	}
+	if began == 0 && r.at != 0 {
+		return errNoWalk
 	}
 	return nil
 }
