@@ -162,7 +162,10 @@ func wantSame(t *testing.T, name string, want, got *v1alpha1.PodBirthCertificate
 	}
 	for _, x := range a.Actors {
 		y := actorStats(got, x.Actor, x.Container)
-		if x.Processes != y.Processes || x.Execs != y.Execs || far(x.Syscalls, y.Syscalls) {
+		// The shim goes on working (somebody asks it for figures), and each observer ends
+		// when it has seen the workload at rest.
+		shim := x.Actor == v1alpha1.ActorRuntime && x.Container == ""
+		if x.Processes != y.Processes || x.Execs != y.Execs || !shim && far(x.Syscalls, y.Syscalls) {
 			t.Errorf("%s: %s %s has %d system calls, %d processes, %d execs; by the best rung %d, %d, %d",
 				name, x.Actor, x.Container, y.Syscalls, y.Processes, y.Execs, x.Syscalls, x.Processes, x.Execs)
 		}
