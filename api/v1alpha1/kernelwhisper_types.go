@@ -141,7 +141,7 @@ type Evidence struct {
 // +kubebuilder:validation:Enum=CPUBudget
 type BurstsMissing string
 
-// BurstsMissingCPUBudget: the observer had no CPU time left for it within its own
+// BurstsMissingCPUBudget says that the observer had no CPU time left for it within its own
 // budget (--cpu-budget).
 const BurstsMissingCPUBudget BurstsMissing = "CPUBudget"
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"runtime"
 	"slices"
@@ -42,10 +43,12 @@ var told = map[string]*regexp.Regexp{
 	"/proc/self/mountinfo": regexp.MustCompile(` - cgroup2? `),
 }
 
-// TestRecord writes a recording of the machine that it runs on.
+// TestRecord records the machine that it runs on: the doctor finds in a recording
+// what it finds on the machine. With -record the recording is kept.
 func TestRecord(t *testing.T) {
-	if *record == "" {
-		t.Skip("records a machine where it is told to: -record FILE")
+	file := *record
+	if file == "" {
+		file = filepath.Join(t.TempDir(), "machine.yaml")
 	}
 	machine := os.DirFS("/")
 	r := recording{Files: map[string]string{}}
@@ -61,7 +64,8 @@ func TestRecord(t *testing.T) {
 		r.Files[name] = text
 	}
 	// A build's own suffix says who runs the machine and nothing of the kernel.
-	r.Files["/proc/sys/kernel/osrelease"] = regexp.MustCompile(`-fc.*`).ReplaceAllString(r.Files["/proc/sys/kernel/osrelease"], "")
+	release := regexp.MustCompile(`-[a-z]+-v[0-9]+$`).ReplaceAllString(strings.TrimSpace(r.Files["/proc/sys/kernel/osrelease"]), "")
+	r.Files["/proc/sys/kernel/osrelease"] = release + "\n"
 	comms, _ := fs.Glob(machine, "proc/[0-9]*/comm")
 	for _, name := range comms {
 		if raw, err := fs.ReadFile(machine, name); err == nil && programs[strings.TrimSpace(string(raw))] != "" {
@@ -74,8 +78,13 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(*record, raw, 0o600); err != nil {
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		t.Fatal(err)
+	}
+	want, got := s.Gather(), sourceOf(t, file).Gather()
+	want.Kernel.Release, got.Kernel.Architecture = release, want.Kernel.Architecture
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("of the recording %+v, of the machine %+v", got, want)
 	}
 }
 
@@ -113,7 +122,12 @@ func (r *recording) present(s *Source) {
 // machineOf is a recorded machine.
 func machineOf(t *testing.T, name string) *Source {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join("testdata", name+".yaml"))
+	return sourceOf(t, filepath.Join("testdata", name+".yaml"))
+}
+
+func sourceOf(t *testing.T, file string) *Source {
+	t.Helper()
+	raw, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
