@@ -16,7 +16,7 @@
 #define KG_RTM_NEWLINK 16
 #define KG_NLM_F_CREATE 0x400
 #define KG_NFT_NEWRULE 0x0a06 /* NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE */
-/* Of one system call. Kernels before 5.6 follow the loop from each place that calls it. */
+/* Of one buffer; for old kernels, whose verifiers follow each round, of one system call. */
 #if defined(KG_OLD)
 #define KG_NETLINK_MESSAGES 256
 #else
@@ -90,10 +90,14 @@ struct kg_nlmsghdr {
 #define KG_MSG_IOV 16
 
 /*
- * Counts the messages of a buffer (a batch of nf_tables holds many) and of those that
+ * Counting the messages of a buffer (a batch of nf_tables holds many) and of those that
  * vectors lead to (libmnl sends each batch in a buffer of its own): requests to make a
- * device in the upper half, rules in the lower. Not static, so that the verifier looks at
- * it once and not along each path that leads to it.
+ * device in the upper half, rules in the lower.
+ */
+#if defined(KG_OLD)
+/*
+ * One loop for both: a verifier before 5.6 follows functions along each path that leads
+ * to them, and a million instructions would not be enough for a loop in a loop.
  */
 __noinline u64 kg_count_netlink(u64 at, u64 len, u64 vectors, u64 vectors_end)
 {
@@ -122,6 +126,45 @@ __noinline u64 kg_count_netlink(u64 at, u64 len, u64 vectors, u64 vectors_end)
 	}
 	return (u64)devices << 32 | rules;
 }
+#else
+/* Vectors of one system call that are followed. */
+#define KG_IOVECS 8
+
+/* Not static, so that the verifier looks at it once and not along each path that leads to it. */
+__noinline u64 kg_count_buffer(u64 at, u64 len)
+{
+	u32 devices = 0, rules = 0;
+	struct kg_nlmsghdr h = {};
+	u64 end = at + len;
+	int i;
+
+	for (i = 0; i < KG_NETLINK_MESSAGES; i++) {
+		if (at + sizeof(h) > end)
+			break;
+		if (bpf_probe_read_user(&h, sizeof(h), (void *)at) || h.len < 16)
+			break;
+		devices += h.type == KG_RTM_NEWLINK && h.flags & KG_NLM_F_CREATE;
+		rules += h.type == KG_NFT_NEWRULE;
+		at += (h.len + 3) & ~3U;
+	}
+	return (u64)devices << 32 | rules;
+}
+
+__noinline u64 kg_count_netlink(u64 at, u64 len, u64 vectors, u64 vectors_end)
+{
+	u64 vector[2] = {}, sum = kg_count_buffer(at, len);
+	int i;
+
+	for (i = 0; i < KG_IOVECS; i++) {
+		if (vectors >= vectors_end)
+			break;
+		bpf_probe_read_user(vector, sizeof(vector), (void *)vectors);
+		vectors += sizeof(vector);
+		sum += kg_count_buffer(vector[0], vector[1]);
+	}
+	return sum;
+}
+#endif
 
 /* A CNI plugin's process has sent something through a socket. */
 static __always_inline void kg_sent(const struct kg_out *out, struct kg_session *s,
