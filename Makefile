@@ -55,8 +55,12 @@ test-bpf: ## eBPF programs on this kernel (root)
 	@$(TEST) bpf
 
 .PHONY: test-kernels
-test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x and on arm64, in virtual machines (no KVM needed)
+test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x, in virtual machines (no KVM needed)
 	@$(TEST) kernels
+
+.PHONY: test-arm64
+test-arm64: ## The same on an arm64 kernel, emulated (not part of make test: it takes long)
+	@KG_KERNELS_ARM64=1 $(TEST) kernels
 
 .PHONY: support
 support: ## What each kernel lets the observer hear: docs/reference/support.md anew (about 15 minutes)
