@@ -16,11 +16,16 @@
 #define KG_RTM_NEWLINK 16
 #define KG_NLM_F_CREATE 0x400
 #define KG_NFT_NEWRULE 0x0a06 /* NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE */
-/* Of one buffer; for old kernels, whose verifiers follow each round, of one system call. */
+/*
+ * Messages of one buffer, and buffers of one system call. Kernels before 5.6 follow the
+ * loops from each place that calls them.
+ */
 #if defined(KG_OLD)
-#define KG_NETLINK_MESSAGES 256
+#define KG_NETLINK_MESSAGES 64
+#define KG_IOVECS 4
 #else
 #define KG_NETLINK_MESSAGES 1024
+#define KG_IOVECS 8
 #endif
 
 static __always_inline struct file *kg_file_of(u32 fd)
@@ -86,52 +91,12 @@ struct kg_nlmsghdr {
 	u16 flags;
 };
 
-/* struct user_msghdr and struct iovec, include/linux/socket.h and include/uapi/linux/uio.h */
-#define KG_MSG_IOV 16
-
 /*
- * Counting the messages of a buffer (a batch of nf_tables holds many) and of those that
- * vectors lead to (libmnl sends each batch in a buffer of its own): requests to make a
- * device in the upper half, rules in the lower.
+ * Counts the messages of one buffer (a batch of nf_tables holds many): requests
+ * to make a device in the upper half, rules in the lower. Not static, so that
+ * the verifier looks at it once and not along each path that leads to it.
  */
-#if defined(KG_OLD)
-/*
- * One loop for both: a verifier before 5.6 follows functions along each path that leads
- * to them, and a million instructions would not be enough for a loop in a loop.
- */
-__noinline u64 kg_count_netlink(u64 at, u64 len, u64 vectors, u64 vectors_end)
-{
-	u32 devices = 0, rules = 0;
-	struct kg_nlmsghdr h = {};
-	u64 end = at + len, vector[2] = {};
-	int i;
-
-	for (i = 0; i < KG_NETLINK_MESSAGES; i++) {
-		if (at + sizeof(h) > end) {
-			if (vectors >= vectors_end)
-				break;
-			bpf_probe_read_user(vector, sizeof(vector), (void *)vectors);
-			vectors += sizeof(vector);
-			at = vector[0];
-			end = at + vector[1];
-			continue;
-		}
-		if (bpf_probe_read_user(&h, sizeof(h), (void *)at) || h.len < 16) {
-			at = end; /* no message: so much for this buffer */
-			continue;
-		}
-		devices += h.type == KG_RTM_NEWLINK && h.flags & KG_NLM_F_CREATE;
-		rules += h.type == KG_NFT_NEWRULE;
-		at += (h.len + 3) & ~3U;
-	}
-	return (u64)devices << 32 | rules;
-}
-#else
-/* Vectors of one system call that are followed. */
-#define KG_IOVECS 8
-
-/* Not static, so that the verifier looks at it once and not along each path that leads to it. */
-__noinline u64 kg_count_buffer(u64 at, u64 len)
+__noinline u64 kg_count_netlink(u64 at, u64 len)
 {
 	u32 devices = 0, rules = 0;
 	struct kg_nlmsghdr h = {};
@@ -150,21 +115,24 @@ __noinline u64 kg_count_buffer(u64 at, u64 len)
 	return (u64)devices << 32 | rules;
 }
 
-__noinline u64 kg_count_netlink(u64 at, u64 len, u64 vectors, u64 vectors_end)
+/* struct user_msghdr and struct iovec, include/linux/socket.h and include/uapi/linux/uio.h */
+#define KG_MSG_IOV 16
+
+/* The same of a sendmsg: libmnl sends each batch in a buffer of its own. */
+__noinline u64 kg_count_message(u64 msghdr)
 {
-	u64 vector[2] = {}, sum = kg_count_buffer(at, len);
+	u64 header[2] = {}, iov[2] = {}, sum = 0;
 	int i;
 
+	bpf_probe_read_user(header, sizeof(header), (void *)(msghdr + KG_MSG_IOV));
 	for (i = 0; i < KG_IOVECS; i++) {
-		if (vectors >= vectors_end)
+		if (i >= header[1])
 			break;
-		bpf_probe_read_user(vector, sizeof(vector), (void *)vectors);
-		vectors += sizeof(vector);
-		sum += kg_count_buffer(vector[0], vector[1]);
+		bpf_probe_read_user(iov, sizeof(iov), (void *)(header[0] + i * sizeof(iov)));
+		sum += kg_count_netlink(iov[0], iov[1]);
 	}
 	return sum;
 }
-#endif
 
 /* A CNI plugin's process has sent something through a socket. */
 static __always_inline void kg_sent(const struct kg_out *out, struct kg_session *s,
@@ -172,17 +140,15 @@ static __always_inline void kg_sent(const struct kg_out *out, struct kg_session 
 {
 	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	int protocol = kg_netlink_protocol(KG_SYSCALL_ARG1(regs));
-	u64 found, sum = 0, at = KG_SYSCALL_ARG2(regs), len = KG_SYSCALL_ARG3(regs),
-		   vectors[2] = {};
+	u64 found, sum = 0;
 	u32 devices, rules;
 
 	if (protocol != KG_NETLINK_ROUTE && protocol != KG_NETLINK_NETFILTER)
 		return;
-	if (nr == KG_NR_SENDMSG) {
-		bpf_probe_read_user(vectors, sizeof(vectors), (void *)(at + KG_MSG_IOV));
-		at = len = 0;
-	}
-	found = kg_count_netlink(at, len, vectors[0], vectors[0] + vectors[1] * sizeof(vectors));
+	if (nr == KG_NR_SENDTO)
+		found = kg_count_netlink(KG_SYSCALL_ARG2(regs), KG_SYSCALL_ARG3(regs));
+	else
+		found = kg_count_message(KG_SYSCALL_ARG2(regs));
 	/* Read, so that the verifier does not go back through the loop for each value. */
 	bpf_probe_read_kernel(&sum, sizeof(sum), &found);
 	devices = sum >> 32;
