@@ -66,6 +66,10 @@ test-arm64: ## The same on an arm64 kernel, emulated (not part of make test: it 
 support: ## What each kernel lets the observer hear: docs/reference/support.md anew (about 15 minutes)
 	@hack/support/run.sh $(SUITES)
 
+.PHONY: test-nodes
+test-nodes: ## Births and a throttled pod on nodes with Linux 5.10 and the newest, in virtual machines at once
+	@KG_VM_NODES=both $(TEST) vm
+
 .PHONY: test-api
 test-api: ## Resources against a real etcd and API server
 	@$(TEST) api

@@ -5,7 +5,7 @@
 # Settings of the user.
 KG_VM_KERNEL=${KG_VM_KERNEL:-6.12}  # series of Debian's kernels: 5.10, 6.1, 6.12, or sid for the newest
 KG_VM_SYSTEMD=${KG_VM_SYSTEMD:-}    # 1: systemd is the first process and the cgroup driver
-KG_VM_MEMORY=${KG_VM_MEMORY:-768}   # MiB
+KG_VM_MEMORY=${KG_VM_MEMORY:-1536}  # MiB
 KG_VM_NUMBER=${KG_VM_NUMBER:-2}     # of the node: 2 or 3
 
 VM_NODE=node$KG_VM_NUMBER
