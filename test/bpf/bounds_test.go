@@ -110,7 +110,7 @@ func tableOfMaps(t *testing.T) string {
 func TestBounds(t *testing.T) {
 	page, err := os.ReadFile(boundsPage)
 	if errors.Is(err, os.ErrNotExist) {
-		t.Skip("no sources here")
+		t.Skip("the documentation is not in a virtual machine: it is held against the code by make test-bpf")
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestBoundsAgainstTheKernel(t *testing.T) {
 	}
 	for _, o := range loadedObjects {
 		if _, err := os.Stat(o.file); err != nil {
-			t.Skip("no sources here")
+			t.Skip("the documentation is not in a virtual machine: it is held against the code by make test-bpf")
 		}
 		for name, m := range mapsOf(t, o) {
 			sums[cut(name)] += sizeOf(m, cpus)

@@ -146,9 +146,9 @@ func run(ctx context.Context, o options) error {
 
 // measureParts measures what is asked for and not there.
 func measureParts(ctx context.Context, o options, r results) (_ results, err error) {
-	todo, r := choose(o, r, time.Now())
-	if len(o.parts) == 0 && len(todo) < len(parts) {
-		say("%d of %d parts are in %s already", len(parts)-len(todo), len(parts), o.results)
+	missing, r := choose(o, r, time.Now())
+	if len(o.parts) == 0 && len(missing) < len(parts) {
+		say("%d of %d parts are in %s already", len(parts)-len(missing), len(parts), o.results)
 	}
 	if os.Geteuid() != 0 {
 		return r, errors.New("the bench loads BPF programs and makes cgroups: run it as root")
@@ -163,8 +163,8 @@ func measureParts(ctx context.Context, o options, r results) (_ results, err err
 		return r, err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	for i, p := range todo {
-		say("part %d of %d: %s; about %s to go", i+1, len(todo), p.what, toGo(o, todo[i:]))
+	for i, p := range missing {
+		say("part %d of %d: %s; about %s to go", i+1, len(missing), p.what, toGo(o, missing[i:]))
 		b.part, b.began = p.name, time.Now()
 		if n := othersPrograms(); n > 0 {
 			say("beware: %d BPF programs of others are loaded on this machine, and may be in the figures", n)

@@ -119,21 +119,21 @@ func TestTimesBoundWhatIsWithinTheNoise(t *testing.T) {
 func TestChooseGoesOnWhereItStopped(t *testing.T) {
 	now := time.Date(2026, 11, 26, 1, 0, 0, 0, time.UTC)
 	some := results{"programs": {Started: now.Add(-time.Hour)}, "idle": {Started: now.Add(-time.Hour), Quick: true}}
-	todo, kept := choose(options{}, some, now)
-	if len(todo) != len(parts)-1 || len(kept) != 1 {
-		t.Errorf("to do %d, kept %d", len(todo), len(kept))
+	missing, kept := choose(options{}, some, now)
+	if len(missing) != len(parts)-1 || len(kept) != 1 {
+		t.Errorf("to do %d, kept %d", len(missing), len(kept))
 	}
-	if todo, _ := choose(options{}, results{"programs": {Started: now.Add(-24 * time.Hour)}}, now); len(todo) != len(parts) {
+	if missing, _ := choose(options{}, results{"programs": {Started: now.Add(-24 * time.Hour)}}, now); len(missing) != len(parts) {
 		t.Error("a run of yesterday is gone on with")
 	}
 	all := results{}
 	for _, p := range parts {
 		all[p.name] = partResult{Started: now}
 	}
-	if todo, _ := choose(options{}, all, now); len(todo) != len(parts) {
+	if missing, _ := choose(options{}, all, now); len(missing) != len(parts) {
 		t.Error("a complete run is not measured anew")
 	}
-	if todo, kept := choose(options{parts: []string{"loss"}}, all, now); len(todo) != 1 || len(kept) != len(parts) {
+	if missing, kept := choose(options{parts: []string{"loss"}}, all, now); len(missing) != 1 || len(kept) != len(parts) {
 		t.Error("a part by name")
 	}
 }
