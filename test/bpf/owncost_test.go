@@ -122,7 +122,7 @@ func TestProgramsAgainstTheKernel(t *testing.T) {
 	listen(t)
 	var costs probe.Costs
 	if costs.Always() {
-		t.Skip("kernel.bpf_stats_enabled is on: the counters are read always, which TestProgramsAgainstTheKernel holds")
+		t.Skip("kernel.bpf_stats_enabled is on, so that nobody has to ask for counting: set it to 0; the virtual machines of make test-kernels have it off")
 	}
 	counting, err := costs.Count()
 	if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) {
@@ -191,7 +191,7 @@ func TestAWindowOfTheKernel(t *testing.T) {
 			return
 		}
 		if b.Memory > 0 && b.Source == cost.SourceNone {
-			t.Skip("the run time of programs is not counted here")
+			t.Skip("the run time of programs may not be counted here: TestProgramsAgainstTheKernel says why")
 		}
 		if time.Now().After(deadline) {
 			t.Fatalf("no window: %+v", b)
