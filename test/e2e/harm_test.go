@@ -17,8 +17,7 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
 	s := newScene(t, f)
-	// A request needs more than one period's quota, and few come at the same time:
-	// then an activation is a request.
+	// A request needs more than one period's quota.
 	server := s.create("service", load("serve", "-threads", "4", "-cpu", "40ms"), cpuLimit("250m"))
 	samples := startSampler(t, node, string(server.UID))
 	id := containerID(s.ready(server).object)
@@ -37,14 +36,16 @@ func TestHarmAgainstTheAsker(t *testing.T) {
 	// Who asked while it was recorded has an answer some lines later.
 	told := len(answersOf(t, s, asker))
 	eventually(t, "the answers that were under way", func() bool { return len(answersOf(t, s, asker)) >= told+4 })
-	var longest time.Duration
+	// A thread that finds the next request waiting does not block between two: one
+	// activation then, which still lies within the time that somebody waited.
+	var longest, spell time.Duration
 	for _, a := range answersOf(t, s, asker) {
-		longest = max(longest, a.longest)
+		longest, spell = max(longest, a.longest), max(spell, a.spell)
 	}
 	stall := time.Duration(*w.Spec.KernelTruth.StallP99Microseconds) * time.Microsecond
-	t.Logf("stall p99 %s; the longest answer took %s", stall, longest)
-	if stall > longest {
-		t.Errorf("one in a hundred stood still for %s, and nobody waited for more than %s", stall, longest)
+	t.Logf("stall p99 %s; the longest answer took %s, and somebody waited for %s without a break", stall, longest, spell)
+	if stall > spell {
+		t.Errorf("one in a hundred stood still for %s, and nobody waited for more than %s without a break", stall, spell)
 	}
 	if stall < 5*time.Millisecond {
 		t.Errorf("stall p99 %s, below a quota of 25 ms that requests of 40 ms run into", stall)

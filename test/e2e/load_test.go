@@ -44,6 +44,7 @@ func asks(s *scene, server *corev1.Pod, how ...string) *corev1.Pod {
 type answer struct {
 	n            int
 	p99, longest time.Duration
+	spell        time.Duration // the longest for which always somebody waited
 }
 
 // answersOf reads what an asker has printed so far.
@@ -52,7 +53,7 @@ func answersOf(t *testing.T, s *scene, asker *corev1.Pod) []answer {
 	var all []answer
 	for line := range strings.Lines(s.logs(asker)) {
 		f := strings.Fields(line)
-		if len(f) != 8 { // answers N median D p99 D longest D
+		if len(f) != 10 { // answers N median D p99 D longest D spell D
 			continue
 		}
 		n, err := strconv.Atoi(f[1])
@@ -60,7 +61,7 @@ func answersOf(t *testing.T, s *scene, asker *corev1.Pod) []answer {
 			t.Fatal(err)
 		}
 		a := answer{n: n}
-		for at, d := range map[int]*time.Duration{5: &a.p99, 7: &a.longest} {
+		for at, d := range map[int]*time.Duration{5: &a.p99, 7: &a.longest, 9: &a.spell} {
 			if *d, err = time.ParseDuration(f[at]); err != nil {
 				t.Fatal(err)
 			}

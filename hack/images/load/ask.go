@@ -51,6 +51,8 @@ func (r *report) each(o options, pause func()) {
 
 func (r *report) once(c net.Conn, lines *bufio.Reader) error {
 	begin := time.Now()
+	r.ask(begin)
+	defer r.rest()
 	if _, err := fmt.Fprintln(c, "please"); err != nil {
 		return err
 	}
@@ -80,6 +82,26 @@ func (r *report) arrivals(o options) {
 type report struct {
 	mu   sync.Mutex
 	took []time.Duration
+	// waiting counts who waits for an answer, since the moment at which nobody did.
+	waiting int
+	since   time.Time
+	spell   time.Duration // the longest time for which always somebody waited
+}
+
+func (r *report) ask(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waiting == 0 {
+		r.since = now
+	}
+	r.waiting++
+}
+
+func (r *report) rest() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.spell = max(r.spell, time.Since(r.since))
+	r.waiting--
 }
 
 func (r *report) add(d time.Duration) {
@@ -90,8 +112,8 @@ func (r *report) add(d time.Duration) {
 
 func (r *report) tell() {
 	r.mu.Lock()
-	took := r.took
-	r.took = nil
+	took, spell := r.took, r.spell
+	r.took, r.spell = nil, 0
 	r.mu.Unlock()
 	if len(took) == 0 {
 		fmt.Println("answers 0")
@@ -99,7 +121,9 @@ func (r *report) tell() {
 	}
 	slices.Sort(took)
 	at := func(q float64) time.Duration {
-		return took[min(len(took)-1, int(q*float64(len(took))))].Round(100 * time.Microsecond)
+		return round(took[min(len(took)-1, int(q*float64(len(took))))])
 	}
-	fmt.Printf("answers %d median %s p99 %s longest %s\n", len(took), at(0.5), at(0.99), took[len(took)-1].Round(100*time.Microsecond))
+	fmt.Printf("answers %d median %s p99 %s longest %s spell %s\n", len(took), at(0.5), at(0.99), round(took[len(took)-1]), round(spell))
 }
+
+func round(d time.Duration) time.Duration { return d.Round(100 * time.Microsecond) }
