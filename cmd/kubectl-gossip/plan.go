@@ -74,6 +74,9 @@ func resizable(pod *corev1.Pod, w *v1alpha1.KernelWhisper) error {
 	case string(pod.UID) != string(w.Spec.PodRef.UID):
 		return fmt.Errorf("whisper %s is about an earlier pod %s: that one (UID %s) is gone, and nothing was heard of its successor (UID %s) in it",
 			w.Name, pod.Name, w.Spec.PodRef.UID, pod.UID)
+	case pod.Spec.NodeName != w.Spec.NodeName:
+		return fmt.Errorf("whisper %s is of node %s, and pod %s runs on node %s: a node has nothing to say about another's pods",
+			w.Name, w.Spec.NodeName, pod.Name, pod.Spec.NodeName)
 	case mirror:
 		return fmt.Errorf("pod %s is a static one: change its manifest on node %s", pod.Name, pod.Spec.NodeName)
 	case pod.DeletionTimestamp != nil:

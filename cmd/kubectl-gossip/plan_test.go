@@ -40,6 +40,7 @@ func someWhisper() *v1alpha1.KernelWhisper {
 	w := &v1alpha1.KernelWhisper{}
 	w.Name, w.Namespace, w.Status.ObservedGeneration = "web-1-app-1", "shop", 1
 	w.Spec.PodRef.Name, w.Spec.PodRef.UID, w.Spec.ContainerName = "web-1", "uid-1", "app"
+	w.Spec.NodeName = "node1"
 	point := func(limit int64) v1alpha1.Predicted {
 		return v1alpha1.Predicted{LimitMillicores: limit, ThrottledPercent: "1.0", ThrottledPercentLow: "0.0", ThrottledPercentHigh: "2.0"}
 	}
@@ -116,6 +117,8 @@ func TestPlanRefuses(t *testing.T) {
 		says string
 	}{
 		"another pod": {func(p *corev1.Pod, _ *v1alpha1.KernelWhisper) { p.UID = "uid-2" }, "about an earlier pod web-1"},
+		"another node": {func(_ *corev1.Pod, w *v1alpha1.KernelWhisper) { w.Spec.NodeName = "node2" },
+			"is of node node2, and pod web-1 runs on node node1"},
 		"stale": {func(p *corev1.Pod, _ *v1alpha1.KernelWhisper) {
 			p.Spec.Containers[1].Resources = resources("300m", "100m")
 		}, "heard at a limit of 200m, and container app has 300m now"},

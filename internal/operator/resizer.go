@@ -72,7 +72,7 @@ func (r *resizer) plan(ctx context.Context, whisper *v1alpha1.KernelWhisper, sta
 }
 
 // askedFor reads the pod, and whether its owner opted in. A pod that is gone
-// asks for nothing.
+// asks for nothing, nor does one that another node testifies about.
 func (r *resizer) askedFor(ctx context.Context, whisper *v1alpha1.KernelWhisper) (*corev1.Pod, bool, error) {
 	if slices.Contains(r.excluded, whisper.Namespace) {
 		return nil, false, nil
@@ -85,10 +85,28 @@ func (r *resizer) askedFor(ctx context.Context, whisper *v1alpha1.KernelWhisper)
 	if err != nil {
 		return nil, false, fmt.Errorf("get pod to resize: %w", err)
 	}
+	if foreign(ctx, whisper, pod) {
+		return nil, false, nil
+	}
 	if err := r.fresh.Get(ctx, client.ObjectKey{Name: whisper.Namespace}, namespace); err != nil {
 		return nil, false, fmt.Errorf("get namespace of pod to resize: %w", err)
 	}
 	return pod, resize.OptedIn(pod, namespace, r.excluded), nil
+}
+
+// foreign is true for a whisper of a node that the pod does not run on. Admission
+// holds an observer to its node's name, and cannot look up the pod: a node that was
+// taken over must not have another's pods resized.
+func foreign(ctx context.Context, whisper *v1alpha1.KernelWhisper, pod *corev1.Pod) bool {
+	if pod.Spec.NodeName == whisper.Spec.NodeName {
+		return false
+	}
+	// A pod of the same name that came later may well run elsewhere.
+	if string(pod.UID) == whisper.Spec.PodRef.UID {
+		log.FromContext(ctx).Info("no resize: the whisper is of a node that its pod does not run on",
+			"whisper", whisper.Namespace+"/"+whisper.Name, "whisperNode", whisper.Spec.NodeName, "pod", pod.Name, "podNode", pod.Spec.NodeName)
+	}
+	return true
 }
 
 func (r *resizer) decide(ctx context.Context, whisper *v1alpha1.KernelWhisper, pod *corev1.Pod) (resize.Decision, error) {

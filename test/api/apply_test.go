@@ -113,7 +113,7 @@ func applyOnce(t *testing.T, f *fixture, program string) {
 	const user = "somebody-who-may-apply"
 	pod := limited(t, admin, namespace, "50m")
 	w := minimalWhisper(namespace)
-	w.Spec.PodRef.UID = string(pod.UID)
+	w.Spec.PodRef.UID, w.Spec.NodeName = string(pod.UID), pod.Spec.NodeName
 	create(t, admin, w)
 	g := gossip{t, f, program, namespace, user}
 
@@ -151,7 +151,7 @@ func applyGuaranteed(t *testing.T, f *fixture, program string) {
 	admin, namespace := f.admin(t), f.namespace(t)
 	pod := limited(t, admin, namespace, "100m")
 	w := minimalWhisper(namespace)
-	w.Spec.PodRef.UID = string(pod.UID)
+	w.Spec.PodRef.UID, w.Spec.NodeName = string(pod.UID), pod.Spec.NodeName
 	create(t, admin, w)
 	g := gossip{t, f, program, namespace, "admin"}
 	create(t, admin, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "admin"},

@@ -3,6 +3,7 @@
 package api_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/operator"
 )
 
@@ -91,6 +93,10 @@ func TestObserverIsHeldToItsOwnNode(t *testing.T) {
 			"the observer's token does not name its node; use the token that the kubelet mounts into its pod"},
 		{"a finalizer", "node1", func(_ *testing.T, o *unstructured.Unstructured) { o.SetFinalizers([]string{"example.com/stay"}) },
 			"an observer changes neither finalizers nor ownerReferences"},
+		{"the labels of its own node and pod", "node1", label("node1", "7d0a6a2e-0c1e-4a37-9a44-2c8a36f1b7aa"), ""},
+		{"the label of another node", "node1", label("node2", ""), "the label kernel-gossip.io/node, where there is one, is spec.nodeName"},
+		{"the label of another pod", "node1", label("", "11111111-0c1e-4a37-9a44-2c8a36f1b7aa"),
+			"the label kernel-gossip.io/pod-uid, where there is one, is spec.podRef.uid"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -105,6 +111,32 @@ func TestObserverIsHeldToItsOwnNode(t *testing.T) {
 			}
 			wantError(t, err, tt.want)
 		})
+	}
+}
+
+// label sets those of the two that are not empty.
+func label(node, uid string) func(*testing.T, *unstructured.Unstructured) {
+	return func(_ *testing.T, o *unstructured.Unstructured) {
+		labels := map[string]string{v1alpha1.LabelNode: node, v1alpha1.LabelPodUID: uid}
+		maps.DeleteFunc(labels, func(_, value string) bool { return value == "" })
+		o.SetLabels(labels)
+	}
+}
+
+// Certificates are looked up by their labels alone (kube.CertifiedPods).
+func TestCertificateLabelsGoBySpec(t *testing.T) {
+	f := cluster(t)
+	for name, change := range map[string]func(*testing.T, *unstructured.Unstructured){
+		"another node": label("node2", ""), "another pod": label("node1", "11111111-0c1e-4a37-9a44-2c8a36f1b7aa"),
+	} {
+		object := loose(t, fullCertificate(f.namespace(t)))
+		if err := applySpec(t, f.observer(t, "node1"), object); err != nil {
+			t.Fatalf("its own: %v", err)
+		}
+		change(t, object)
+		if err := applySpec(t, f.observer(t, "node1"), object); !apierrors.IsForbidden(err) {
+			t.Errorf("the label of %s: %v, want forbidden", name, err)
+		}
 	}
 }
 
