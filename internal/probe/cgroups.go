@@ -20,8 +20,8 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
-// ErrGone says that a cgroup no longer exists.
-var ErrGone = errors.New("cgroup is gone")
+// ErrGone is event.ErrGone: a cgroup no longer exists.
+var ErrGone = event.ErrGone
 
 // ErrNoTestRun says that this kernel runs no programs for user space, by which
 // cgroups would be read: the cgroup file system is the way.
@@ -63,14 +63,12 @@ func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 // that were removed and are still referred to (by page cache, say). It follows the
 // kernel's own lists, one step per call, and so races with the making and removing
 // of cgroups: at an entry that does not fit its parent, that parent's list is begun
-// anew, and what is in it told twice. Attach first, then walk: what is made
-// meanwhile is told as an event.
+// anew, and what is in it told twice. Where that is no use either it goes on with
+// the others, and fails with event.ErrIncomplete at the end. Attach first, then
+// walk: what is made meanwhile is told as an event.
 func (p *Probe) Walk(visit Visit) error {
-	root, err := p.readCgroup(0)
-	if err != nil {
-		return err
-	}
-	return p.walk(&root, "/", visit)
+	w := walker{read: p.readCgroup, visit: visit}
+	return w.all()
 }
 
 // Locate finds a cgroup of the cpu controller's hierarchy by its path from the
@@ -127,45 +125,6 @@ func hierarchyOf(file string) (uint32, error) {
 		return uint32(n), nil
 	}
 	return 0, nil
-}
-
-// walkTries is how often a list is begun anew that was not walked to its end.
-const walkTries = 5
-
-func (p *Probe) walk(r *observerKgCgroupRecord, at string, visit Visit) error {
-	if r.Removed != 0 {
-		return nil
-	}
-	visit(r.Id, r.Pointer, at)
-	for range walkTries {
-		if whole, err := p.walkChildren(r, at, visit); whole || err != nil {
-			return err
-		}
-		again, err := p.readCgroup(r.Pointer)
-		if err != nil || again.Id != r.Id || again.Removed != 0 {
-			return err
-		}
-		r = &again
-	}
-	return nil
-}
-
-// walkChildren is false where it has come to an entry that was freed meanwhile.
-func (p *Probe) walkChildren(r *observerKgCgroupRecord, at string, visit Visit) (whole bool, err error) {
-	for next := r.FirstChild; next != 0; {
-		child, err := p.readCgroup(next)
-		if err != nil {
-			return false, err
-		}
-		if child.Parent != r.Pointer || child.Hierarchy != r.Hierarchy || child.Id == 0 {
-			return false, nil
-		}
-		if err := p.walk(&child, path.Join(at, text(child.Name[:])), visit); err != nil {
-			return false, err
-		}
-		next = child.NextSibling
-	}
-	return true, nil
 }
 
 // ReadGroup reads a cgroup's CPU bandwidth and usage. It fails with ErrGone if

@@ -47,13 +47,16 @@ func openPerf(events *ebpf.Map) (*perCPU, error) {
 	return &perCPU{Reader: r}, nil
 }
 
+// hurry changes nothing: every event wakes this reader.
+func (*perCPU) hurry(bool) error { return nil }
+
 // read goes by rounds through all buffers. What happened before the last round began
 // has been told to this one at the latest.
 func (r *perCPU) read(ctx context.Context, hear func(event.Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.Flush() })
 	defer stop()
 	for last := uint64(0); ctx.Err() == nil; {
-		wait := drainInterval
+		wait := restInterval
 		if len(r.held) > 0 {
 			wait = 0
 			time.Sleep(settle)

@@ -179,7 +179,7 @@ func (p *Probe) Arm() (uint64, error) {
 			return 0, errors.Join(err, p.disarm())
 		}
 	}
-	if err := p.tellArmed(1); err != nil {
+	if err := errors.Join(p.tellArmed(1), p.reader.hurry(true)); err != nil {
 		return 0, errors.Join(err, p.disarm())
 	}
 	p.armedAt = Now()
@@ -206,7 +206,7 @@ func (p *Probe) disarm() error {
 		return nil
 	}
 	p.armed = false
-	errs := []error{p.tellArmed(0)}
+	errs := []error{p.tellArmed(0), p.reader.hurry(false)}
 	for _, s := range p.stands {
 		if s.births {
 			errs = append(errs, s.detach())

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -17,14 +18,20 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
-// drainInterval bounds how long an event may lie in the ring: most are
-// submitted without a wakeup, which would cost fifty times the submit.
+// drainInterval bounds how long an event may lie in the ring during births: most
+// are submitted without a wakeup, which would cost fifty times the submit.
 const drainInterval = 100 * time.Millisecond
+
+// restInterval is that while no birth is under way: what may begin one wakes the
+// reader then, and ten looks a second were most of what the observer cost at rest.
+const restInterval = 500 * time.Millisecond
 
 // reader takes events out of their buffer.
 type reader interface {
 	io.Closer
 	read(ctx context.Context, hear func(event.Event)) error
+	// hurry tells whether a birth is under way: what is in the buffer is wanted soon.
+	hurry(bool) error
 }
 
 func openReader(events *ebpf.Map, way hooks.Way) (reader, error) {
@@ -35,7 +42,7 @@ func openReader(events *ebpf.Map, way hooks.Way) (reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the event ring: %w", err)
 	}
-	return &ring{r}, nil
+	return &ring{Reader: r}, nil
 }
 
 // Read hands every event to hear, in about the order in which they happened,
@@ -57,14 +64,34 @@ func (p *Probe) complete(e *event.Event) {
 	}
 }
 
-type ring struct{ *ringbuf.Reader }
+type ring struct {
+	*ringbuf.Reader
+	hurried atomic.Bool
+}
+
+func (r *ring) hurry(on bool) error {
+	r.hurried.Store(on)
+	// It may have begun to wait for longer; or what came last, without a wakeup, has
+	// to be waited for as long as at rest.
+	if err := r.Flush(); err != nil {
+		return fmt.Errorf("wake the reader of events: %w", err)
+	}
+	return nil
+}
+
+func (r *ring) interval() time.Duration {
+	if r.hurried.Load() {
+		return drainInterval
+	}
+	return restInterval
+}
 
 func (r *ring) read(ctx context.Context, hear func(event.Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.Flush() })
 	defer stop()
 	var record ringbuf.Record
 	for ctx.Err() == nil {
-		r.SetDeadline(time.Now().Add(drainInterval))
+		r.SetDeadline(time.Now().Add(r.interval()))
 		err := r.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
