@@ -87,7 +87,7 @@ test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)
 	@$(TEST) e2e
 
 .PHONY: storm
-storm: ## A hundred births within a minute on busy CPUs, ROUNDS times (10)
+storm: ## A hundred births, up to 24 at once, on busy CPUs, ROUNDS times (10)
 	@hack/bench/run.sh storm $(or $(ROUNDS),10)
 
 .PHONY: births-table

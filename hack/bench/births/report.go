@@ -34,7 +34,7 @@ func medianOf(block []birth, of func(birth) float64) time.Duration {
 func report(on, off [][]birth) {
 	with, without := slices.Concat(on...), slices.Concat(off...)
 	fmt.Printf("%d births with the observer and %d without, in %d blocks of each.\n\n", len(with), len(without), len(on))
-	fmt.Println("| | without | with | ratio of the medians | 95 % of resampled ratios | ratios of neighboring blocks |\n|---|---|---|---|---|---|")
+	fmt.Println("| | without | with | ratio of the medians | 95 % of resampled ratios | ratios of neighbouring blocks |\n|---|---|---|---|---|---|")
 	line("creation to Ready, as a client sees it", on, off, wall)
 	if medianOf(with, cpu) > 0 {
 		line("CPU time of containerd, shims, runc and CNI plugins", on, off, cpu)

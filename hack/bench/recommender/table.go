@@ -59,7 +59,7 @@ func origin(w io.Writer, all []result) {
 	for k := range kernels {
 		names = append(names, k)
 	}
-	_, _ = fmt.Fprintf(w, "%d scenes, %d cells, measured from %s to %s UTC (%.0f minutes of measuring) on %s.\n", len(all), 3*len(all),
+	_, _ = fmt.Fprintf(w, "%d scenes, %d cells, begun from %s to %s UTC (%.0f minutes of measuring) on %s.\n", len(all), 3*len(all),
 		first.Format("2006-01-02 15:04"), last.Format("2006-01-02 15:04"), took/60, strings.Join(names, "; "))
 	if short {
 		_, _ = fmt.Fprintln(w, "\n**Short measurements among them, made to try the bench out: not for publication.**")
@@ -119,7 +119,7 @@ func percent(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) 
 
 // cells is a row for each pair of limits.
 func cells(w io.Writer, all []result, of func(scene) bool) {
-	_, _ = fmt.Fprintln(w, "\n| workload | neighbor | from | at | predicted | interval | measured | error, greatest | with other traffic | covered | noise | p99 stall predicted | measured |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	_, _ = fmt.Fprintln(w, "\n| workload | neighbour | from | at | predicted | interval | measured | error, greatest | with other traffic | covered | noise | p99 stall predicted | measured |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range all {
 		if !of(r.Scene) {
 			continue
@@ -152,7 +152,7 @@ func neighborOf(s scene) string {
 
 // limits is a row for each cell: what each recommender gives, beside the oracle.
 func limits(w io.Writer, all []result, of func(scene) bool) {
-	_, _ = fmt.Fprintf(w, "\n| workload | neighbor | limit | throttled | p99 stall | oracle | %s |\n|---|---|---|---|---|---|%s\n", strings.Join(ruleNames[:], " | "), strings.Repeat("---|", len(ruleNames)))
+	_, _ = fmt.Fprintf(w, "\n| workload | neighbour | limit | throttled | p99 stall | oracle | %s |\n|---|---|---|---|---|---|%s\n", strings.Join(ruleNames[:], " | "), strings.Repeat("---|", len(ruleNames)))
 	for _, r := range all {
 		if !of(r.Scene) {
 			continue
