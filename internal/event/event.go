@@ -187,7 +187,13 @@ type Loss struct {
 	// Skipped counts runs of programs that the kernel left out: since 7.x a program
 	// may be preempted, and is then not run again on the same CPU meanwhile.
 	Skipped uint64 `json:"skipped,omitempty"`
+	// Overflows counts the times that the queue of what is watched (inotify) was full:
+	// of how many cgroups nothing was heard is not known.
+	Overflows uint64 `json:"overflows,omitempty"`
 }
 
-// Total of all losses.
-func (l Loss) Total() uint64 { return l.Events + l.Sessions + l.Members + l.Skipped }
+// Total of all losses, a full queue as one.
+func (l Loss) Total() uint64 { return l.Counted() + l.Overflows }
+
+// Counted are those whose number is known.
+func (l Loss) Counted() uint64 { return l.Events + l.Sessions + l.Members + l.Skipped }
