@@ -139,7 +139,7 @@ func (c *cluster) resume(ctx context.Context, node string, log *slog.Logger) {
 		open, err := kube.OpenWhispers(ctx, c.dynamic, node)
 		var earlier []string
 		if err == nil {
-			earlier, err = kube.CertifiedPods(ctx, c.metadata, node)
+			earlier, err = kube.CertifiedPods(ctx, c.metadata, c.dynamic, node)
 		}
 		if err == nil {
 			c.open <- open

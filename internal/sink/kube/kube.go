@@ -41,14 +41,17 @@ const (
 	// forbiddenTries is how often a write is tried that the API server forbids:
 	// permissions may come a little later than the observer.
 	forbiddenTries = 10
+	// endTime is for how long writing goes on once the observer was told to end; its
+	// pod is killed after 10 s (terminationGracePeriodSeconds).
+	endTime = 8 * time.Second
 )
 
 type key struct{ resource, namespace, name string }
 
 // Stats are a sink's running totals.
 type Stats struct {
-	// Written, Refused (can never succeed), Dropped (too many waiting) and
-	// Retried writes.
+	// Written, Refused (can never succeed), Dropped (too many waiting, or not
+	// written by the end) and Retried writes.
 	Written, Refused, Dropped, Retried uint64
 	// Waiting objects.
 	Waiting int
@@ -63,6 +66,7 @@ type Sink struct {
 	mu      sync.Mutex
 	waiting map[key]runtime.Object
 	stats   Stats
+	last    error // of a write at the end
 }
 
 // New makes a sink; Run writes what it is given.
@@ -111,25 +115,31 @@ func (s *Sink) put(k key, object runtime.Object) {
 // queue never gives one object to two.
 const writers = 4
 
-// Run writes until ctx is done, and then what is still waiting, for at most
-// the time of one write.
+// Run writes until ctx is done, and then tries once more what still waits: see finish.
 func (s *Sink) Run(ctx context.Context) {
 	stop := context.AfterFunc(ctx, s.queue.ShutDown)
 	defer stop()
+	// A write that is under way when ctx is done goes on within the time for the end.
+	lasting, cancel := outlive(ctx, endTime)
+	defer cancel()
 	var all sync.WaitGroup
 	for range writers {
-		all.Go(func() { s.write(ctx) })
+		all.Go(func() { s.write(ctx, lasting) })
 	}
 	all.Wait()
+	s.finish(lasting)
 }
 
-func (s *Sink) write(ctx context.Context) {
+// write takes from the queue until ctx is done.
+func (s *Sink) write(ctx, lasting context.Context) {
 	for {
 		k, down := s.queue.Get()
 		if down {
 			return
 		}
-		s.writeNext(context.WithoutCancel(ctx), k)
+		if ctx.Err() == nil {
+			s.writeNext(lasting, k)
+		}
 		s.queue.Done(k)
 	}
 }
@@ -154,6 +164,12 @@ func (s *Sink) writeNext(ctx context.Context, k key) {
 }
 
 func (s *Sink) retry(k key, err error) {
+	if s.queue.ShuttingDown() { // what comes of it, finish tells
+		s.mu.Lock()
+		s.last = err
+		s.mu.Unlock()
+		return
+	}
 	s.mu.Lock()
 	s.stats.Retried++
 	s.mu.Unlock()
@@ -202,27 +218,4 @@ func (s *Sink) apply(ctx context.Context, k key, object runtime.Object) error {
 	_, err = s.client.Resource(gvr).Namespace(k.namespace).Apply(ctx, k.name,
 		&unstructured.Unstructured{Object: content}, metav1.ApplyOptions{FieldManager: FieldManager, Force: true})
 	return err
-}
-
-// OpenWhispers lists the whispers of a node that have not ended.
-func OpenWhispers(ctx context.Context, client dynamic.Interface, node string) ([]*v1alpha1.KernelWhisper, error) {
-	list, err := client.Resource(v1alpha1.GroupVersion.WithResource(whispers)).List(ctx, metav1.ListOptions{
-		LabelSelector: metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: map[string]string{v1alpha1.LabelNode: node}}),
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list whispers: %w", err)
-	}
-	var open []*v1alpha1.KernelWhisper
-	for _, item := range list.Items {
-		w := &v1alpha1.KernelWhisper{}
-		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(item.Object, w); err != nil {
-			return nil, fmt.Errorf("read whisper %s/%s: %w", item.GetNamespace(), item.GetName(), err)
-		}
-		if w.Spec.EndTime == nil && w.Spec.NodeName == node {
-			open = append(open, &v1alpha1.KernelWhisper{TypeMeta: w.TypeMeta, ObjectMeta: metav1.ObjectMeta{
-				Namespace: w.Namespace, Name: w.Name, Labels: w.Labels,
-			}, Spec: w.Spec})
-		}
-	}
-	return open, nil
 }
