@@ -146,7 +146,7 @@ func tell(to io.Writer, e event) error {
 // writeTable writes the results as a table in Markdown.
 func writeTable(file string, rows []row) error {
 	var t strings.Builder
-	t.WriteString("| Linux | of Debian | cgroup | CPUs | tests passed | of them on the second try | failed | skipped | boot | all |\n" +
+	t.WriteString("| Linux | of Debian | cgroup | CPUs | tests passed | of them on the second try, parts counted | failed | skipped | boot | all |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, r := range rows {
 		fmt.Fprintf(&t, "| %s | %s | %s | %d | %d | %d | %d | %d | %s s | %.0f s |\n",
