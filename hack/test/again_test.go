@@ -4,12 +4,15 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"testing"
 )
 
 func TestTryAgain(t *testing.T) {
 	failed := result{passed: 5, failed: 3, failures: []string{"a TestOne/sub", "a TestOne", "b TestTwo"}}
-	crashed := result{failed: 2, failures: []string{"a TestOne", "c"}}
+	all := slices.Clone(failed.failures)
+	crashed := result{failed: 2, failures: []string{"a TestOne", "c"}, final: true}
+	cut := result{failed: 2, failures: []string{"a TestOne", "a TestTwo: did not come to an end"}, final: true}
 	many := result{failed: 7}
 	for _, name := range []string{"A", "B", "C", "D", "E", "F", "G"} {
 		many.failures = append(many.failures, "a Test"+name)
@@ -22,11 +25,14 @@ func TestTryAgain(t *testing.T) {
 		failed        int
 		unstable      int
 	}{
-		"passes then":       {first: failed, second: result{passed: 3}, runs: "^(TestOne|TestTwo)$", unstable: 3},
+		"passes then":       {first: failed, second: result{passed: 3, passes: all}, runs: "^(TestOne|TestTwo)$", unstable: 3},
 		"fails again":       {first: failed, second: result{passed: 2, failed: 1}, runs: "^(TestOne|TestTwo)$", failed: 3},
+		"one skips then":    {first: failed, second: result{passed: 2, skipped: 1, passes: all[:2]}, runs: "^(TestOne|TestTwo)$", failed: 3},
+		"one vanishes":      {first: failed, second: result{passed: 2, passes: all[1:]}, runs: "^(TestOne|TestTwo)$", failed: 3},
 		"skips then":        {first: failed, second: result{skipped: 2}, runs: "^(TestOne|TestTwo)$", failed: 3},
 		"cannot be run":     {first: failed, err: broken, runs: "^(TestOne|TestTwo)$", failed: 3},
 		"a package crashed": {first: crashed, failed: 2},
+		"was cut off":       {first: cut, failed: 2},
 		"too many":          {first: many, failed: 7},
 		"nothing failed":    {first: result{passed: 1}},
 	} {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -49,11 +50,18 @@ func goTest(ctx context.Context, env []string, args ...string) (result, error) {
 	return collected, readErr
 }
 
+// collector counts what go test says.
+type collector struct {
+	result
+	outputs map[string][]string // by package and test
+	running map[string][]string // the tests that began and have not ended, by package
+	show    io.Writer
+}
+
 // collect counts the events of in. It shows one line for each package, and the
 // output of what failed.
 func collect(in io.Reader, show io.Writer) (result, error) {
-	var counted result
-	outputs := map[string][]string{}
+	c := collector{outputs: map[string][]string{}, running: map[string][]string{}, show: show}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -62,59 +70,88 @@ func collect(in io.Reader, show io.Writer) (result, error) {
 			_, _ = fmt.Fprintln(show, lines.Text())
 			continue
 		}
-		key := e.Package + " " + e.Test
-		switch e.Action {
-		case "output":
-			outputs[key] = append(outputs[key], e.Output)
-		case "build-output":
-			_, _ = io.WriteString(show, e.Output)
-		case "pass", "fail", "skip":
-			counted.add(e, outputs[key], show)
-			delete(outputs, key)
-		}
+		c.hear(e)
 	}
 	if err := lines.Err(); err != nil {
-		return counted, fmt.Errorf("read the output of go test: %w", err)
+		return c.result, fmt.Errorf("read the output of go test: %w", err)
 	}
-	return counted, nil
+	return c.result, nil
 }
 
-func (r *result) add(e event, output []string, show io.Writer) {
-	if e.Test == "" {
-		r.addPackage(e, output, show)
-		return
+func (c *collector) hear(e event) {
+	key := e.Package + " " + e.Test
+	switch e.Action {
+	case "run":
+		c.running[e.Package] = append(c.running[e.Package], e.Test)
+	case "output":
+		c.outputs[key] = append(c.outputs[key], e.Output)
+	case "build-output":
+		_, _ = io.WriteString(c.show, e.Output)
+	case "pass", "fail", "skip":
+		output := c.outputs[key]
+		delete(c.outputs, key)
+		if e.Test == "" {
+			c.addPackage(e, output)
+			return
+		}
+		c.running[e.Package] = slices.DeleteFunc(c.running[e.Package], func(test string) bool { return test == e.Test })
+		c.add(e, output)
 	}
-	name := strings.TrimSpace(e.Package + " " + e.Test)
+}
+
+func (c *collector) add(e event, output []string) {
+	name := e.Package + " " + e.Test
 	switch e.Action {
 	case "pass":
-		r.passed++
+		c.passed++
+		c.passes = append(c.passes, name)
 	case "fail":
-		r.failed++
-		r.failures = append(r.failures, name)
-		_, _ = io.WriteString(show, strings.Join(output, ""))
+		c.failed++
+		c.failures = append(c.failures, name)
+		_, _ = io.WriteString(c.show, strings.Join(output, ""))
 	case "skip":
-		r.skipped++
-		r.skips = append(r.skips, name+": "+reason(output))
+		c.skipped++
+		c.skips = append(c.skips, name+": "+reason(output))
 	}
 }
 
-// addPackage counts a package that failed without a failed test: it did not build, or it crashed.
-func (r *result) addPackage(e event, output []string, show io.Writer) {
+// addPackage counts what went wrong in a package beside the tests that said so: those
+// that did not come to an end, or that it did not build, crashed or failed to close.
+func (c *collector) addPackage(e event, output []string) {
 	if e.Action == "skip" { // no test files
 		return
 	}
-	_, _ = fmt.Fprintf(show, "%-4s  %s  %.1fs\n", e.Action, e.Package, e.Elapsed)
+	_, _ = fmt.Fprintf(c.show, "%-4s  %s  %.1fs\n", e.Action, e.Package, e.Elapsed)
+	cut := c.running[e.Package]
+	delete(c.running, e.Package)
+	for _, test := range cut {
+		name := e.Package + " " + test
+		_, _ = io.WriteString(c.show, strings.Join(c.outputs[name], ""))
+		c.addFinal(name + ": did not come to an end")
+	}
 	if e.Action != "fail" {
 		return
 	}
-	_, _ = io.WriteString(show, strings.Join(output, ""))
-	for _, failure := range r.failures {
-		if strings.HasPrefix(failure, e.Package+" ") {
-			return
-		}
+	_, _ = io.WriteString(c.show, strings.Join(output, ""))
+	own := slices.ContainsFunc(c.failures, func(name string) bool { return strings.HasPrefix(name, e.Package+" ") })
+	if len(cut) == 0 && (!own || !testsAlone(output)) {
+		c.addFinal(e.Package)
 	}
+}
+
+// addFinal counts a failure that a second try of some tests cannot mend.
+func (r *result) addFinal(name string) {
 	r.failed++
-	r.failures = append(r.failures, e.Package)
+	r.failures = append(r.failures, name)
+	r.final = true
+}
+
+// testsAlone is true if a package failed because of its tests and nothing else. Its
+// binary then ran them all and said FAIL, and no TestMain had to complain, which ours
+// do with the path of their package in front.
+func testsAlone(output []string) bool {
+	ended := slices.Index(output, "FAIL\n")
+	return ended >= 0 && !slices.ContainsFunc(output[ended:], func(line string) bool { return strings.HasPrefix(line, "test/") })
 }
 
 // reason is what the test said last before it skipped.

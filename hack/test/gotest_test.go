@@ -17,6 +17,7 @@ const recorded = `{"Action":"output","Package":"a","Test":"TestGood","Output":"q
 {"Action":"pass","Package":"a","Elapsed":0.2}
 {"Action":"output","Package":"b","Test":"TestBad","Output":"    b_test.go:9: got 1, want 2\n"}
 {"Action":"fail","Package":"b","Test":"TestBad","Elapsed":0}
+{"Action":"output","Package":"b","Output":"FAIL\n"}
 {"Action":"fail","Package":"b","Elapsed":0.1}
 {"Action":"build-output","ImportPath":"c","Output":"c.go:1: syntax error\n"}
 {"Action":"fail","Package":"c","Elapsed":0}

@@ -12,6 +12,8 @@ import (
 type result struct {
 	passed, failed, skipped int
 	failures                []string // full names of the tests that failed
+	final                   bool     // something beside a test failed, or a test did not end or run: no second try
+	passes                  []string // full names of the tests that passed
 	skips                   []string // full names, each with its reason
 	unstable                []string // full names of the tests that failed and then passed alone
 }

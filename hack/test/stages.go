@@ -72,16 +72,13 @@ func api(ctx context.Context) (result, error) {
 	return stageTest(ctx, "api", "KG_NODE_BIN="+bin)
 }
 
-// unbudgeted deploys observers that may cost any CPU time: the tests make more births
-// in a minute than a node has in an hour, and then ask for lean-ins.
-const unbudgeted = "KG_CPU_BUDGET=0"
-
 // endToEnd uses the cluster of KUBECONFIG if it is set, else the one-node cluster,
 // which it takes down again if it started it.
 func endToEnd(ctx context.Context) (collected result, err error) {
-	env := []string{}
+	env, goesOn := []string{}, true
 	if os.Getenv("KUBECONFIG") == "" {
 		if exec.CommandContext(ctx, node, "env").Run() != nil {
+			goesOn = false
 			defer func() {
 				// Also after an interrupt, so without its context.
 				err = errors.Join(err, run(context.WithoutCancel(ctx), node, "down"))
@@ -97,8 +94,12 @@ func endToEnd(ctx context.Context) (collected result, err error) {
 	if err := run(ctx, "hack/test/metrics-server.sh"); err != nil {
 		return result{}, fmt.Errorf("start metrics-server: %w", err)
 	}
-	if err := runIn(ctx, append(env, unbudgeted), "hack/deploy/deploy.sh"); err != nil {
-		return result{}, fmt.Errorf("deploy: %w", err)
+	restore, err := deployUnbudgeted(ctx, env)
+	if err != nil {
+		return result{}, err
+	}
+	if goesOn {
+		defer func() { err = errors.Join(err, restore(context.WithoutCancel(ctx))) }()
 	}
 	_ = os.Remove(figuresFile) // of an earlier run, if there was one
 	defer showFigures()
@@ -112,18 +113,14 @@ func showFigures() {
 	}
 }
 
+// stageTime bounds the tests of one package. On a slow machine the end-to-end tests take
+// most of half an hour.
+const stageTime = "60m"
+
 // stageTest runs the tests of one directory below test/, which skip unless they
 // are told that their stage has been prepared. Those that fail have a second try.
 func stageTest(ctx context.Context, name string, env ...string) (result, error) {
-	env = append(env, "KG_TEST_STAGE="+name)
-	test := func(pattern string) (result, error) {
-		return goTest(ctx, env, "-count=1", "-timeout=20m", "-run="+pattern, "./test/"+name+"/...")
-	}
-	first, err := test(".")
-	if err != nil || ctx.Err() != nil {
-		return first, err
-	}
-	return tryAgain(first, test)
+	return testTwice(ctx, append(env, "KG_TEST_STAGE="+name), ".", "./test/"+name+"/...")
 }
 
 // script is a stage that is one program; it counts as one test.

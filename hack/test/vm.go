@@ -80,8 +80,9 @@ func scriptError(said string, err error) string {
 // virtualMachine runs the tests of the nodes in virtual machines. It takes down
 // again what it started: the machines, and the one-node cluster if it was not there.
 func virtualMachine(ctx context.Context) (collected result, err error) {
-	after := context.WithoutCancel(ctx) // also after an interrupt
+	after, goesOn := context.WithoutCancel(ctx), true // also after an interrupt
 	if exec.CommandContext(ctx, node, "env").Run() != nil {
+		goesOn = false
 		defer func() { err = errors.Join(err, run(after, node, "down")) }()
 	}
 	if err := run(ctx, node, "up"); err != nil {
@@ -91,8 +92,12 @@ func virtualMachine(ctx context.Context) (collected result, err error) {
 	if err != nil {
 		return result{}, err
 	}
-	if err := runIn(ctx, append(env, unbudgeted), "hack/deploy/deploy.sh"); err != nil {
-		return result{}, fmt.Errorf("deploy: %w", err)
+	restore, err := deployUnbudgeted(ctx, env)
+	if err != nil {
+		return result{}, err
+	}
+	if goesOn {
+		defer func() { err = errors.Join(err, restore(after)) }()
 	}
 	defer func() {
 		for _, g := range guests() {
@@ -106,14 +111,7 @@ func virtualMachine(ctx context.Context) (collected result, err error) {
 		return result{}, fmt.Errorf("wait for the observers: %w", err)
 	}
 	env = append(env, "KG_TEST_STAGE=e2e", "KG_VM_NODES="+names(guests()))
-	tests := func(pattern string) (result, error) {
-		return goTest(ctx, env, "-count=1", "-timeout=40m", "-run="+pattern, "./test/e2e/")
-	}
-	first, err := tests("^TestVM$")
-	if err != nil {
-		return first, err
-	}
-	return tryAgain(first, tests)
+	return testTwice(ctx, env, "^TestVM$", "./test/e2e/")
 }
 
 // startGuests starts the machines at the same time: each has one processor, and
