@@ -66,12 +66,6 @@ func engineConfig(o *options, withoutAPI bool, wall func(uint64) time.Time) (obs
 	return c, nil
 }
 
-// wallClock turns the clock of events into wall time. The offset between the
-// two is taken anew at each use, so that a step of the wall clock shows.
-func wallClock(monotonic uint64) time.Time {
-	return time.Now().Add(time.Duration(int64(monotonic) - int64(probe.Now())))
-}
-
 func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.Sink) error {
 	cluster, err := connect(o, log)
 	if err != nil {
@@ -126,7 +120,7 @@ func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, s
 		r.WeightsV2, r.Plan = weightsV2(), kernel.Plan()
 		heard, in = r.Kernel(kernel), r.Inputs(in)
 	}
-	config, err := engineConfig(o, cluster == nil, wallClock)
+	config, err := engineConfig(o, cluster == nil, probe.Wall)
 	if err != nil {
 		return err
 	}

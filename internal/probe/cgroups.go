@@ -11,11 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
-	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -156,20 +154,3 @@ func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
 	}
 	return g, nil
 }
-
-// Now is the clock of events: CLOCK_MONOTONIC, in nanoseconds. It is asked for
-// each event, and a system call for it would cost more than the event: Go's own
-// reading of that clock (runtime.nanotime, by the vDSO) needs none.
-func Now() uint64 { return epoch.clock + uint64(time.Since(epoch.at)) }
-
-// epoch is one moment in both clocks.
-var epoch = func() (e struct {
-	at    time.Time
-	clock uint64
-}) {
-	var ts unix.Timespec
-	// The clock exists on every Linux; the call cannot fail.
-	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
-	e.at, e.clock = time.Now(), uint64(ts.Nano())
-	return e
-}()
