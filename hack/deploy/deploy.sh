@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs kernel-observer and operator on the cluster of KUBECONFIG, or on the
-# one-node cluster of this machine.
+# one-node cluster of this machine. KG_CPU_BUDGET=2% gives the observers another CPU
+# budget than their own of 1 % (0: any), KG_CPU_BUDGET= brings that back; without the
+# variable a budget that was set stays.
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
@@ -49,7 +51,7 @@ main() {
     done
   fi
   timed "applying k8s/" kubectl apply -f "$TOP/k8s/"
-  set_budget
+  [[ -z ${KG_CPU_BUDGET+set} ]] || set_budget "$KG_CPU_BUDGET"
   for component in "${stale[@]}"; do
     say "$component: a new image under the same tag, restarting its pods"
     kubectl -n "$NAMESPACE" rollout restart "${WORKLOAD[$component]}" >/dev/null
@@ -58,12 +60,6 @@ main() {
     await "$component"
   done
   kubectl -n "$NAMESPACE" get pods -o wide
-}
-
-# set_budget gives the observers the CPU budget of $KG_CPU_BUDGET, or their own default.
-# Without a change nothing is rolled out.
-set_budget() {
-  kubectl -n "$NAMESPACE" set env daemonset/kernel-observer "CPU_BUDGET${KG_CPU_BUDGET:+=}${KG_CPU_BUDGET:--}" >&2
 }
 
 await() {

@@ -38,3 +38,9 @@ _kubectl_from() {
 _identity() {
   kubectl config view --raw --minify -o jsonpath='{.clusters[0].cluster.server} {.clusters[0].cluster.certificate-authority-data}'
 }
+
+# set_budget VALUE: the CPU budget of the observers; empty is their own default.
+# Without a change nothing is rolled out.
+set_budget() {
+  kubectl -n "$NAMESPACE" set env daemonset/kernel-observer "CPU_BUDGET${1:+=}${1:--}" >&2
+}
