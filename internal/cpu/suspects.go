@@ -120,11 +120,6 @@ const (
 	shortestLeanIn = time.Second
 )
 
-type underWay struct {
-	LeanIn
-	until uint64 // when to give up waiting for its end
-}
-
 // NewSuspects suspects nobody.
 func NewSuspects(c Config) *Suspects {
 	return &Suspects{config: c, all: map[string]*suspect{}, underWay: map[string]underWay{}}
@@ -169,9 +164,6 @@ func (s *Suspects) Clear(id string) {
 	}
 }
 
-// Forget takes that the container is gone.
-func (s *Suspects) Forget(id string) { delete(s.all, id) }
-
 // Waiting is true from the time that an occasion came up until its lean-in has
 // ended.
 func (s *Suspects) Waiting(id string) bool {
@@ -198,15 +190,6 @@ func (s *Suspects) refuse(now uint64) {
 	}
 }
 
-// UnderWay is true while the container is leaned in on.
-func (s *Suspects) UnderWay(id string) bool {
-	_, ok := s.underWay[id]
-	return ok
-}
-
-// Listening is how many are leaned in on now.
-func (s *Suspects) Listening() int { return len(s.underWay) }
-
 // Next are those to lean in on from now. Their end has to be told to Done.
 func (s *Suspects) Next(now uint64) []LeanIn {
 	for id, u := range s.underWay {
@@ -227,7 +210,7 @@ func (s *Suspects) Next(now uint64) []LeanIn {
 		s.jumped = !s.jumped && x.urgent
 		x.urgent, x.why, x.answered = false, x.interest.Why, x.interest.Occasion
 		l := LeanIn{ContainerID: id, Why: x.interest.Why, For: s.length(x.interest.For)}
-		s.underWay[id] = underWay{l, now + uint64(l.For+answerWithin)}
+		s.underWay[id] = underWay{LeanIn: l, until: now + uint64(l.For+answerWithin)}
 		next = append(next, l)
 	}
 	return next

@@ -91,7 +91,8 @@ func (w *Watch) Take(s Sample) []*v1alpha1.KernelWhisper {
 	return told
 }
 
-// Gone takes that a container no longer exists, and returns its last whispers.
+// Gone takes that a container no longer exists, or is not observed any more, and
+// returns its last whispers.
 func (w *Watch) Gone(id string) []*v1alpha1.KernelWhisper {
 	w.suspects.Forget(id)
 	var told []*v1alpha1.KernelWhisper
@@ -119,6 +120,9 @@ func (w *Watch) Listening() int { return w.suspects.Listening() }
 
 // Heard takes what came of a lean-in, and returns what is to be written.
 func (w *Watch) Heard(h Heard, now uint64) []*v1alpha1.KernelWhisper {
+	if w.suspects.Void(h.ContainerID) && h.Failed == "" {
+		h = Heard{ContainerID: h.ContainerID, Why: h.Why, Failed: "the container is not observed any more"}
+	}
 	w.stats.Bursts += uint64(len(h.Recording.Bursts))
 	w.stats.BurstsLost += h.Recording.Lost
 	switch {

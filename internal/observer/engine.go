@@ -6,6 +6,7 @@
 package observer
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,7 +23,11 @@ import (
 
 // Kernel is what the engine asks of the kernel's side.
 type Kernel interface {
+	// Walk tells every cgroup. It fails with event.ErrIncomplete where it told some of
+	// them, and with event.ErrUnread where it never tells any.
 	Walk(visit func(id, pointer uint64, path string)) error
+	// ReadGroup fails with event.ErrGone where there is nothing to read (any more), and
+	// with event.ErrUnread where nobody reads.
 	ReadGroup(id, pointer uint64) (event.Group, error)
 	Counts(session uint64) (event.SessionCounts, error)
 	Forget(session uint64) error
@@ -99,20 +104,21 @@ type Engine struct {
 	step cost.Step
 	// cgroups of each container, as they were read in the latest round.
 	cgroups map[string][]CgroupRef
-	// lastError is what the last failed request to the kernel was for.
-	lastError string
-	loss      event.Loss
-	losses    []lossReading // by time
+	// failures of requests to the kernel, by what they were for.
+	failures map[string]failure
+	loss     event.Loss
+	losses   []lossReading // by time
 	// lossesRead is when they were last read.
 	lossesRead uint64
-	// walked is how many events had been lost when the cgroups were last walked, and
-	// walkedAt when that was.
+	// walked is how much had been lost when the cgroups were last walked, walkedAt when
+	// that was, and unwalked that not all was found then.
 	walked, walkedAt uint64
+	unwalked         bool
 	// unheard are pods whose cgroups were found and not heard of, certified those that
 	// an earlier run has told of; nil until it is known.
 	unheard, certified map[string]bool
 	// held are events of theirs, until it is known whether they are being born.
-	held  map[string][]attribution.Attributed
+	held  held
 	stats Stats
 }
 
@@ -127,13 +133,18 @@ func NewEngine(c Config, k Kernel, log *slog.Logger, sinks ...Sink) (*Engine, er
 		deaf:   []birth.Span{{}},
 		ends:   map[string]end{},
 
-		unheard: map[string]bool{}, held: map[string][]attribution.Attributed{},
-		cgroups: map[string][]CgroupRef{},
-		stats:   Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
+		unheard: map[string]bool{}, held: held{of: map[string][]attribution.Attributed{}},
+		cgroups: map[string][]CgroupRef{}, failures: map[string]failure{},
+		stats: Stats{Births: map[v1alpha1.Outcome]uint64{}, Events: map[event.Kind]uint64{}},
 	}
 	c.CPU.Neighbor, c.CPU.Request = e.neighbor, e.request
 	e.watch = cpu.NewWatch(c.CPU)
-	if err := k.Walk(e.learn); err != nil {
+	switch err := k.Walk(e.learn); {
+	case errors.Is(err, event.ErrUnread):
+	case errors.Is(err, event.ErrIncomplete):
+		e.unwalked = true
+		e.kernelError("walk all cgroups", err)
+	case err != nil:
 		return nil, fmt.Errorf("walk the cgroups: %w", err)
 	}
 	return e, nil
@@ -171,9 +182,7 @@ func (e *Engine) Event(ev event.Event, now uint64) {
 // Pod takes the state of a pod.
 func (e *Engine) Pod(p birth.Pod, now uint64) {
 	if p.OptedOut {
-		for _, session := range e.book.Sessions(p.UID) {
-			e.forget(session)
-		}
+		e.endObserving(p.UID)
 	}
 	e.book.Tell(p, now)
 	e.takeUp(p.UID, now)
@@ -201,7 +210,7 @@ func (e *Engine) Births(now uint64) {
 		}
 	}
 	for _, uid := range e.book.Late(now) {
-		if certificate, ok := e.book.Finish(uid); ok {
+		if certificate, ok := e.book.Finish(uid); ok && !e.optedOut(uid) {
 			e.tell(certificate)
 		}
 	}
@@ -250,6 +259,9 @@ func (e *Engine) Sweep(now uint64) {
 		if !e.ledger.Knows(session) {
 			e.book.Forget(session)
 		}
+	}
+	for _, uid := range e.held.old(now) {
+		e.drop(uid)
 	}
 	e.sweepKernel(now)
 }
@@ -426,16 +438,6 @@ func (e *Engine) forget(session uint64) {
 	e.book.Forget(session)
 	if err := e.kernel.Forget(session); err != nil {
 		e.kernelError("forget a session", err)
-	}
-}
-
-// kernelError counts a failed request and logs it, unless the one before was of
-// the same kind: what fails ten times a second need not be said ten times.
-func (e *Engine) kernelError(what string, err error) {
-	e.stats.KernelErrors++
-	if e.lastError != what {
-		e.lastError = what
-		e.log.Error("cannot "+what, "error", err)
 	}
 }
 

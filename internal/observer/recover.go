@@ -3,6 +3,7 @@
 package observer
 
 import (
+	"errors"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
@@ -28,13 +29,26 @@ const (
 	walkLatest = uint64(10 * time.Second)
 )
 
-// walkAgain puts right what is known of the cgroups after events were lost: that
-// one was made, or removed, may have been among them.
-func (e *Engine) walkAgain(now uint64) {
-	if e.loss.Events == e.walked {
-		return
+// lostOfCgroups is how much was lost of which cgroups may have been.
+func lostOfCgroups(l event.Loss) uint64 { return l.Events + l.Overflows }
+
+// walkDue is true once the cgroups are to be walked again.
+func (e *Engine) walkDue(now uint64) bool {
+	late := now-e.walkedAt >= walkLatest
+	switch {
+	case e.unwalked:
+		return late // what changes so often that it could not be walked may by then not
+	case lostOfCgroups(e.loss) == e.walked:
+		return false
 	}
-	if latest := e.losses[len(e.losses)-1].at; now-latest < walkAfter && now-e.walkedAt < walkLatest {
+	return late || now-e.losses[len(e.losses)-1].at >= walkAfter
+}
+
+// walkAgain puts right what is known of the cgroups after events were lost: that
+// one was made, or removed, may have been among them. Of a walk that did not find all
+// nothing is known of what it did not find, and there is another one.
+func (e *Engine) walkAgain(now uint64) {
+	if !e.walkDue(now) {
 		return
 	}
 	found := map[uint64]bool{}
@@ -42,17 +56,24 @@ func (e *Engine) walkAgain(now uint64) {
 		found[id] = true
 		e.learn(id, pointer, path)
 	})
-	if err != nil {
-		e.kernelError("walk the cgroups after a loss", err)
-		return
+	e.walked, e.walkedAt, e.unwalked = lostOfCgroups(e.loss), now, false
+	switch {
+	case err == nil:
+		e.removeOthers(found, now)
+	case !errors.Is(err, event.ErrUnread):
+		e.unwalked = true
+		e.kernelError("walk all cgroups", err)
 	}
-	e.walked, e.walkedAt = e.loss.Events, now
+	e.takeUpAll(now)
+}
+
+// removeOthers takes that all cgroups are gone that were not found.
+func (e *Engine) removeOthers(found map[uint64]bool, now uint64) {
 	for _, gone := range e.dictionary.Without(found) {
 		removed := event.Event{Kind: event.CgroupRmdir, Time: now, Cgroup: gone}
 		e.removed(removed)
 		e.ledger.Hear(removed)
 	}
-	e.takeUpAll(now)
 }
 
 // Earlier takes the pods that an earlier run has told of. Of the others those that
@@ -78,28 +99,17 @@ func (e *Engine) hear(a attribution.Attributed) {
 	if e.book.Hear(a, e.totals) || a.Session == 0 {
 		return
 	}
-	uid := a.Who.PodUID
-	waiting := e.held[uid]
-	if !e.unheard[uid] || len(waiting) == heldMax || len(waiting) > 0 && a.Time-min(a.Time, waiting[0].Time) > heldFor {
+	if uid := a.Who.PodUID; !e.unheard[uid] || !e.held.add(a) {
 		e.drop(uid)
 		e.forget(a.Session)
-		return
 	}
-	e.held[uid] = append(waiting, a)
 }
-
-// heldMax bounds the events that wait, of one pod, and heldFor for how long.
-const (
-	heldMax = 512
-	heldFor = uint64(30 * time.Second)
-)
 
 // drop forgets what waits.
 func (e *Engine) drop(uid string) {
-	for _, a := range e.held[uid] {
+	for _, a := range e.held.take(uid) {
 		e.forget(a.Session)
 	}
-	delete(e.held, uid)
 }
 
 // takeUp follows a birth from here whose beginning was not heard. What an earlier
@@ -116,8 +126,7 @@ func (e *Engine) takeUp(uid string, now uint64) {
 		e.drop(uid)
 		return
 	}
-	for _, a := range e.held[uid] {
+	for _, a := range e.held.take(uid) {
 		e.hear(a)
 	}
-	delete(e.held, uid)
 }

@@ -3,6 +3,7 @@
 package observer_test
 
 import (
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -25,13 +26,20 @@ type table struct {
 	cgroups map[uint64]string
 	loss    event.Loss
 	forgot  []uint64
+	walks   int
+	// fails is how a walk ends, and shows what it then tells.
+	fails error
+	shows map[uint64]bool
 }
 
 func (k *table) Walk(visit func(id, pointer uint64, path string)) error {
+	k.walks++
 	for id, path := range k.cgroups {
-		visit(id, id, path)
+		if k.fails == nil || k.shows[id] {
+			visit(id, id, path)
+		}
 	}
-	return nil
+	return k.fails
 }
 
 func (k *table) Lost() (event.Loss, error)                      { return k.loss, nil }
@@ -124,6 +132,81 @@ func TestAPodThatHasACertificate(t *testing.T) {
 	e.Pod(beingBorn(), 3*weatherSec)
 	if len(k.forgot) != 1 || e.Stats().BirthsOpen != 0 {
 		t.Errorf("forgot %v, %d births; want its session forgotten and none", k.forgot, e.Stats().BirthsOpen)
+	}
+}
+
+// Of a walk that did not find all nothing is taken to be gone: what it found is known,
+// and there is another one.
+func TestAWalkThatDidNotFindAll(t *testing.T) {
+	k := &table{cgroups: map[uint64]string{1: "/", 2: "/stays", 3: "/goes"}}
+	e := k.engine(t)
+	e.Earlier(nil, weatherSec)
+	e.Pod(beingBorn(), weatherSec)
+	delete(k.cgroups, 3)
+	k.cgroups[4], k.cgroups[5] = weatherPod, "/hidden"
+	k.fails, k.shows = fmt.Errorf("walk: %w", event.ErrIncomplete), map[uint64]bool{1: true, 4: true}
+	k.loss.Events = 7
+	e.Births(2 * weatherSec)
+	e.Births(4 * weatherSec)
+	if s := e.Stats(); s.Cgroups != 4 || s.BirthsOpen != 1 || s.KernelErrors != 1 {
+		t.Errorf("%d cgroups, want the three with what was found; %d births; %d errors", s.Cgroups, s.BirthsOpen, s.KernelErrors)
+	}
+	if gone := e.Gone(); len(gone) != 0 {
+		t.Errorf("%q are taken to be gone", gone)
+	}
+	for range 20 {
+		e.Births(5 * weatherSec)
+	}
+	if k.walks != 2 {
+		t.Errorf("%d walks: it tries again and again", k.walks)
+	}
+	k.fails = nil
+	e.Births(15 * weatherSec)
+	if gone := e.Gone(); len(gone) != 1 || gone[0] != "/goes" || e.Stats().Cgroups != 5 {
+		t.Errorf("gone %q of %d", gone, e.Stats().Cgroups)
+	}
+	e.Births(100 * weatherSec)
+	if k.walks != 3 {
+		t.Errorf("%d walks, want none once all was found", k.walks)
+	}
+}
+
+// Where nobody can walk a loss says nothing of the cgroups that were heard of.
+func TestWhereNobodyWalks(t *testing.T) {
+	k := &table{fails: fmt.Errorf("cgroups: %w", event.ErrUnread)}
+	e := k.engine(t)
+	e.Event(event.Event{Kind: event.CgroupMkdir, Time: weatherSec, Cgroup: 4, Pointer: 4, Path: weatherPod}, weatherSec)
+	k.loss.Events = 1
+	e.Births(2 * weatherSec)
+	for at := 4 * weatherSec; at < 60*weatherSec; at += weatherSec {
+		e.Births(at)
+	}
+	if gone := e.Gone(); len(gone) != 0 || e.Stats().BirthsOpen != 1 || e.Stats().KernelErrors != 0 || k.walks != 2 {
+		t.Errorf("%q are taken to be gone; %d births, %d errors, %d walks", gone, e.Stats().BirthsOpen, e.Stats().KernelErrors, k.walks)
+	}
+}
+
+// A kernel that cannot be walked to its end at the start is walked again.
+func TestTheFirstWalkDidNotFindAll(t *testing.T) {
+	k := &table{cgroups: map[uint64]string{1: "/", 2: "/hidden"}, fails: event.ErrIncomplete, shows: map[uint64]bool{1: true}}
+	e := k.engine(t)
+	k.fails = nil
+	if e.Births(100 * weatherSec); e.Stats().Cgroups != 2 {
+		t.Errorf("%d cgroups", e.Stats().Cgroups)
+	}
+}
+
+// Nor does what is heard of such a pod once only.
+func TestNothingWaitsForEverThatIsHeardOnce(t *testing.T) {
+	k := withContainer()
+	e := k.engine(t)
+	e.Event(open(7, weatherSec), weatherSec)
+	e.Sweep(20 * weatherSec)
+	if len(k.forgot) != 0 {
+		t.Errorf("forgot %v too early", k.forgot)
+	}
+	if e.Sweep(40 * weatherSec); len(k.forgot) != 1 {
+		t.Errorf("forgot %v, want the session", k.forgot)
 	}
 }
 

@@ -3,6 +3,7 @@
 package observer
 
 import (
+	"errors"
 	"path"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -14,18 +15,19 @@ import (
 // Throttling reads the bandwidth of every container, once, and leans in on those
 // that are suspected by now.
 func (e *Engine) Throttling(now uint64) {
-	reader := groupReader{kernel: e.kernel, groups: map[uint64]*event.Group{}}
+	reader := groupReader{engine: e, groups: map[uint64]*event.Group{}}
 	for _, c := range e.dictionary.Containers() {
 		if e.ledger.IsSandbox(c.Place.ContainerID) {
+			continue
+		}
+		// Who it is comes first: of a pod that opted out nothing is read.
+		container, ok := e.identify(c)
+		if !ok {
 			continue
 		}
 		levels, limited := e.levels(&reader, c)
 		if len(levels) == 0 {
 			continue // it is going
-		}
-		container, ok := e.identify(c)
-		if !ok {
-			continue
 		}
 		if limited {
 			e.stats.Samples++
@@ -106,18 +108,21 @@ func (e *Engine) removed(ev event.Event) {
 
 // groupReader reads each cgroup at most once per round.
 type groupReader struct {
-	kernel Kernel
+	engine *Engine
 	groups map[uint64]*event.Group
 }
 
-// read returns nil for a cgroup that cannot be read: it is gone, or going.
+// read returns nil for a cgroup that cannot be read: mostly it is gone, or going.
 func (r *groupReader) read(c *cgroup.Entry) *event.Group {
 	if g, ok := r.groups[c.ID]; ok {
 		return g
 	}
 	var found *event.Group
-	if g, err := r.kernel.ReadGroup(c.ID, c.Pointer); err == nil {
+	switch g, err := r.engine.kernel.ReadGroup(c.ID, c.Pointer); {
+	case err == nil:
 		found = &g
+	case !errors.Is(err, event.ErrGone) && !errors.Is(err, event.ErrUnread):
+		r.engine.kernelError("read a cgroup's bandwidth", err)
 	}
 	r.groups[c.ID] = found
 	return found
