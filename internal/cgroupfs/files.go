@@ -17,9 +17,13 @@ type openFiles struct {
 	kept   bool           // counted in Tree.keeps
 }
 
+// keep keeps a file open, or that there is none, instead of what was kept before.
 func (f *openFiles) keep(name string, fd int) {
 	if f.fds == nil {
 		f.fds = map[string]int{}
+	}
+	if before, known := f.fds[name]; known && before != noFile {
+		_ = unix.Close(before)
 	}
 	f.fds[name] = fd
 }

@@ -29,5 +29,5 @@ func (f Floor) Disarm() error {
 	return nil
 }
 
-// Lost counts as one event each time that cgroups may have come and gone unheard.
-func (f Floor) Lost() (event.Loss, error) { return event.Loss{Events: f.Overflows()}, nil }
+// Lost counts the times that cgroups may have come and gone unheard.
+func (f Floor) Lost() (event.Loss, error) { return event.Loss{Overflows: f.Overflows()}, nil }

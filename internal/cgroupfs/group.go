@@ -11,8 +11,9 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
-// ErrGone says that a cgroup no longer exists, or has no CPU bandwidth of its own.
-var ErrGone = errors.New("cgroup is gone")
+// ErrGone is event.ErrGone: a cgroup no longer exists, or has no CPU bandwidth of its
+// own.
+var ErrGone = event.ErrGone
 
 const (
 	noFile = -1

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
@@ -204,6 +206,25 @@ func TestFilesThatStayOpen(t *testing.T) {
 	if n := openFilesOf(t) - before; n != 0 {
 		t.Errorf("%d files are open of a cgroup that is gone", n)
 	}
+}
+
+// A file that can be opened and not read (cpu.pressure where PSI was switched off at
+// the start) does not stay open.
+func TestAFileThatCannotBeRead(t *testing.T) {
+	tree, ids := openRecording(t, "v2-6.12.txt")
+	before := openFilesOf(t)
+	n := tree.byID[ids["/pod"]]
+	r := groupReader{hierarchy: tree.hierarchy, node: n, dir: noFile}
+	for range 2 {
+		if err := r.optional("cpu.pressure", func([]byte) error { return unix.EOPNOTSUPP }); err != nil {
+			t.Error(err)
+		}
+	}
+	r.closeDir()
+	if open := openFilesOf(t) - before; open != 0 {
+		t.Errorf("%d files are open", open)
+	}
+	tree.Forget(n.id)
 }
 
 // Where no more files may stay open they are opened each time.

@@ -65,6 +65,7 @@ func (t *Tree) poll(ctx context.Context) {
 // look brings everything up to date. The caller holds mu.
 func (t *Tree) look() {
 	began := t.options.Now()
+	t.incomplete = false
 	t.scan(t.root)
 	t.looked = began
 }

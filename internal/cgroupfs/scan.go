@@ -41,11 +41,14 @@ func (t *Tree) scan(n *node) {
 // complain says what cannot be read, unless that is because it is being removed:
 // then its parent tells. It says so once.
 func (t *Tree) complain(err error) {
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || t.complained {
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 		return
 	}
-	t.complained = true
-	t.options.Log.Warn("cannot read a folder of the cgroup file system", "error", err)
+	t.incomplete = true
+	if !t.complained {
+		t.complained = true
+		t.options.Log.Warn("cannot read a folder of the cgroup file system", "error", err)
+	}
 }
 
 // list is the inodes of the folders in a folder, by name.

@@ -55,7 +55,9 @@ type Tree struct {
 	walked bool
 	looked uint64        // when all was last read, by the clock of events
 	queue  []event.Event // what is to be told
-	// complained: something could not be read, and that was said.
+	// incomplete: something could not be read when all was last looked at, or since.
+	incomplete bool
+	// complained: that was said.
 	complained bool
 	space      [8192]byte // for the entries of a folder
 }
@@ -125,33 +127,59 @@ func (t *Tree) fallBack(why error) {
 }
 
 // Walk tells every cgroup, parents first, and watches them from now on: what is
-// made meanwhile is told by Read as an event.
+// made meanwhile is told by Read as an event. Where a folder cannot be read it tells
+// the others, and fails with event.ErrIncomplete.
 func (t *Tree) Walk(visit func(id, pointer uint64, path string)) error {
-	all, err := t.walk()
+	all, whole, err := t.walk()
 	if err != nil {
 		return fmt.Errorf("walk the cgroup file system: %w", err)
 	}
 	for _, n := range all {
 		visit(n.id, 0, n.name())
 	}
+	if !whole {
+		return fmt.Errorf("walk the cgroup file system: %w", event.ErrIncomplete)
+	}
 	return nil
 }
 
 // walk begins to watch at its first call; later ones find what is known by then. A
-// tree that is not watched looks each time.
-func (t *Tree) walk() (all []*node, err error) {
+// tree that is not watched looks each time, and one that could not read all.
+func (t *Tree) walk() (all []*node, whole bool, err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.walked || t.way == hooks.Off {
+	if unheard := !t.walked || t.way == hooks.Off; unheard || t.incomplete {
 		if _, err := t.list(t.root); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		t.watch(t.root)
 		t.look()
-		t.queue, t.walked = nil, true // they are told by the walk
+		t.walked = true
+		if unheard {
+			t.queue = nil // they are told by the walk
+		}
 	}
 	t.root.each(func(n *node) { all = append(all, n) })
-	return all, nil
+	if t.way == hooks.Off && !t.incomplete {
+		t.dropLearnt(all)
+	}
+	return all, !t.incomplete, nil
+}
+
+// dropLearnt drops what Learn entered and is not among all that there are: its end
+// was not heard. They are compared by their folders, because before Linux 5.5 an
+// inode's number is only the lower half of an id. The caller holds mu.
+func (t *Tree) dropLearnt(all []*node) {
+	there := make(map[string]uint64, len(all))
+	for _, n := range all {
+		there[n.path] = n.inode
+	}
+	for id, n := range t.byID {
+		if inode, found := there[n.path]; !found || inode != n.inode {
+			n.files.end(t)
+			delete(t.byID, id)
+		}
+	}
 }
 
 // Read tells of cgroups that are made and removed until ctx is done.
