@@ -3,18 +3,20 @@
 package v1alpha1
 
 // LossReason is why something that happened was not heard.
-// +kubebuilder:validation:Enum=RingFull;SessionTableFull;ThreadTableFull;ProgramSkipped;BirthBufferFull
+// +kubebuilder:validation:Enum=RingFull;SessionTableFull;ThreadTableFull;ProgramSkipped;WatchQueueFull;BirthBufferFull
 type LossReason string
 
 // The reasons. RingFull is the ring of events, SessionTableFull and
 // ThreadTableFull the kernel's tables; ProgramSkipped are runs of a program that
-// the kernel left out; BirthBufferFull are events beyond those that are kept for
-// one birth.
+// the kernel left out; WatchQueueFull is the queue of inotify, by which cgroups are
+// heard where BPF does not tell of them; BirthBufferFull are events beyond those that
+// are kept for one birth.
 const (
 	LossRingFull         LossReason = "RingFull"
 	LossSessionTableFull LossReason = "SessionTableFull"
 	LossThreadTableFull  LossReason = "ThreadTableFull"
 	LossProgramSkipped   LossReason = "ProgramSkipped"
+	LossWatchQueueFull   LossReason = "WatchQueueFull"
 	LossBirthBufferFull  LossReason = "BirthBufferFull"
 )
 
@@ -22,7 +24,8 @@ const (
 type Loss struct {
 	// Reason of the loss.
 	Reason LossReason `json:"reason"`
-	// Count of events; of threads or sessions where a table was full.
+	// Count of events; of threads or sessions where a table was full; of the times
+	// that the queue of watches was full: nobody counts what did not fit into it.
 	// +kubebuilder:validation:Minimum=1
 	Count int64 `json:"count"`
 }
@@ -56,7 +59,9 @@ type Coverage struct {
 	// heard on the node while this birth lasted, whose pod is known, with one decimal.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	AttributedPercent string `json:"attributedPercent"`
-	// LostEvents is how many events the node lost (ring buffer or map full) while this birth lasted.
+	// LostEvents is how many events the node lost (ring buffer, map or queue full) while
+	// this birth lasted. Of a queue of watches, which tells no number, each time counts
+	// as one.
 	// +kubebuilder:validation:Minimum=0
 	LostEvents int64 `json:"lostEvents"`
 	// Events counts them by whose they were.

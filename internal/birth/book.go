@@ -94,7 +94,10 @@ func newSeen(p Pod, first uint64) *seen {
 // learn takes what the pod's state says of its containers.
 func (s *seen) learn(p Pod, at uint64) {
 	s.pod = p
-	if p.Deleted && s.deleted == 0 {
+	switch {
+	case !p.Deleted:
+		s.deleted = 0 // also of a static pod whose mirror was deleted and made again
+	case s.deleted == 0:
 		s.deleted = at
 	}
 	note := func(moments map[string]uint64, name string, holds bool) {
@@ -189,6 +192,7 @@ func (b *Book) Tell(p Pod, at uint64) {
 		s.epoch = b.epoch(at)
 		b.pods[p.UID] = s
 	}
+	delete(b.departed, p.UID) // it is back
 	s.learn(p, at)
 	switch {
 	case p.Ready && s.ready == 0:

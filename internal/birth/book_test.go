@@ -117,6 +117,42 @@ func TestReadyIsTakenFromTheAPIWhenTheWatchIsLate(t *testing.T) {
 	}
 }
 
+// What a queue of watches lost nobody counts: it is no event of a ring.
+func TestAFullQueueOfWatches(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	b.Tell(running(true), 2*sec)
+	c := closing(3 * sec)
+	c.Lost.Overflows = 2
+	certificate, _ := b.Close(uid, c)
+	cover, want := certificate.Spec.Coverage, v1alpha1.Loss{Reason: v1alpha1.LossWatchQueueFull, Count: 2}
+	if certificate.Spec.Complete || len(cover.Lost) != 1 || cover.Lost[0] != want {
+		t.Errorf("complete %v, %+v", certificate.Spec.Complete, cover)
+	}
+	if len(cover.Missing) != 1 || !strings.Contains(cover.Missing[0], "2 times the queue of its watches was full") {
+		t.Errorf("%q", cover.Missing)
+	}
+}
+
+// The mirror of a static pod may be deleted and made again under the pod's own UID,
+// which goes on living.
+func TestAPodThatIsToldAgain(t *testing.T) {
+	b := newTestBook(false)
+	p := running(true)
+	b.Tell(p, sec)
+	b.Gone(p.UID, 2*sec)
+	b.Tell(p, 3*sec)
+	b.Due(10 * sec)
+	if told, known := b.Pod(p.UID); !known || told.Deleted {
+		t.Errorf("known %t: %+v", known, told)
+	}
+	b.Gone(p.UID, 11*sec)
+	b.Due(20 * sec)
+	if _, known := b.Pod(p.UID); known {
+		t.Error("it is not forgotten")
+	}
+}
+
 func TestLossesSpoilACertificate(t *testing.T) {
 	b := newTestBook(false)
 	begin(b, sec)

@@ -49,8 +49,11 @@ func (w *writer) writeCoverage() {
 	if n := c.Events.Unresolved; n > 0 {
 		w.miss("whose %d events on the node were: some may be of this birth", n)
 	}
-	if c.LostEvents > 0 {
-		w.miss("%d events were lost on the node while this birth lasted", c.LostEvents)
+	if n := w.closing.Lost.Counted() - w.birth.lost.Counted(); n > 0 {
+		w.miss("%d events were lost on the node while this birth lasted", n)
+	}
+	if n := w.closing.Lost.Overflows - w.birth.lost.Overflows; n > 0 {
+		w.miss("cgroups that came and went on the node: %d times the queue of its watches was full while this birth lasted", n)
 	}
 	c.Missing = w.missing
 	w.spec.Complete = len(c.Missing) == 0 && c.AttributedPercent == "100.0"
@@ -144,6 +147,7 @@ func (w *writer) losses() []v1alpha1.Loss {
 		{Reason: v1alpha1.LossSessionTableFull, Count: int64(now.Sessions - before.Sessions)},
 		{Reason: v1alpha1.LossThreadTableFull, Count: int64(now.Members - before.Members)},
 		{Reason: v1alpha1.LossProgramSkipped, Count: int64(now.Skipped - before.Skipped)},
+		{Reason: v1alpha1.LossWatchQueueFull, Count: int64(now.Overflows - before.Overflows)},
 		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut) + w.untoldExecs()},
 	} {
 		if l.Count > 0 {

@@ -66,7 +66,7 @@ var help = map[string]string{
 	"events_total":                    "Kernel events heard, by kind.",
 	"session_events_attributed_total": "Events of birth sessions whose pod is known, or that are of no birth.",
 	"session_events_dropped_total":    "Events of birth sessions that never got a name, by the session's role.",
-	"lost_total":                      "What the kernel side could not deliver or keep: events (ring full), sessions and members (table full), skipped (programs not run).",
+	"lost_total":                      "What the kernel side could not deliver or keep: events (ring full), sessions and members (table full), skipped (programs not run), overflows (times that the queue of watched cgroups was full).",
 	"cgroups":                         "Cgroups in the dictionary.",
 	"syscalls_heard":                  "1 while system calls are heard (a birth is under way or expected).",
 	"kernel_errors_total":             "Requests to the kernel side that failed.",
