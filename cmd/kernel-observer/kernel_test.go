@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
@@ -102,5 +103,14 @@ func TestKernelFlags(t *testing.T) {
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v", flags, err)
 		}
+	}
+}
+
+// Where nobody reads that is said, and not that there is nothing.
+func TestUnread(t *testing.T) {
+	k := unread{}
+	err := k.Walk(func(uint64, uint64, string) { t.Error("told a cgroup") })
+	if _, failed := k.ReadGroup(1, 0); !errors.Is(err, event.ErrUnread) || !errors.Is(failed, event.ErrUnread) {
+		t.Errorf("%v, %v", err, failed)
 	}
 }

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -33,7 +34,8 @@ func (m *mixed) Walk(visit probe.Visit) error {
 	if m.bandwidth != hooks.TestRun {
 		return m.tree.Walk(visit)
 	}
-	if err := m.tree.Walk(func(uint64, uint64, string) {}); err != nil {
+	// What the tree could not read BPF finds.
+	if err := m.tree.Walk(func(uint64, uint64, string) {}); err != nil && !errors.Is(err, event.ErrIncomplete) {
 		return err
 	}
 	return m.Probe.Walk(visit)
@@ -62,7 +64,7 @@ func (m *mixed) Disarm() error {
 // Lost adds up both losses.
 func (m *mixed) Lost() (event.Loss, error) {
 	loss, err := m.Probe.Lost()
-	loss.Events += m.tree.Overflows()
+	loss.Overflows += m.tree.Overflows()
 	return loss, err
 }
 
@@ -113,15 +115,16 @@ type unread struct {
 	walks bool
 }
 
-var errUnread = errors.New("bandwidth is not read")
-
-// Walk tells what the cgroup file system shows, if it does.
+// Walk tells what the cgroup file system shows. Where that is not there it fails with
+// event.ErrUnread: nothing is known of what was not heard of.
 func (u unread) Walk(visit func(id, pointer uint64, path string)) error {
 	if !u.walks {
-		return nil
+		return fmt.Errorf("cgroups: %w", event.ErrUnread)
 	}
 	return u.Kernel.Walk(visit)
 }
 
-// ReadGroup always fails.
-func (u unread) ReadGroup(uint64, uint64) (event.Group, error) { return event.Group{}, errUnread }
+// ReadGroup always fails with event.ErrUnread.
+func (u unread) ReadGroup(uint64, uint64) (event.Group, error) {
+	return event.Group{}, fmt.Errorf("bandwidth: %w", event.ErrUnread)
+}

@@ -84,7 +84,7 @@ func (s *state) snapshot() prometheus.Snapshot {
 
 // lost is what was lost, by what the metric calls it.
 func lost(l event.Loss) map[string]uint64 {
-	return map[string]uint64{"events": l.Events, "sessions": l.Sessions, "members": l.Members, "skipped": l.Skipped}
+	return map[string]uint64{"events": l.Events, "sessions": l.Sessions, "members": l.Members, "skipped": l.Skipped, "overflows": l.Overflows}
 }
 
 // serve answers probes and scrapes until ctx is done.
