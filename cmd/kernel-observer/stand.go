@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroupfs"
+	"github.com/kernel-gossip/kernel-gossip/internal/doctor"
 	"github.com/kernel-gossip/kernel-gossip/internal/seat"
 )
 
@@ -48,9 +49,20 @@ func sit(ctx context.Context, o *options, log *slog.Logger) (leave func(), err e
 	return func() { _ = s.Close() }, nil
 }
 
-// answerStandingBy answers probes: who stands by is as ready as can be, or a rollout
-// that starts the new one first would wait for ever.
+// answerStandingBy answers probes until ctx is done.
 func answerStandingBy(ctx context.Context, address string, log *slog.Logger) {
+	server := &http.Server{Addr: address, Handler: standingByAnswers(), ReadHeaderTimeout: 5 * time.Second}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+		log.Error("cannot answer probes while standing by", "error", fmt.Errorf("listen: %w", err))
+	}
+}
+
+// standingByAnswers are those of who stands by: as ready as can be, or a rollout that
+// starts the new one first would wait for ever; and without a report, since what this
+// node lets be heard is the other's to tell.
+func standingByAnswers() http.Handler {
 	registry := client.NewRegistry()
 	registry.MustRegister(standingBy(1))
 	mux := http.NewServeMux()
@@ -58,12 +70,10 @@ func answerStandingBy(ctx context.Context, address string, log *slog.Logger) {
 	ok := answer(func() bool { return true })
 	mux.HandleFunc("GET /healthz", ok)
 	mux.HandleFunc("GET /readyz", ok)
-	server := &http.Server{Addr: address, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
-		log.Error("cannot answer probes while standing by", "error", fmt.Errorf("listen: %w", err))
-	}
+	mux.HandleFunc("GET /doctor", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, doctor.StandsBy, http.StatusServiceUnavailable)
+	})
+	return mux
 }
 
 // standingBy is the metric that tells a second observer from the one that writes.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/net"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/doctor"
@@ -121,6 +122,13 @@ func (s *survey) askOne(ctx context.Context, p *patient) {
 // address of a peer, which would make every message another one.
 var address = regexp.MustCompile(`dial tcp [^ ]+: `)
 
+// standsBy is true where the observer itself has said so, in words: those of an answer
+// that is no object are among the causes of its error.
+func standsBy(err error) bool {
+	said, ok := apierrors.StatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+	return ok && apierrors.IsServiceUnavailable(err) && said.Message == doctor.StandsBy
+}
+
 // askProblem says why an observer did not answer.
 func askProblem(err error) string {
 	switch {
@@ -130,6 +138,8 @@ func askProblem(err error) string {
 		return "you may not ask its observer: get pods/proxy"
 	case apierrors.IsNotFound(err) && strings.Contains(err.Error(), `pods "`):
 		return "its observer is gone meanwhile"
+	case standsBy(err):
+		return "its observer stands by: " + doctor.StandsBy
 	case apierrors.IsNotFound(err):
 		return "its observer is older than this program: it has no /doctor"
 	}

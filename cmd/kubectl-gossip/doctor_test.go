@@ -190,6 +190,11 @@ func TestDoctor(t *testing.T) {
 		"floor":       {func(w *ward) { w.node("a", reporting(t, "a", "bpf")) }, "", doctor.ExitFloor, []string{"1 Floor"}},
 		"no observer": {func(w *ward) { w.node("a", reporting(t, "a")); w.node("b", nil) }, "", exitFailure, []string{"1 of 2 with Linux have no observer: b", "no observer runs on it"}},
 		"unreachable": {func(w *ward) { w.node("a", status(http.StatusServiceUnavailable, "ServiceUnavailable", dial)) }, "", exitFailure, []string{"its observer cannot be asked: error trying to reach service: connect: connection refused"}},
+		"stands by": {func(w *ward) {
+			w.node("a", func(out http.ResponseWriter, _ *http.Request) {
+				http.Error(out, doctor.StandsBy, http.StatusServiceUnavailable)
+			})
+		}, "", exitFailure, []string{"its observer stands by: another observer writes for this node"}},
 		"too old":     {func(w *ward) { w.node("a", http.NotFound) }, "", exitFailure, []string{"older than this program"}},
 		"gone":        {func(w *ward) { w.node("a", status(404, metav1.StatusReasonNotFound, `pods "observer-a" not found`)) }, "", exitFailure, []string{"gone meanwhile"}},
 		"not allowed": {func(w *ward) { w.node("a", status(403, metav1.StatusReasonForbidden, "no")) }, "", exitFailure, []string{"get pods/proxy"}},

@@ -13,3 +13,7 @@ const (
 	NodeKind    = "NodeReport"
 	ClusterKind = "ClusterReport"
 )
+
+// StandsBy is what an observer answers instead of a report (503) while another one of
+// its node listens.
+const StandsBy = "another observer writes for this node"
