@@ -4,6 +4,7 @@ package main
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"runtime/debug"
 	"sync"
@@ -25,17 +26,19 @@ type examiner struct {
 	facts   doctor.Facts // they do not change while the observer runs
 	plan    func() hooks.Plan
 	walk    func(visit func(id, pointer uint64, path string)) error
+	log     *slog.Logger
 
 	mu          sync.Mutex
 	inhabitants doctor.Inhabitants
 	looked      time.Time
+	failing     bool // the last walk did not come to its end
 }
 
 // newExaminer gathers what does not change.
-func newExaminer(o *options, plan func() hooks.Plan, walk func(func(id, pointer uint64, path string)) error) *examiner {
+func newExaminer(o *options, plan func() hooks.Plan, walk func(func(id, pointer uint64, path string)) error, log *slog.Logger) *examiner {
 	return &examiner{
 		node: o.nodeName, without: withoutNames(o.taken), since: time.Now().UTC().Truncate(time.Second),
-		facts: machine(o).Gather(), plan: plan, walk: walk,
+		facts: machine(o).Gather(), plan: plan, walk: walk, log: log,
 	}
 }
 
@@ -56,10 +59,13 @@ func (x *examiner) look(f *doctor.Facts) {
 	defer x.mu.Unlock()
 	if time.Since(x.looked) >= lookAgain {
 		var now doctor.Inhabitants
-		// A walk that fails is told by the metric of kernel errors; what it saw holds.
-		if err := x.walk(func(_, _ uint64, path string) { now.Add(path) }); err == nil {
-			x.inhabitants, x.looked = now, time.Now()
+		err := x.walk(func(_, _ uint64, path string) { now.Add(path) })
+		// What a walk saw before it failed holds, and the next is not made any sooner.
+		x.inhabitants, x.looked = now, time.Now()
+		if err != nil && !x.failing {
+			x.log.Warn("cannot see all cgroups for the doctor's report", "error", err)
 		}
+		x.failing = err != nil
 	}
 	x.inhabitants.Tell(f)
 }

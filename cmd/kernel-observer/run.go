@@ -129,7 +129,7 @@ func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, s
 	if err != nil {
 		return err
 	}
-	state := &state{cluster: cluster, cost: keeper, examiner: newExaminer(o, kernel.Plan, kernel.Walk)}
+	state := &state{cluster: cluster, cost: keeper, examiner: newExaminer(o, kernel.Plan, kernel.Walk, log)}
 	in.Stats = state.set
 	log.Info("listening", "node", o.nodeName, "cluster", cluster.describe(), "cgroups", engine.Stats().Cgroups)
 
