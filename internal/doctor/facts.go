@@ -4,6 +4,7 @@ package doctor
 
 import (
 	"io/fs"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -55,8 +56,9 @@ func (s *Source) statistics(p Permissions) Statistics {
 	case "":
 		return NoStatistics
 	case "0":
-		// BPF_ENABLE_STATS (5.8) asks for it, kernel/bpf/syscall.c.
-		if p.Has("CAP_SYS_ADMIN") {
+		// BPF_ENABLE_STATS asks for it, kernel/bpf/syscall.c; it came with 5.8, as
+		// CAP_BPF did.
+		if p.Has("CAP_SYS_ADMIN") && p.known("CAP_BPF") {
 			return StatisticsOnDemand
 		}
 		return StatisticsOff
@@ -78,6 +80,11 @@ func (p *Permissions) Has(name string) bool {
 		}
 	}
 	return false
+}
+
+// known is true for a capability that this kernel has.
+func (p *Permissions) known(name string) bool {
+	return slices.ContainsFunc(p.Capabilities, func(c Capability) bool { return c.Name == name })
 }
 
 // MayBPF is true where the capabilities allow to load and to attach programs.

@@ -181,3 +181,32 @@ func TestReleases(t *testing.T) {
 		}
 	}
 }
+
+// BPF_ENABLE_STATS came with Linux 5.8: before it, nobody but the sysctl turns them on.
+func TestStatistics(t *testing.T) {
+	const everything, admin = "000001ffffffffff", "0000000000200000"
+	for name, tt := range map[string]struct {
+		enabled, effective, last string
+		want                     Statistics
+	}{
+		"on":                        {"1", "0", "40", StatisticsOn},
+		"off":                       {"0", "0000008000000000", "40", StatisticsOff},
+		"may turn them on":          {"0", everything, "40", StatisticsOnDemand},
+		"Linux 5.4":                 {"0", admin, "37", StatisticsOff},
+		"Linux 5.4, turned on":      {"1", admin, "37", StatisticsOn},
+		"before there were any":     {"", admin, "37", NoStatistics},
+		"a last one that is hidden": {"0", admin, "", StatisticsOnDemand},
+	} {
+		machine := fstest.MapFS{
+			"proc/self/status":             file("CapEff:\t" + tt.effective + "\n"),
+			"proc/sys/kernel/cap_last_cap": file(tt.last),
+		}
+		if tt.enabled != "" {
+			machine["proc/sys/kernel/bpf_stats_enabled"] = file(tt.enabled + "\n")
+		}
+		s := &Source{Machine: machine}
+		if f := s.Gather(); f.Statistics != tt.want {
+			t.Errorf("%s: %s, want %s", name, f.Statistics, tt.want)
+		}
+	}
+}
