@@ -71,7 +71,7 @@ func changeInWords(w *v1alpha1.KernelWhisper, o *v1alpha1.ChangeOutcome, t Targe
 	switch {
 	case o.Predicted == nil:
 		text += "; nothing had been predicted for that limit"
-	case *o.WithinInterval && wide(o.Predicted):
+	case *o.WithinInterval && Wide(o.Predicted):
 		text += "; predicted were " + predictedInWords(o.Predicted) + ", an interval too wide to say much"
 	case *o.WithinInterval:
 		text += "; predicted were " + predictedInWords(o.Predicted) + ", which held"
@@ -84,8 +84,9 @@ func changeInWords(w *v1alpha1.KernelWhisper, o *v1alpha1.ChangeOutcome, t Targe
 	return text + "; the target is missed (" + t.inWords() + ")."
 }
 
-// wide is true for an interval that hardly anything could fall out of.
-func wide(p *v1alpha1.Predicted) bool {
+// Wide is true for an interval of the throttled share that hardly anything could fall
+// out of: to lie within it says little.
+func Wide(p *v1alpha1.Predicted) bool {
 	const points = 50
 	low, _ := percentOf(p.ThrottledPercentLow)
 	high, _ := percentOf(p.ThrottledPercentHigh)

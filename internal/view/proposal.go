@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 // proposal tells what to change, what that is predicted to do, and how.
@@ -136,6 +137,8 @@ func heldOf(o *v1alpha1.ChangeOutcome) string {
 		return "there was none for this limit: the curve does not reach it"
 	case o.WithinInterval == nil:
 		return "not compared"
+	case *o.WithinInterval && verdict.Wide(o.Predicted):
+		return "says little: the measured share lies within the interval, which is wide"
 	case *o.WithinInterval:
 		return "held: the measured share lies within the interval"
 	}
