@@ -54,6 +54,18 @@ func TestNoise(t *testing.T) {
 	near(t, "other traffic, mean", mean(r.nullOther(1)), 0.04/3)
 }
 
+// The measuring ends with the last scene, not where that begins.
+func TestOriginTellsTheEnd(t *testing.T) {
+	first, last := sample(true), sample(false)
+	first.Started, first.Took = time.Date(2026, 11, 25, 20, 57, 0, 0, time.UTC), 300
+	last.Started, last.Took = first.Started.Add(5*time.Minute), 270
+	var out strings.Builder
+	origin(&out, []result{last, first})
+	if want := "from 2026-11-25 20:57 to 2026-11-25 21:06 UTC"; !strings.Contains(out.String(), want) {
+		t.Errorf("%q, want %q", out.String(), want)
+	}
+}
+
 func TestSummaryCountsOnlyItsFamily(t *testing.T) {
 	f := summarize([]result{sample(true), sample(false)}, usualTarget, func(s scene) bool { return s.HeldOut })
 	if f.Scenes != 1 || f.Cells != 3 || f.Pairs != 6 || len(f.Same) != 18 || len(f.Other) != 36 || len(f.NullOther) != 9 {

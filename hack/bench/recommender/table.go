@@ -50,8 +50,8 @@ func origin(w io.Writer, all []result) {
 		if first.IsZero() || r.Started.Before(first) {
 			first = r.Started
 		}
-		if r.Started.After(last) {
-			last = r.Started
+		if end := r.ended(); end.After(last) {
+			last = end
 		}
 		kernels[fmt.Sprintf("%s, %d CPUs", r.Kernel, r.CPUs)] = true
 	}
@@ -64,6 +64,11 @@ func origin(w io.Writer, all []result) {
 	if short {
 		_, _ = fmt.Fprintln(w, "\n**Short measurements among them, made to try the bench out: not for publication.**")
 	}
+}
+
+// ended is when the measurement of a scene was over.
+func (r result) ended() time.Time {
+	return r.Started.Add(time.Duration(r.Took * float64(time.Second)))
 }
 
 func accuracy(w io.Writer, f figures) {
