@@ -19,6 +19,11 @@ func (w *writer) failure() *v1alpha1.BirthFailure {
 	if c, stepName, ok := w.seen.pod.failing(); ok && c.Name != "" {
 		return w.failureOf(c, stepName)
 	}
+	if p := w.seen.pod; p.Phase == "Failed" && word(p.Reason) != "" {
+		return &v1alpha1.BirthFailure{
+			Step: "Pod", Actor: v1alpha1.ActorKubelet, Reason: word(p.Reason), Message: cut(printable(p.Message), messageMax),
+		}
+	}
 	for _, c := range w.seen.pod.Containers {
 		if a := attemptsOf(w.birth.events, w.seen)[c.Name]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
 			return w.failureOf(c, w.stepOf(c))

@@ -174,3 +174,24 @@ func TestTheKubeletHasTheLastWordOnADeletedPod(t *testing.T) {
 		t.Errorf("failure %+v", f)
 	}
 }
+
+func TestThePodEndedAsAWhole(t *testing.T) {
+	for _, c := range []struct{ reason, step, want string }{
+		{"DeadlineExceeded", "Pod", "DeadlineExceeded"},
+		{"", "Entrypoint", ""},
+		{"not a word", "Entrypoint", ""},
+	} {
+		b := newTestBook(false)
+		begin(b, sec)
+		b.Tell(running(false), 2*sec)
+		ends(b, int64(unix.SIGKILL), 5*sec)
+		over := running(false)
+		over.Phase, over.Reason, over.Message = "Failed", c.reason, "Pod was active on the node longer than the specified deadline"
+		over.Containers[0].Running, over.Containers[0].Ended = false, &Ended{ExitCode: 137}
+		b.Tell(over, 5*sec)
+		certificate, _ := b.Close(uid, closing(6*sec))
+		if f := certificate.Spec.Failure; f == nil || f.Step != c.step || f.Reason != c.want || (f.Message == over.Message) != (c.want != "") {
+			t.Errorf("%q: failure %+v, want that of %s", c.reason, f, c.step)
+		}
+	}
+}

@@ -18,8 +18,10 @@ type Pod struct {
 	// whole seconds (zero if unknown).
 	Ready      bool
 	ReadySince time.Time
-	// Phase is status.phase.
-	Phase string
+	// Phase is status.phase; Reason and Message are the status's own, which the
+	// kubelet gives where it ended the pod as a whole: Evicted, DeadlineExceeded.
+	Phase           string
+	Reason, Message string
 	// Deleted is true once deletion was asked for or has happened.
 	Deleted bool
 	// OptedOut is true where an annotation forbids observation.
@@ -100,6 +102,9 @@ func (p *Pod) failing() (c Container, step string, ok bool) {
 		}
 	}
 	if p.Phase == "Failed" {
+		if word(p.Reason) != "" {
+			return Container{}, "Pod", true // how its containers ended is what came of it
+		}
 		for _, c := range p.Containers {
 			if c.Ended != nil && (c.Ended.ExitCode != 0 || c.Ended.Signal != 0) {
 				return c, "Entrypoint", true

@@ -117,6 +117,10 @@ func failureMeaning(f *v1alpha1.BirthFailure) string {
 		return "the memory limit leaves no room for the runtime to start it"
 	case f.Reason == "ErrImageNeverPull":
 		return "the image is not on the node, and may not be pulled"
+	case f.Reason == "Evicted":
+		return "the kubelet evicted the pod before it was Ready"
+	case f.Reason == "DeadlineExceeded":
+		return "the pod's activeDeadlineSeconds were over before it was Ready"
 	}
 	return stepMeaning(f)
 }

@@ -51,6 +51,10 @@ func TestFailuresInWords(t *testing.T) {
 			"at step Entrypoint of container app, done by Kernel: killed by SIGKILL; it needed more than its memory limit while it started.",
 		},
 		{
+			"deadline", v1alpha1.BirthFailure{Step: "Pod", Actor: v1alpha1.ActorKubelet, Reason: "DeadlineExceeded", Message: "longer than the specified deadline"},
+			"at step Pod, done by Kubelet; the pod's activeDeadlineSeconds were over before it was Ready; longer than the specified deadline.",
+		},
+		{
 			"never ready", v1alpha1.BirthFailure{Step: "Readiness", Actor: v1alpha1.ActorKubelet, Container: "app", Message: "Readiness probe failed: "},
 			"at step Readiness of container app, done by Kubelet; its program runs, and was never Ready; Readiness probe failed.",
 		},
