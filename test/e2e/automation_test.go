@@ -42,7 +42,7 @@ func TestAutomation(t *testing.T) {
 		t.Errorf("a step from %dm to %dm, want one that doubles 200m at most", step.FromMillicores, step.ToMillicores)
 	}
 	wantQuota(t, node, asked, id, step.ToMillicores)
-	done := s.whisper(asked, "with the outcome", 2*patience, func(w *v1alpha1.KernelWhisper) bool { return w.Status.Outcome != nil }).object
+	done := s.whisper(asked, "with the outcome", 2*patience, func(w *v1alpha1.KernelWhisper) bool { return w.Status.Outcome != nil })
 	compareOutcome(t, done, samples, id, step.ToMillicores)
 	eventually(t, "an event that tells of the step", func() bool {
 		events, err := f.kube.EventsV1().Events(s.namespace).List(t.Context(), metav1.ListOptions{})

@@ -47,11 +47,12 @@ var origins = []origin{
 	},
 }
 
-// TestCauses: why a limit strikes, and what only looks like it.
+// TestCauses: why a limit strikes, and what only looks like it. It is not parallel to
+// other tests, which would use the CPUs, and the places to listen to bursts.
 func TestCauses(t *testing.T) {
 	f := cluster(t)
 	f.local(t)
-	t.Parallel()
+	f.alone(t)
 	// The burst's twin has room for it.
 	quiet := newScene(t, f)
 	roomy := quiet.create("roomy", load("tick", "-threads", "1", "-every", "500ms", "-cpu", "96ms"), cpuLimit("1500m"))
@@ -115,6 +116,7 @@ func TestAnAncestorsLimit(t *testing.T) {
 func TestContention(t *testing.T) {
 	f := cluster(t)
 	f.local(t)
+	f.alone(t)
 	s := newScene(t, f)
 	small := s.create("small", load("serve", "-threads", "2", "-cpu", "20ms"), cpuRequest("20m"))
 	asks(s, small, "-rate", "8")

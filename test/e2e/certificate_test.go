@@ -167,7 +167,7 @@ func wantStory(t *testing.T, c *v1alpha1.PodBirthCertificate, story ...string) {
 			t.Errorf("certificate %s: the timeline goes back at %s", c.Name, e.Action)
 		}
 		before = e.OffsetMicroseconds
-		deed := strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Actor, e.Action, e.Container)), " ")
+		deed := deedOf(e)
 		told = append(told, deed)
 		if next < len(story) && deed == story[next] {
 			next++
@@ -176,6 +176,20 @@ func wantStory(t *testing.T, c *v1alpha1.PodBirthCertificate, story ...string) {
 	if next < len(story) {
 		t.Errorf("certificate %s: the timeline does not tell %q in its place:\n%s", c.Name, story[next], strings.Join(told, "\n"))
 	}
+}
+
+// wantTold fails unless the timeline tells these deeds, in any order.
+func wantTold(t *testing.T, c *v1alpha1.PodBirthCertificate, deeds ...string) {
+	t.Helper()
+	for _, deed := range deeds {
+		if !slices.ContainsFunc(c.Spec.Timeline, func(e v1alpha1.TimelineEntry) bool { return deedOf(e) == deed }) {
+			t.Errorf("certificate %s: the timeline does not tell %q", c.Name, deed)
+		}
+	}
+}
+
+func deedOf(e v1alpha1.TimelineEntry) string {
+	return strings.Join(strings.Fields(fmt.Sprintf("%s %s %s", e.Actor, e.Action, e.Container)), " ")
 }
 
 // details are those of all timeline entries of one action.

@@ -22,6 +22,7 @@ func TestCrowdIsBorn(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
 	s := newScene(t, f)
+	s.keepArmed()
 	tr := startTrace(t, "nginx")
 	var pods []*corev1.Pod
 	began := time.Now()

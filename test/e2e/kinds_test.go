@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"slices"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -18,7 +19,12 @@ const idlesProcesses, idlesExecs = 1, 2
 // attempt, heard to its end.
 func (s *scene) bornReady(p *corev1.Pod) *v1alpha1.PodBirthCertificate {
 	s.t.Helper()
-	c := s.certificates.await(s.t, "about "+p.Name+", Ready and judged", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+	return s.bornReadyWithin(p, patience)
+}
+
+func (s *scene) bornReadyWithin(p *corev1.Pod, limit time.Duration) *v1alpha1.PodBirthCertificate {
+	s.t.Helper()
+	c := s.certificates.await(s.t, "about "+p.Name+", Ready and judged", limit, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
 		o := seen.object
 		return o.Spec.PodRef.UID == string(p.UID) && o.Spec.Outcome == v1alpha1.OutcomeReady &&
 			!awaitsImages(o) && o.Status.ObservedGeneration == o.Generation
@@ -166,12 +172,14 @@ func TestShortJobs(t *testing.T) {
 }
 
 // TestDeletedWithItsSandboxInTheMaking deletes a pod as soon as its cgroup is there.
+// Its network is refused, so that it cannot get Ready before that.
 func TestDeletedWithItsSandboxInTheMaking(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
+	needsGatekeeper(t)
 	t.Parallel()
 	s := newScene(t, f)
-	pod := s.create("hasty", shell(idles))
+	pod := s.create("cni-fails-hasty", shell(idles))
 	eventually(t, "a cgroup of the pod", func() bool { return node.podCgroup(string(pod.UID)) != "" })
 	s.delete(pod)
 	c := s.certificate(pod).object

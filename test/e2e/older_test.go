@@ -3,7 +3,9 @@
 package e2e_test
 
 import (
+	"regexp"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,16 +21,16 @@ func TestOlderThanTheObserver(t *testing.T) {
 	f := cluster(t)
 	s := newScene(t, f)
 	living := s.create("living", shell("while [ ! -e /tmp/stop ]; do sleep 0.2; done; exit 1"))
-	looping := s.create("looping", shell("exit 3"))
 	born := s.bornReady(living)
+	looping := s.create("looping", shell("exit 3")) // now, so that its back-off is short yet
 	loop := s.certificate(looping).object
 	s.remove(born)
 	f.restartObserver(t)
 	s.bornReady(s.create("first", shell(idles))) // the successor listens
 	deaths := s.restarts(looping)
 	s.exec(living, "touch", "/tmp/stop")
-	s.awaitRestarts(living, 1)
-	s.awaitRestarts(looping, deaths+1)
+	s.awaitRestarts(living, 1, patience)
+	s.awaitRestarts(looping, deaths+1, s.backOff(looping)+patience)
 	s.bornReady(s.create("second", shell(idles))) // bounds the wait
 	if after := s.certificateAfter(born); after != nil {
 		t.Errorf("a pod older than the observer was given a certificate: %+v", after.Spec)
@@ -71,9 +73,35 @@ func (s *scene) restarts(p *corev1.Pod) int32 {
 	return n
 }
 
-func (s *scene) awaitRestarts(p *corev1.Pod, n int32) {
+// backOffTold is how the kubelet tells for how long it leaves a container alone.
+var backOffTold = regexp.MustCompile(`back-off (\S+) restarting`)
+
+// backOff is the longest for which the kubelet leaves the pod's container alone before
+// its next restart, by what it has said: each time is at most twice the one before,
+// and at least the first one.
+func (s *scene) backOff(p *corev1.Pod) time.Duration {
 	s.t.Helper()
-	s.pods.await(s.t, p.Name+" restarted", patience, func(seen sighting[*corev1.Pod]) bool {
+	longest := 10 * time.Second
+	for _, seen := range s.pods.sightings(func(seen sighting[*corev1.Pod]) bool { return seen.object.UID == p.UID }) {
+		for _, c := range seen.object.Status.ContainerStatuses {
+			if c.State.Waiting == nil {
+				continue
+			}
+			if m := backOffTold.FindStringSubmatch(c.State.Waiting.Message); m != nil {
+				told, err := time.ParseDuration(m[1])
+				if err != nil {
+					s.t.Fatalf("the kubelet says %q: %v", c.State.Waiting.Message, err)
+				}
+				longest = max(longest, 2*told)
+			}
+		}
+	}
+	return longest
+}
+
+func (s *scene) awaitRestarts(p *corev1.Pod, n int32, limit time.Duration) {
+	s.t.Helper()
+	s.pods.await(s.t, p.Name+" restarted", limit, func(seen sighting[*corev1.Pod]) bool {
 		statuses := seen.object.Status.ContainerStatuses
 		return seen.object.UID == p.UID && len(statuses) == 1 && statuses[0].RestartCount >= n
 	})

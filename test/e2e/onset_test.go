@@ -15,11 +15,12 @@ import (
 )
 
 // TestOnsetToWhisper measures how long it takes from the first period that a
-// limit cut short, by cpu.stat, to the whisper in the API.
+// limit cut short, by cpu.stat, to the whisper in the API. It is not parallel: it
+// measures time.
 func TestOnsetToWhisper(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
-	t.Parallel()
+	f.alone(t)
 	s := newScene(t, f)
 	const n = 12
 	var pods []*corev1.Pod
@@ -35,7 +36,10 @@ func TestOnsetToWhisper(t *testing.T) {
 	}
 	// What the start has cost is over, and so is any episode of it.
 	for i, p := range pods {
-		eventually(t, p.Name+" at rest", func() bool { return time.Since(samples[i].lastThrottled()) > 12*time.Second })
+		eventually(t, p.Name+" at rest", func() bool {
+			_, by := samples[i].lastThrottled()
+			return time.Since(by) > 12*time.Second
+		})
 		eventually(t, "no episode of "+p.Name, func() bool {
 			return !slices.ContainsFunc(s.latest(p), func(w *v1alpha1.KernelWhisper) bool { return throttled(w) && !ended(w) })
 		})

@@ -14,13 +14,14 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// pauseArchive is the smallest image that there is, as make images writes it.
+// pauseArchive is the smallest image that there is, as make node-up writes it.
 const pauseArchive = "../../build/images/pause.tar"
 
 // TestImageThatComesLater is in a registry that answers only once a first pull
@@ -28,7 +29,7 @@ const pauseArchive = "../../build/images/pause.tar"
 func TestImageThatComesLater(t *testing.T) {
 	f := cluster(t)
 	if _, err := os.Stat(pauseArchive); err != nil {
-		t.Skipf("there is no image to serve: %v; run make images", err)
+		t.Skipf("there is no image to serve: %v; run hack/images/build.sh pause", err)
 	}
 	t.Parallel()
 	s := newScene(t, f)
@@ -39,8 +40,11 @@ func TestImageThatComesLater(t *testing.T) {
 		step: "ImagePull", actor: v1alpha1.ActorRuntime, container: app, reason: "ErrImagePull|ImagePullBackOff",
 		message: image, insight: []string{"image"},
 	})
-	s.create("registry", registry(s, port))
-	c := s.bornReady(pod)
+	began := s.pods.await(t, "seen", patience, func(seen sighting[*corev1.Pod]) bool { return seen.object.UID == pod.UID }).at
+	ready := s.ready(s.create("registry", registry(s, port))).at
+	// The kubelet waits at most twice as long before each pull as before the last one,
+	// ten seconds first: in sum no longer than it has tried so far, and ten seconds.
+	c := s.bornReadyWithin(pod, ready.Sub(began)+10*time.Second+patience)
 	m := milestonesOf(t, c, app)
 	if m.Image == nil || m.Image.Source != v1alpha1.ImagePulled || m.Image.PullMicroseconds == nil || *m.Image.PullMicroseconds == 0 || m.ImageReady == nil {
 		t.Errorf("image %+v, ready %+v; want one that was pulled", m.Image, m.ImageReady)

@@ -124,29 +124,19 @@ func (s *sampler) around(ctx context.Context, cgroup string, moment time.Time) (
 	return before, after, fmt.Errorf("no reading of %s after %s", cgroup, moment)
 }
 
-// near returns the reading closest to a moment.
-func (s *sampler) near(ctx context.Context, cgroup string, moment time.Time) (reading, error) {
-	before, after, err := s.around(ctx, cgroup, moment)
-	if err != nil || (!before.to.IsZero() && moment.Sub(before.to) < after.from.Sub(moment)) {
-		return before, err
-	}
-	return after, nil
-}
-
-// lastThrottled is the latest moment at which a cgroup's count of throttled
-// periods was seen to have grown.
-func (s *sampler) lastThrottled() time.Time {
+// lastThrottled is between which moments a cgroup's count of throttled periods
+// was last seen to have grown.
+func (s *sampler) lastThrottled() (after, by time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var latest time.Time
 	for _, all := range s.readings {
 		for i := 1; i < len(all); i++ {
-			if all[i].throttled > all[i-1].throttled && all[i].to.After(latest) {
-				latest = all[i].to
+			if all[i].throttled > all[i-1].throttled && all[i].to.After(by) {
+				after, by = all[i-1].from, all[i].to
 			}
 		}
 	}
-	return latest
+	return after, by
 }
 
 // total are the counters of a cgroup at its last reading.

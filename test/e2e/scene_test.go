@@ -5,9 +5,6 @@ package e2e_test
 import (
 	"bytes"
 	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -38,8 +35,11 @@ type scene struct {
 
 func newScene(t *testing.T, f *fixture) *scene {
 	t.Helper()
-	return sceneIn(t, f, "kernel-gossip-e2e-")
+	return sceneIn(t, f, instancePrefix)
 }
+
+// ofATest is true for the namespace of a scene.
+func ofATest(namespace string) bool { return strings.HasPrefix(namespace, instancePrefix) }
 
 // sceneIn makes a namespace whose name begins so.
 func sceneIn(t *testing.T, f *fixture, prefix string) *scene {
@@ -131,12 +131,7 @@ func (s *scene) exec(p *corev1.Pod, args ...string) {
 // kubectl runs the real one in the scene's namespace and returns what it prints.
 func (s *scene) kubectl(args ...string) string {
 	s.t.Helper()
-	program, err := exec.LookPath("kubectl")
-	if err != nil {
-		program = filepath.Join(os.Getenv("KG_NODE_BIN"), "kubectl")
-	}
-	command := exec.CommandContext(s.t.Context(), program, append([]string{"-n", s.namespace}, args...)...)
-	out, err := command.CombinedOutput()
+	out, err := s.kubectlCommand(s.t.Context(), args...).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("kubectl %q: %v: %s", args, err, out)
 	}

@@ -84,13 +84,20 @@ func inNode(t *testing.T, input string, args ...string) {
 	}
 }
 
+// needsGatekeeper skips a test where no plugin refuses the network to pods whose names
+// begin with cni-fails-.
+func needsGatekeeper(t *testing.T) {
+	t.Helper()
+	if exec.CommandContext(t.Context(), nodeScript, "enter", "test", "-x", "/opt/cni/bin/gatekeeper").Run() != nil {
+		t.Skip("the node's CNI chain has no gatekeeper: make node-down node-up")
+	}
+}
+
 // TestNetworkThatIsRefused has a CNI plugin fail, the first of the chain.
 func TestNetworkThatIsRefused(t *testing.T) {
 	f := cluster(t)
 	f.local(t)
-	if exec.CommandContext(t.Context(), nodeScript, "enter", "test", "-x", "/opt/cni/bin/gatekeeper").Run() != nil {
-		t.Skip("the node's CNI chain has no gatekeeper: make node-down node-up")
-	}
+	needsGatekeeper(t)
 	t.Parallel()
 	s := newScene(t, f)
 	pod := s.create("cni-fails-here", shell(idles))

@@ -26,6 +26,7 @@ const (
 func TestThrottlingIsHeard(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
+	f.alone(t)
 	s := newScene(t, f)
 	quiet := startQuietPods(t, s)
 	pod := s.create("burner", shell(burns), cpuLimit("100m"))
@@ -40,7 +41,7 @@ func TestThrottlingIsHeard(t *testing.T) {
 		t.Errorf("the whisper came %s after the start of the load, want at most 10 s", latency)
 	}
 	wantIdentity(t, first.object, pod)
-	compareThrottling(t, first.object, samples, id)
+	s.compareThrottling(pod, first.object, samples, id)
 	verdict := s.whisper(pod, "judged", patience, func(w *v1alpha1.KernelWhisper) bool { return judged(w) && !ended(w) })
 	f.figures.add(t, "throttling: whisper to verdict", "%s", verdict.at.Sub(first.at).Round(time.Millisecond))
 	wantVerdict(t, verdict.object, metricsSources(t, f))
@@ -49,7 +50,7 @@ func TestThrottlingIsHeard(t *testing.T) {
 	next := s.whisper(pod, "told again", patience, func(w *v1alpha1.KernelWhisper) bool {
 		return w.Spec.LastSeenTime.After(first.object.Spec.LastSeenTime.Time)
 	})
-	compareThrottling(t, next.object, samples, id)
+	s.compareThrottling(pod, next.object, samples, id)
 	s.exec(pod, "touch", "/tmp/stop")
 	end := s.whisper(pod, "ended and judged", patience, func(w *v1alpha1.KernelWhisper) bool { return ended(w) && judged(w) })
 	compareEnd(t, f, end, samples, id)
@@ -75,16 +76,40 @@ func wantIdentity(t *testing.T, w *v1alpha1.KernelWhisper, pod *corev1.Pod) {
 func compareEnd(t *testing.T, f *fixture, end sighting[*v1alpha1.KernelWhisper], samples *sampler, id string) {
 	t.Helper()
 	w := end.object
-	stopped := samples.lastThrottled()
-	f.figures.add(t, "throttling: its last period to the whisper's end being told", "%s", end.at.Sub(stopped).Round(time.Millisecond))
+	after, by := samples.lastThrottled()
+	f.figures.add(t, "throttling: its last period to the whisper's end being told", "%s", end.at.Sub(by).Round(time.Millisecond))
 	if !w.Spec.EndTime.Equal(&w.Spec.LastSeenTime) {
 		t.Errorf("endTime %s, lastSeenTime %s", w.Spec.EndTime, w.Spec.LastSeenTime)
 	}
-	// The observer looks once a second.
-	if d := w.Spec.EndTime.Sub(stopped); d < -2*samplingInterval || d > 2*time.Second {
-		t.Errorf("endTime %s, cpu.stat last grew at %s", w.Spec.EndTime, stopped)
+	if w.Spec.EndTime.Before(&metav1.MicroTime{Time: after.Add(-clocksApart)}) {
+		t.Errorf("endTime %s, cpu.stat last grew between %s and %s", w.Spec.EndTime, after, by)
 	}
+	wantLast(t, w, samples)
 	compareThrottling(t, w, samples, id)
+}
+
+// wantLast fails unless the whisper has counted the last throttled period: nothing
+// was throttled after it.
+func wantLast(t *testing.T, w *v1alpha1.KernelWhisper, samples *sampler) {
+	t.Helper()
+	checked := 0
+	for _, e := range w.Spec.Evidence {
+		m := evidenceSource.FindStringSubmatch(e.Source)
+		if m == nil || m[1] != "nr_throttled" {
+			continue
+		}
+		cgroup, err := samples.find(m[2])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := samples.total(cgroup).throttled; uint64(parse(t, e.After)) != want {
+			t.Errorf("evidence %q says %s in the end, cpu.stat %d", e.Source, e.After, want)
+		}
+		checked++
+	}
+	if checked == 0 {
+		t.Errorf("the evidence does not name nr_throttled: %+v", w.Spec.Evidence)
+	}
 }
 
 // wantOneWhisper fails unless all states told of a pod are of one object.
@@ -153,7 +178,7 @@ func TestTheContainersLimitIsNamed(t *testing.T) {
 	if w.Spec.KernelTruth.ThrottledAt != v1alpha1.ThrottledAtContainer {
 		t.Errorf("throttledAt %s, want Container", w.Spec.KernelTruth.ThrottledAt)
 	}
-	compareThrottling(t, w, samples, id)
+	s.compareThrottling(pod, w, samples, id)
 }
 
 // TestThrottledPodIsDeleted ends a pod in the middle of an episode.
