@@ -33,8 +33,8 @@ static __always_inline u32 kg_namespace_flags(struct pt_regs *regs, long nr)
 }
 
 /*
- * A mount by a daemon that belongs to no birth, or by a shim. Its target says
- * whose it is: a network namespace's name is what the CNI plugins are told, a
+ * A mount by a daemon that belongs to no birth, or by a shim; it has succeeded. Its
+ * target says whose it is: a network namespace's name is what the CNI plugins are told, a
  * volume's path has the pod's UID, a root file system's the container's id.
  */
 static __always_inline void kg_mount(const struct kg_out *out, const char *target, u64 session,
@@ -61,24 +61,28 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
 	const struct kg_out *out = KG_OUT(ENTER);
 	u32 tid = (u32)bpf_get_current_pid_tgid();
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct kg_member *m = kg_member_of(tid);
 	struct kg_session *s;
+	bool compat;
 
-	if (!m) {
-		if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT)
-			kg_mount(out, kg_mount_target(regs, nr), 0, 0);
+	if (!m)
 		return 0;
-	}
+	compat = KG_IS_COMPAT(task);
+	if (compat)
+		nr = KG_NR_COMPAT;
 	m->nr = nr;
 	s = kg_session_of(m);
 	if (!s) {
 		kg_member_drop(tid);
 		return 0;
 	}
-	kg_infer_join(out, m, (struct task_struct *)bpf_get_current_task());
+	kg_infer_join(out, m, task);
 	if (nr >= 0 && nr < KG_SYSCALLS)
 		__sync_fetch_and_add(&s->syscalls[nr], 1);
 	m->pending = 0;
+	if (compat)
+		return 0; /* its arguments lie elsewhere */
 	if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3)
 		m->pending = kg_namespace_flags(regs, nr);
 	kg_watch_linking(out, m, nr);
@@ -106,13 +110,13 @@ static __always_inline void kg_runtime_did(const struct kg_out *out, struct kg_s
 	if (nr == KG_NR_WRITE) {
 		kg_cgroup_write(out, s, m, regs);
 	} else if (nr == KG_NR_SETNS) {
-		__sync_fetch_and_add(&s->setns, 1);
-		if (s->setns <= KG_DEEDS)
+		if (kg_tells(s, KG_SETNS))
 			kg_send_value(out, KG_SETNS, task, m, KG_SYSCALL_ARG2(regs), 0);
 	} else if (nr == KG_NR_SECCOMP || nr == KG_NR_PRCTL) {
 		u64 op = KG_SYSCALL_ARG1(regs);
 
-		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER))
+		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER) &&
+		    kg_tells(s, KG_SECCOMP))
 			kg_send_value(out, KG_SECCOMP, task, m, 0, 0);
 	} else if (nr == KG_NR_SENDTO || nr == KG_NR_SENDMSG) {
 		kg_sent(out, s, m, regs, nr);
@@ -169,17 +173,15 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 	if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT) {
 		if (!ret)
 			kg_mounted(s);
-		if (!ret && m->role == KG_ROLE_SHIM)
+		if (!ret && m->role == KG_ROLE_SHIM && kg_tells(s, KG_MOUNT))
 			kg_mount(out, kg_mount_target(regs, nr), m->session, m->actor);
 	} else if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3) {
-		if (ret >= 0 && m->pending)
+		if (ret >= 0 && m->pending && kg_tells(s, KG_NAMESPACES))
 			kg_send_value(out, KG_NAMESPACES, task, m, m->pending, 0);
 		m->pending = 0;
 	} else if (nr == KG_NR_PIVOT_ROOT) {
-		if (!ret) {
-			__sync_fetch_and_add(&s->pivots, 1);
+		if (!ret && kg_tells(s, KG_PIVOT_ROOT))
 			kg_send_value(out, KG_PIVOT_ROOT, task, m, 0, 0);
-		}
 	} else if (nr == KG_NR_ACCEPT || nr == KG_NR_ACCEPT4) {
 		if (ret >= 0 && !s->accepts) {
 			s->accepts = 1;
@@ -190,11 +192,26 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 	} else if (m->actor != KG_ACTOR_OWN) {
 		kg_opened(m, regs, nr);
 	} else if (ret < 0) {
-		if (s->pivots)
+		if (s->deeds[KG_PIVOT_ROOT])
 			kg_lookup_failed(out, s, m, regs, nr, -ret);
 	} else {
 		kg_runtime_did(out, s, m, task, regs, nr);
 	}
+}
+
+/*
+ * A bystander's system call has succeeded. Nothing need be kept of its beginning: a call's
+ * registers are still there at its end, and so is the path that the kernel has just read.
+ */
+static __always_inline void kg_bystander_did(const struct kg_out *out, struct pt_regs *regs)
+{
+	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	long nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
+
+	if (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT)
+		return;
+	if (!KG_IS_COMPAT(task) && kg_administers(task))
+		kg_mount(out, kg_mount_target(regs, nr), 0, 0);
 }
 
 /* kernel/entry/common.c syscall_exit_work(). */
@@ -206,11 +223,15 @@ int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 	struct kg_session *s;
 	long nr;
 
-	if (!m)
+	if (!m) {
+		if (!ret)
+			kg_bystander_did(KG_OUT(RETURN), regs);
 		return 0;
+	}
 	nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
 	m->nr = -1;
-	if (!kg_end_matters(m, nr, ret))
+	if (!kg_end_matters(m, nr, ret) ||
+	    KG_IS_COMPAT((struct task_struct *)bpf_get_current_task()))
 		return 0;
 	s = kg_session_of(m);
 	if (s)

@@ -106,8 +106,12 @@ int BPF_PROG(cgroup_attach_task, struct cgroup *dst, const char *path, struct ta
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_member *m = kg_member_of(tid);
 	struct kg_value_event *e;
+	struct kg_session *s;
 
 	if (!m || kg_other_hierarchy(dst))
+		return 0;
+	s = kg_session_of(m);
+	if (!s || !kg_tells(s, KG_CGROUP_JOIN))
 		return 0;
 	e = kg_reserve(out, sizeof(*e));
 	if (!e)
@@ -151,6 +155,8 @@ static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct
 	r->periods = BPF_CORE_READ(group, cfs_bandwidth.nr_periods);
 	r->throttled = BPF_CORE_READ(group, cfs_bandwidth.nr_throttled);
 	r->throttled_ns = BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
+	r->time_ns =
+		bpf_ktime_get_ns(); /* amid them: user space may be descheduled before and after */
 	r->usage_ns = kg_group_usage(group);
 	r->burst_ns = 0;
 	if (bpf_core_field_exists(group->cfs_bandwidth.burst))

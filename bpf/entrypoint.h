@@ -74,7 +74,7 @@ static __always_inline void kg_exec_failed(const struct kg_out *out, struct kg_s
 	u64 name = nr == KG_NR_EXECVE ? KG_SYSCALL_ARG1(regs) : KG_SYSCALL_ARG2(regs);
 	struct kg_file_event *e;
 
-	if (s->execs > KG_WORKLOAD_EVENTS)
+	if (!kg_tells(s, KG_EXEC_FAILED))
 		return;
 	e = kg_reserve(out, sizeof(*e));
 	if (!e)
@@ -105,8 +105,7 @@ static __always_inline void kg_lookup_failed(const struct kg_out *out, struct kg
 							  : KG_SYSCALL_ARG2(regs);
 	struct kg_file_event *e;
 
-	__sync_fetch_and_add(&s->lookups, 1);
-	if (s->lookups > KG_DEEDS)
+	if (!kg_tells(s, KG_LOOKUP_FAILED))
 		return;
 	e = kg_reserve(out, sizeof(*e));
 	if (!e)

@@ -81,7 +81,7 @@ static __always_inline int kg_netlink_protocol(u32 fd)
 	sk = BPF_CORE_READ(socket, sk);
 	if (BPF_CORE_READ(sk, __sk_common.skc_family) != KG_AF_NETLINK)
 		return -1;
-	return BPF_CORE_READ(sk, sk_protocol);
+	return BPF_CORE_READ_BITFIELD_PROBED(sk, sk_protocol);
 }
 
 /* struct nlmsghdr, include/uapi/linux/netlink.h */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * What the programs share with each other and with internal/probe: event
- * layouts, map values, limits. internal/probe/layout_test.go holds the sizes
- * against Go's.
+ * layouts, map values, limits. Go's types of the layouts are generated;
+ * internal/probe/layout_test.go holds the numbers and limits against Go's.
  */
 #ifndef KG_GOSSIP_H
 #define KG_GOSSIP_H
@@ -48,6 +48,7 @@ enum kg_kind {
 	KG_CGROUP_WRITE,
 	KG_NETDEV,
 	KG_NETFILTER,
+	KG_KINDS,
 };
 
 enum kg_role {
@@ -177,15 +178,15 @@ struct kg_session {
 	u64 cgroup_writes;
 	u64 netdevs;
 	u64 netfilter_rules;
-	u64 setns;
-	u64 pivots;
-	u64 lookups; /* that failed, after the change of root */
 	u64 stretches;
+	u64 deeds[KG_KINDS]; /* by kind, of those that kg_tells counts */
+	u64 untold;	     /* of those: events that were not told, being beyond KG_DEEDS */
 };
 
 struct kg_cgroup_record {
 	u64 pointer;
 	u64 id;
+	u64 time_ns; /* CLOCK_MONOTONIC, when the counters were read */
 	u64 parent;
 	u64 first_child;
 	u64 next_sibling;

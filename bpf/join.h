@@ -21,6 +21,7 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 {
 	struct kg_value_event *e;
 	struct kg_member *first;
+	struct kg_session *s;
 	u32 now;
 
 	if (!kg_infers)
@@ -35,6 +36,9 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 			return;
 		first->cgroup = now;
 	}
+	s = kg_session_of(m);
+	if (!s || !kg_tells(s, KG_CGROUP_JOIN))
+		return;
 	e = kg_reserve(out, sizeof(*e));
 	if (!e)
 		return;

@@ -256,7 +256,23 @@ struct files_struct {
 
 /* arm64 keeps the depth of interrupts here, x86 in a variable of each CPU. */
 struct thread_info {
+	unsigned long flags;
+	u32 status; /* x86 */
 	u64 preempt_count;
+};
+
+/* include/linux/capability.h: u32[2] before 6.3, u64 since; the same 8 bytes here. */
+struct kernel_cap {
+	u64 bits;
+};
+
+struct user_namespace {
+	int level; /* 0: the initial one */
+};
+
+struct cred {
+	struct kernel_cap cap_effective;
+	struct user_namespace *user_ns;
 };
 
 struct task_struct {
@@ -273,6 +289,7 @@ struct task_struct {
 	int tgid;
 	int exit_code;
 	struct task_struct *real_parent;
+	struct cred *real_cred;
 	struct mm_struct *mm;
 	struct signal_struct *signal;
 	struct nsproxy *nsproxy;
@@ -296,7 +313,7 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	u16 sk_protocol;
+	u16 sk_protocol; /* a bit field before 5.6 */
 };
 
 struct socket {

@@ -185,6 +185,32 @@ static __always_inline struct kg_session *kg_session_make(u64 session, u32 actor
 	return bpf_map_lookup_elem(&sessions, &key);
 }
 
+/* Counts a deed of a session, and says whether it is one of the first, which are told one by one. */
+static __always_inline bool kg_tells(struct kg_session *s, u32 kind)
+{
+	__sync_fetch_and_add(&s->deeds[kind], 1);
+	if (s->deeds[kind] <= KG_DEEDS)
+		return true;
+	__sync_fetch_and_add(&s->untold, 1);
+	return false;
+}
+
+#define KG_CAP_SYS_ADMIN 21 /* include/uapi/linux/capability.h */
+
+/*
+ * Whether a task may act for the whole node: CAP_SYS_ADMIN in the initial user
+ * namespace, without which no runtime makes a container and no daemon mounts a
+ * volume. What else a pod's processes look like is no reason to believe them.
+ */
+static __always_inline bool kg_administers(struct task_struct *task)
+{
+	struct cred *cred = BPF_CORE_READ(task, real_cred);
+	u64 capabilities = 0;
+
+	bpf_core_read(&capabilities, sizeof(capabilities), &cred->cap_effective);
+	return capabilities & 1ULL << KG_CAP_SYS_ADMIN && !BPF_CORE_READ(cred, user_ns, level);
+}
+
 static __always_inline void kg_session_drop(u64 session, u32 actor)
 {
 	struct kg_session_key key = {.session = session, .actor = actor};

@@ -214,13 +214,16 @@ static __always_inline struct kg_member *kg_member_at_exec(const struct kg_out *
 							   u32 old_tid)
 {
 	struct kg_member *m = kg_member_of(old_tid);
-	struct kg_member copy;
+	struct kg_member copy, *leader;
 
 	if (tid == old_tid || !m)
 		return m;
 	copy = *m;
 	kg_send_stretch(out, &copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	copy.on_ns = bpf_ktime_get_ns();
+	leader = kg_member_of(tid);
+	if (leader) /* whether the process is the entrypoint does not depend on the thread */
+		copy.entry |= leader->entry;
 	kg_member_drop(old_tid);
 	kg_member_put(tid, &copy);
 	return kg_member_of(tid);
@@ -241,6 +244,8 @@ static __always_inline int kg_executed(const struct kg_out *out, struct task_str
 		m = NULL; /* the session is over, or the id was another process' */
 	if (m)
 		kg_infer_join(out, m, task);
+	else if (!kg_administers(task))
+		return 0; /* whatever it is called, and whatever its environment says */
 	t->buf[0] = 0;
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
 	role = kg_role_of(t);
@@ -311,7 +316,8 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 		return 0;
 	__sync_fetch_and_add(is_process ? &s->processes : &s->threads, 1);
 	/* Born into its cgroup (CLONE_INTO_CGROUP): no cgroup_attach_task tells it. */
-	if (is_process && kg_task_cgroup(forker) != kg_task_cgroup(child))
+	if (is_process && kg_task_cgroup(forker) != kg_task_cgroup(child) &&
+	    kg_tells(s, KG_CGROUP_JOIN))
 		kg_send_value(out, KG_CGROUP_JOIN, child, &copy, 0, 0);
 	return 0;
 }

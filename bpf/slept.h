@@ -18,6 +18,8 @@ static __always_inline s32 kg_syscall_of(struct task_struct *task)
 {
 	struct pt_regs *regs;
 
+	if (KG_IS_COMPAT(task))
+		return KG_NR_COMPAT;
 	/* Decided when the programs are loaded; the other branch is not loaded. */
 	if (bpf_core_enum_value_exists(enum bpf_func_id___kg, BPF_FUNC_task_pt_regs___kg))
 		regs = (struct pt_regs *)bpf_task_pt_regs(task);

@@ -4,6 +4,9 @@
 #define KG_SYSCALL_H
 
 #if defined(__TARGET_ARCH_x86)
+/* arch/x86/include/asm/thread_info.h: the system call that is under way is a 32-bit one. */
+#define KG_TS_COMPAT 0x0002
+#define KG_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & KG_TS_COMPAT)
 #define KG_NR_WRITE 1
 #define KG_NR_OPEN 2
 #define KG_NR_STAT 4
@@ -44,6 +47,9 @@
 	X(5)                                                                                       \
 	X(9) X(10) X(11) X(12) X(17) X(89) X(63) X(158) X(218) X(267) X(273) X(302) X(318) X(334)
 #elif defined(__TARGET_ARCH_arm64)
+/* arch/arm64/include/asm/thread_info.h TIF_32BIT: a thread's calls are all of one kind. */
+#define KG_TIF_32BIT (1UL << 22)
+#define KG_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.flags) & KG_TIF_32BIT)
 /* Calls that arm64 does not have; no number matches. */
 #define KG_NR_OPEN (-2)
 #define KG_NR_STAT (-2)
@@ -88,6 +94,12 @@
 #define KG_NR_MOVE_MOUNT 429
 #define KG_NR_CLONE3 435
 #define KG_NR_FACCESSAT2 439
+
+/*
+ * Stands for each 32-bit system call, as its number is that of another one in 64 bit:
+ * the last that is counted (KG_SYSCALLS), which no kernel gives to a call of its own.
+ */
+#define KG_NR_COMPAT 511
 
 /* include/uapi/linux/sched.h */
 #define KG_CLONE_NEWTIME 0x00000080

@@ -148,7 +148,7 @@ func (w *writer) losses() []v1alpha1.Loss {
 		{Reason: v1alpha1.LossThreadTableFull, Count: int64(now.Members - before.Members)},
 		{Reason: v1alpha1.LossProgramSkipped, Count: int64(now.Skipped - before.Skipped)},
 		{Reason: v1alpha1.LossWatchQueueFull, Count: int64(now.Overflows - before.Overflows)},
-		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut) + w.untoldExecs()},
+		{Reason: v1alpha1.LossBirthBufferFull, Count: int64(w.birth.cut) + w.untold()},
 	} {
 		if l.Count > 0 {
 			all = append(all, l)
@@ -157,12 +157,12 @@ func (w *writer) losses() []v1alpha1.Loss {
 	return all
 }
 
-// untoldExecs are those that were counted and not told one by one.
-func (w *writer) untoldExecs() int64 {
+// untold are executions and deeds that were counted and not told one by one.
+func (w *writer) untold() int64 {
 	var n uint64
 	for _, s := range w.steps {
 		for _, c := range []event.Counts{s.counts.Own, s.counts.Workload} {
-			n += max(c.Execs, event.ExecsMax) - event.ExecsMax
+			n += max(c.Execs, event.ExecsMax) - event.ExecsMax + c.Untold
 		}
 	}
 	return int64(n)

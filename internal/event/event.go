@@ -66,7 +66,8 @@ type Event struct {
 	Pointer uint64 `json:"pointer,omitempty"`
 	File    string `json:"file,omitempty"`
 	Value   int64  `json:"value,omitempty"`
-	// CPU of the session's exited threads, in nanoseconds.
+	// CPU of the session's exited threads, in nanoseconds: of each what the scheduler had
+	// charged, which lacks its time since the last tick or switch.
 	CPU  uint64 `json:"cpu,omitempty"`
 	Open *Open  `json:"open,omitempty"`
 	// Stretch of an OffCPU event.
@@ -117,7 +118,7 @@ type Counts struct {
 	Processes  uint64         `json:"processes,omitempty"`
 	Threads    uint64         `json:"threads,omitempty"`
 	Execs      uint64         `json:"execs,omitempty"`
-	CPU        uint64         `json:"cpu,omitempty"`
+	CPU        uint64         `json:"cpu,omitempty"` // ns, a lower bound: see Event.CPU
 	Mounts     uint64         `json:"mounts,omitempty"`
 	FirstMount uint64         `json:"firstMount,omitempty"`
 	LastMount  uint64         `json:"lastMount,omitempty"`
@@ -128,6 +129,10 @@ type Counts struct {
 	NetfilterRules uint64 `json:"netfilterRules,omitempty"`
 	// Stretches are the OffCPU events that were told; the kernel's side stops at a bound.
 	Stretches uint64 `json:"stretches,omitempty"`
+	// Untold are deeds beyond the first 32 of their kind (KG_DEEDS in bpf/gossip.h), which
+	// have no event: executions that failed, namespaces made and joined, changes of the
+	// root, seccomp filters, vain look-ups, joins of cgroups and mounts of a shim.
+	Untold uint64 `json:"untold,omitempty"`
 }
 
 // OffCPU events that are told of one session, of its own threads, of its
@@ -170,7 +175,7 @@ type Group struct {
 	Burst   uint64 `json:"burst,omitempty"`
 	Expires uint64 `json:"expires,omitempty"`
 	Shares  uint64 `json:"shares,omitempty"`
-	// Jiffies are the scheduler's ticks since the start (bpf_jiffies64, 5.5+): two
+	// Jiffies are the scheduler's ticks since the start (bpf_jiffies64, 5.6+): two
 	// readings tell how long a tick is, which the kernel has at no other place that
 	// every node shows.
 	Jiffies uint64 `json:"jiffies,omitempty"`

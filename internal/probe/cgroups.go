@@ -128,7 +128,6 @@ func hierarchyOf(file string) (uint32, error) {
 // ReadGroup reads a cgroup's CPU bandwidth and usage. It fails with ErrGone if
 // the cgroup with that id is no longer at the pointer.
 func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
-	now := Now()
 	r, err := p.readCgroup(pointer)
 	if err != nil {
 		return event.Group{}, err
@@ -138,7 +137,7 @@ func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
 	}
 	g := event.Group{
 		Cgroup:        id,
-		Time:          now,
+		Time:          r.TimeNs, // read by the program itself
 		Period:        r.PeriodNs,
 		Periods:       r.Periods,
 		Throttled:     r.Throttled,

@@ -24,6 +24,7 @@ type observerKgCgroupRecord struct {
 	_           structs.HostLayout
 	Pointer     uint64
 	Id          uint64
+	TimeNs      uint64
 	Parent      uint64
 	FirstChild  uint64
 	NextSibling uint64
@@ -125,10 +126,9 @@ type observerKgSession struct {
 	CgroupWrites   uint64
 	Netdevs        uint64
 	NetfilterRules uint64
-	Setns          uint64
-	Pivots         uint64
-	Lookups        uint64
 	Stretches      uint64
+	Deeds          [23]uint64
+	Untold         uint64
 }
 
 type observerKgSessionKey struct {

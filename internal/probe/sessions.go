@@ -47,7 +47,7 @@ func (p *Probe) counts(session uint64, actor uint32) (event.Counts, error) {
 		LastMount:  s.LastMountNs,
 
 		CgroupWrites: s.CgroupWrites, NetDevices: s.Netdevs, NetfilterRules: s.NetfilterRules,
-		Stretches: s.Stretches,
+		Stretches: s.Stretches, Untold: s.Untold,
 	}
 	for nr, n := range s.Syscalls {
 		if n > 0 {

@@ -66,15 +66,12 @@ func writeControlFiles(dir, ordinary string) error {
 // applySeccomp puts a filter that allows everything in force by both system
 // calls, and asks in vain for one that there is not.
 func applySeccomp() error {
-	const allow = 0x7fff0000 // SECCOMP_RET_ALLOW, include/uapi/linux/seccomp.h
-	const ret = 0x06         // BPF_RET | BPF_K
-	filter := []unix.SockFilter{{Code: ret, K: allow}}
-	program := unix.SockFprog{Len: 1, Filter: &filter[0]}
+	at, done := allowAll()
+	defer done()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return err
 	}
 	const modeFilter, setModeFilter, none = 2, 1, 99
-	at := uintptr(unsafe.Pointer(&program))
 	if err := unix.Prctl(unix.PR_SET_SECCOMP, modeFilter, at, 0, 0); err != nil {
 		return fmt.Errorf("seccomp by prctl: %w", err)
 	}
@@ -84,8 +81,19 @@ func applySeccomp() error {
 	if _, _, errno := unix.Syscall(unix.SYS_SECCOMP, none, 0, at); errno == 0 {
 		return errors.New("a seccomp that must fail did not")
 	}
-	runtime.KeepAlive(filter)
 	return nil
+}
+
+// allowAll is where a filter lies that allows everything, until done is called.
+func allowAll() (at uintptr, done func()) {
+	const allow = 0x7fff0000 // SECCOMP_RET_ALLOW, include/uapi/linux/seccomp.h
+	const ret = 0x06         // BPF_RET | BPF_K
+	filter := &unix.SockFilter{Code: ret, K: allow}
+	program := &unix.SockFprog{Len: 1, Filter: filter}
+	return uintptr(unsafe.Pointer(program)), func() {
+		runtime.KeepAlive(filter)
+		runtime.KeepAlive(program)
+	}
 }
 
 // enter executes a program in a mount namespace of its own. Arguments: mark,

@@ -26,6 +26,9 @@ var acts = map[string]func([]string) error{
 	"orphan":    orphan,
 	"born":      born,
 	"leap":      leap,
+	"leapto":    leapTo,
+	"mountat":   mountAt,
+	"tireless":  tireless,
 	"join":      join,
 	"container": container,
 	"inside":    inside,
@@ -93,18 +96,16 @@ func orphan([]string) error {
 // leap executes a file in a thread that is not the process' first. The kernel
 // then ends the first thread, and the other one takes over the process' id.
 func leap([]string) error {
-	failed := make(chan error)
-	go leapFrom(failed)
-	return <-failed
+	return leapTo([]string{"/proc/self/exe", "nothing"})
 }
 
-func leapFrom(failed chan<- error) {
+func leapFrom(failed chan<- error, path string, args []string) {
 	runtime.LockOSThread()
 	if unix.Gettid() == unix.Getpid() {
-		go leapFrom(failed) // elsewhere, because this thread stays locked
+		go leapFrom(failed, path, args) // elsewhere, because this thread stays locked
 		select {}
 	}
-	failed <- unix.Exec("/proc/self/exe", []string{"exe", "nothing"}, nil)
+	failed <- unix.Exec(path, args, nil)
 }
 
 // load only loads the programs and attaches all of them.
