@@ -43,10 +43,10 @@ func (p *Probe) attachAll(limited error) error {
 			first = err
 		}
 	}
-	if len(p.stands) == 0 && first != nil {
-		return explainLoad(first, limited)
+	if p.hears() || first == nil {
+		return nil
 	}
-	return nil
+	return explainLoad(first, limited)
 }
 
 // climb puts a hook on the best rung that holds, and returns why the first one that

@@ -3,7 +3,9 @@
 package probe
 
 import (
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/cilium/ebpf"
@@ -121,14 +123,44 @@ func TestHelpersOfLinux54(t *testing.T) {
 	}
 }
 
-// Perf tracepoints and the kernel's types are named by people; a name that is in no
-// struct would be found when it is loaded only.
+// A perf tracepoint's record differs from kernel to kernel: each field that a program reads
+// of its own is to be found in the running kernel's types when the program is loaded.
 func TestRecordsAreRelocated(t *testing.T) {
-	_, raw, _ := specs(t)
-	for _, name := range []string{"cgroup", "sched_process_exec", "sched_switch", "sched_wakeup_template", "mark_victim", "inet_sock_set_state"} {
-		var record *btf.Struct
-		if err := raw.Types.TypeByName("trace_event_raw_"+name, &record); err != nil {
-			t.Error(err)
+	_, raw, old := specs(t)
+	reads := map[string]string{
+		"cgroup_mkdir_record": "cgroup", "cgroup_rmdir_record": "cgroup", "process_exec_record": "sched_process_exec",
+		"sched_switch_record": "sched_switch", "sched_wakeup_record": "sched_wakeup_template",
+		"mark_victim_record": "mark_victim", "socket_state_record": "inet_sock_set_state",
+		"process_exit_record": "", // the current task says all
+	}
+	for _, spec := range []*ebpf.CollectionSpec{raw, old} {
+		for name, prog := range spec.Programs {
+			record, known := reads[name]
+			if known != strings.HasSuffix(name, recordSuffix) {
+				t.Errorf("%s: is not known to read a record", name)
+			}
+			if found := relocated(prog, "trace_event_raw_"); record != "" && !slices.Contains(found, "trace_event_raw_"+record) || record == "" && len(found) > 0 {
+				t.Errorf("%s relocates fields of %q", name, found)
+			}
+			if len(relocated(prog, "")) == 0 {
+				t.Errorf("%s relocates nothing", name)
+			}
 		}
 	}
+}
+
+// relocated are the structs of whose fields a program, with what it calls, has the loader find
+// the place (CO-RE), of those whose name begins so.
+func relocated(prog *ebpf.ProgramSpec, prefix string) (names []string) {
+	of := regexp.MustCompile(`Struct:"([^"]+)"`)
+	for _, ins := range prog.Instructions {
+		r := btf.CORERelocationMetadata(&ins)
+		if r == nil {
+			continue
+		}
+		if m := of.FindStringSubmatch(r.String()); m != nil && strings.HasPrefix(m[1], prefix) {
+			names = append(names, m[1])
+		}
+	}
+	return names
 }

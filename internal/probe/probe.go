@@ -8,6 +8,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/cilium/ebpf"
@@ -135,15 +136,17 @@ func (p *Probe) prepare() error {
 	return nil
 }
 
+// basenameLen is KG_BASENAME_LEN in bpf/gossip.h.
+const basenameLen = 32
+
 func (p *Probe) setRoles(runtimes []string) error {
-	numbers := map[event.Role]uint32{event.RoleShim: 1, event.RoleRuntime: 2, event.RoleMonitor: 3}
 	put := func(name string, role event.Role) error {
-		var key [32]byte
+		var key [basenameLen]byte
 		if len(name) >= len(key) {
 			return fmt.Errorf("runtime name %q: at most %d bytes", name, len(key)-1)
 		}
 		copy(key[:], name)
-		if err := p.objects.Roles.Put(key, numbers[role]); err != nil {
+		if err := p.objects.Roles.Put(key, uint32(slices.Index(roleNames[:], role))); err != nil {
 			return fmt.Errorf("set role of %s: %w", name, err)
 		}
 		return nil
