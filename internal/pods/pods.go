@@ -22,8 +22,9 @@ import (
 )
 
 // Watch tells every state of every pod that is bound to the node, until ctx is
-// done. It reconnects by itself; while the API server is away nothing is told.
-// synced is closed when the pods that exist have been told.
+// done, and tells it again where its namespace opts out or in. It reconnects by
+// itself; while the API server is away nothing is told. synced is closed when the pods
+// that exist have been told.
 func Watch(ctx context.Context, client kubernetes.Interface, node string, out chan<- observer.PodUpdate, synced chan<- struct{}) error {
 	namespaces := informers.NewSharedInformerFactory(client, 0)
 	nsInformer := namespaces.Core().V1().Namespaces()
@@ -36,11 +37,17 @@ func Watch(ctx context.Context, client kubernetes.Interface, node string, out ch
 		}))
 	informer := podFactory.Core().V1().Pods().Informer()
 
-	t := &teller{ctx: ctx, out: out, optedOut: func(namespace string) bool {
-		ns, err := nsInformer.Lister().Get(namespace)
-		return err == nil && ns.Annotations[v1alpha1.AnnotationObserve] == "false"
-	}}
-	registration, err := informer.AddEventHandler(t)
+	t := newTeller(ctx, out, func(name string) *corev1.Namespace {
+		ns, err := nsInformer.Lister().Get(name)
+		if err != nil {
+			return nil
+		}
+		return ns
+	})
+	if _, err := nsInformer.Informer().AddEventHandler(t.ofNamespaces()); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	registration, err := informer.AddEventHandler(t.ofPods())
 	if err != nil {
 		return fmt.Errorf("watch pods: %w", err)
 	}
@@ -69,36 +76,6 @@ func keepAnnotation(object any) (any, error) {
 	return kept, nil
 }
 
-// teller is the informer's handler.
-type teller struct {
-	ctx      context.Context //nolint:containedctx // the handler interface has no context of its own
-	out      chan<- observer.PodUpdate
-	optedOut func(namespace string) bool
-}
-
-func (t *teller) OnAdd(object any, _ bool) { t.tell(object, false) }
-func (t *teller) OnUpdate(_, object any)   { t.tell(object, false) }
-func (t *teller) OnDelete(object any)      { t.tell(object, true) }
-func (t *teller) send(u observer.PodUpdate) {
-	select {
-	case t.out <- u:
-	case <-t.ctx.Done():
-	}
-}
-
-func (t *teller) tell(object any, gone bool) {
-	if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-		object = tombstone.Obj
-	}
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return
-	}
-	p := Convert(pod)
-	p.OptedOut = p.OptedOut || t.optedOut(pod.Namespace)
-	t.send(observer.PodUpdate{Pod: p, Gone: gone})
-}
-
 // mirrorAnnotation holds the UID under which the kubelet runs a static pod,
 // whose mirror in the API server has a UID of its own.
 const mirrorAnnotation = "kubernetes.io/config.mirror"
@@ -108,6 +85,8 @@ func Convert(pod *corev1.Pod) birth.Pod {
 	p := birth.Pod{
 		UID: string(pod.UID), Namespace: pod.Namespace, Name: pod.Name,
 		Phase:    string(pod.Status.Phase),
+		Reason:   pod.Status.Reason,
+		Message:  pod.Status.Message,
 		Deleted:  pod.DeletionTimestamp != nil,
 		OptedOut: pod.Annotations[v1alpha1.AnnotationObserve] == "false",
 	}
