@@ -13,7 +13,7 @@ import (
 var (
 	ofPods      = []hooks.Hook{hooks.CgroupMkdir, hooks.CgroupRmdir, hooks.Exec}
 	ofProcesses = []hooks.Hook{
-		hooks.CgroupAttach, hooks.Fork, hooks.Exit, hooks.MarkVictim, hooks.SysEnter, hooks.SysExit,
+		hooks.Events, hooks.CgroupAttach, hooks.Fork, hooks.Exit, hooks.MarkVictim, hooks.SysEnter, hooks.SysExit,
 		hooks.SocketState, hooks.Switch, hooks.Wakeup,
 	}
 )

@@ -97,6 +97,7 @@ func TestSingleHooks(t *testing.T) {
 	for lost, want := range map[string]string{
 		"sys_enter": "system calls are not counted", "sys_exit": "mounts, namespaces", "inet_sock_set_state": "listens",
 		"sched_switch": "running and waiting", "test_run": "", "tp_btf": "", "cgroup_attach_task": "", "cgroup_mkdir": "",
+		"ringbuf": "64 netlink messages",
 	} {
 		b := newTestBook(false)
 		b.config.Plan = without(t, lost)

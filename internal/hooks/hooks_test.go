@@ -159,6 +159,13 @@ func TestLoses(t *testing.T) {
 	if all := plan.Loses(); len(all) != 2 {
 		t.Errorf("%q", all)
 	}
+	// What is lost on the way to user space, and what no perf tracepoint hears.
+	plan = Choose(Offer{}, Without{[]string{"ringbuf", "raw_tp/sched_process_exec", "raw_tp/sched_switch"}})
+	for h, want := range map[Hook]string{Events: "netlink messages", Exec: "is left out", Switch: "is left out", Fork: ""} {
+		if all := strings.Join(plan.Loses(h), "\n"); (all == "") != (want == "") || !strings.Contains(all, want) {
+			t.Errorf("%s: %q", h, all)
+		}
+	}
 	if way := (Plan{}).Way(Exec); way != Off {
 		t.Errorf("%s", way)
 	}

@@ -10,16 +10,17 @@ package hooks
 func Ladders() []Ladder {
 	off := func(loses string) Rung { return Rung{Off, loses} }
 	// Those of a tracepoint whose record says enough, and of one whose record does not.
-	full := func(loses string) []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Way: Tracepoint}, off(loses)} }
+	full := func(loses string) []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Tracepoint, leftOut}, off(loses)} }
 	task := func(loses string) []Rung { return []Rung{{Way: Typed}, {Way: Raw}, off(loses)} }
 	const (
 		polled  = "cgroups are seen when their file system is read: one that lived shorter may be missing, and times are late by up to a second"
 		noPods  = "new pods are not noticed on the node: no births"
 		stale   = "cgroups that were removed are noticed late, when they are read"
+		fewer   = "of what a network plugin sends at once only 4 parts of 64 netlink messages are looked at: devices and rules may be too few"
 		watched = "cgroups that were made and removed at once may be missing, and their times are late by the way through the file system"
 	)
 	return []Ladder{
-		{Events, "how events travel from the programs", []Rung{{Way: RingBuffer}, {Way: PerfBuffer}, off("no BPF program can tell anything")}},
+		{Events, "how events travel from the programs", []Rung{{Way: RingBuffer}, {PerfBuffer, fewer}, off("no BPF program can tell anything")}},
 		{Bandwidth, "limits, throttling and CPU time of cgroups", []Rung{
 			{Way: TestRun}, {Files, "usage is that of cpu.stat, and the phase of the quota's period is not known"},
 			off("throttling is not noticed"),
@@ -33,7 +34,7 @@ func Ladders() []Ladder {
 		{Fork, "processes and threads that runtimes start", task("what a runtime starts is not followed: its children's executions, ends and system calls")},
 		{Exit, "processes that end, and how", full("ends of processes, their exit codes and their CPU time are not known")},
 		{MarkVictim, "the kernel kills for want of memory", []Rung{
-			{Way: Raw}, {Way: Tracepoint}, off("that the kernel killed a process of a birth for want of memory is known from its signal only"),
+			{Way: Raw}, {Tracepoint, leftOut}, off("that the kernel killed a process of a birth for want of memory is known from its signal only"),
 		}},
 		{SysEnter, "system calls that begin", task("system calls are not counted, and what they were asked is not known")},
 		{SysExit, "system calls that end", task("what system calls did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
@@ -46,8 +47,12 @@ func Ladders() []Ladder {
 	}
 }
 
+// leftOut is what a perf tracepoint loses: trace_call_bpf (kernel/trace/bpf_trace.c) runs
+// no program while any other runs on that CPU.
+const leftOut = "what happens while another BPF program runs on that CPU is left out, and counted since Linux 6.7 only"
+
 // cgroups are the rungs of BPF for a cgroup's making and removal.
-func cgroups() []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Way: Tracepoint}} }
+func cgroups() []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Tracepoint, leftOut}} }
 
 // BPF is true for ways that are programs or maps of BPF.
 func (w Way) BPF() bool {
