@@ -113,18 +113,14 @@ func showFigures() {
 	}
 }
 
+// stageTime bounds the tests of one package. On a slow machine the end-to-end tests take
+// most of half an hour.
+const stageTime = "60m"
+
 // stageTest runs the tests of one directory below test/, which skip unless they
 // are told that their stage has been prepared. Those that fail have a second try.
 func stageTest(ctx context.Context, name string, env ...string) (result, error) {
-	env = append(env, "KG_TEST_STAGE="+name)
-	test := func(pattern string) (result, error) {
-		return goTest(ctx, env, "-count=1", "-timeout=20m", "-run="+pattern, "./test/"+name+"/...")
-	}
-	first, err := test(".")
-	if err != nil || ctx.Err() != nil {
-		return first, err
-	}
-	return tryAgain(first, test)
+	return testTwice(ctx, append(env, "KG_TEST_STAGE="+name), ".", "./test/"+name+"/...")
 }
 
 // script is a stage that is one program; it counts as one test.

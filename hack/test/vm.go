@@ -111,14 +111,7 @@ func virtualMachine(ctx context.Context) (collected result, err error) {
 		return result{}, fmt.Errorf("wait for the observers: %w", err)
 	}
 	env = append(env, "KG_TEST_STAGE=e2e", "KG_VM_NODES="+names(guests()))
-	tests := func(pattern string) (result, error) {
-		return goTest(ctx, env, "-count=1", "-timeout=40m", "-run="+pattern, "./test/e2e/")
-	}
-	first, err := tests("^TestVM$")
-	if err != nil {
-		return first, err
-	}
-	return tryAgain(first, tests)
+	return testTwice(ctx, env, "^TestVM$", "./test/e2e/")
 }
 
 // startGuests starts the machines at the same time: each has one processor, and
