@@ -21,7 +21,7 @@ build: ## Compile the programs into build/bin
 	CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/...
 
 .PHONY: images
-images: ## Write the container images to build/images/*.tar (no Docker needed)
+images: ## Write the two container images to build/images/*.tar (no Docker needed)
 	@hack/images/build.sh
 
 .PHONY: generate
@@ -139,7 +139,7 @@ node-vm-down: ## End node2 (or KG_VM_NUMBER=3) and remove all it made
 ##@ Any cluster
 
 .PHONY: deploy
-deploy: ## Build images, load them where the cluster is ours, apply k8s/, wait
+deploy: ## Build images, load them where the cluster is ours, apply k8s/, wait (KG_CPU_BUDGET)
 	@hack/deploy/deploy.sh
 
 .PHONY: undeploy

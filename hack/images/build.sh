@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Writes image archives to build/images. Usage: hack/images/build.sh NAME...
-# Names: pause load busybox nginx kernel-observer operator, and redis apache python, which
-# only docs/reference/births.md needs. Needs neither Docker nor root, apart from
-# installing what is missing on Debian.
+# Writes image archives to build/images. Usage: hack/images/build.sh [NAME...]
+# Names: kernel-observer operator (these two without a NAME: what an installation
+# needs); pause load busybox nginx, for the one-node cluster and its tests; and redis
+# apache python, which only docs/reference/births.md needs. Needs neither Docker nor
+# root; from busybox on the images are made of Debian's packages and need apt-get, and
+# root where one that they need is missing.
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
@@ -70,11 +72,11 @@ prepare() { # NAME
       unpack_together python python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 zlib1g
       timed "compiling Python's modules" compile_python
       ;;
-    *) die "no image is named $1; there are: pause load busybox nginx kernel-observer operator redis apache python" ;;
+    *) die "no image is named $1; there are: kernel-observer operator pause load busybox nginx redis apache python" ;;
   esac
 }
 
-(($#)) || set -- pause load busybox nginx kernel-observer operator
+(($#)) || set -- kernel-observer operator
 for image in "$@"; do
   case $image in
     kernel-observer | operator | pause | load) timed "compiling $image" prepare "$image" ;;

@@ -112,7 +112,7 @@ write_configuration() {
 import_images() {
   local file
   for file in "$@"; do
-    [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
+    [[ -r $file ]] || die "cannot read the image archive $file; hack/images/build.sh NAME writes it"
     node_ctr images import --local - <"$file" >"$LOG/import.log" 2>&1 ||
       { cat "$LOG/import.log" >&2; die "importing $file failed"; }
   done

@@ -75,7 +75,7 @@ make_ready() {
   build_programs
   "$TOP/hack/images/build.sh" pause busybox nginx >/dev/null
   for file in "${IMAGES[@]}"; do
-    [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
+    [[ -r $file ]] || die "cannot read the image archive $file; hack/images/build.sh NAME writes it"
   done
   DISK=$(root_image "${IMAGES[@]}")
   [[ -e $DISK ]] || timed "building the disk" make_root "$DISK" "${IMAGES[@]}"

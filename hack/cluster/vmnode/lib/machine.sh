@@ -59,7 +59,7 @@ machine_ctr() { in_machine ctr --namespace k8s.io "$@"; }
 import_into_machine() { # FILE...
   local file
   for file; do
-    [[ -r $file ]] || die "cannot read the image archive $file; make images writes them"
+    [[ -r $file ]] || die "cannot read the image archive $file; hack/images/build.sh NAME writes it"
     machine_ctr images import --local - <"$file" >"$LOG/vm-import.log" 2>&1 || {
       tail -n 5 "$LOG/vm-import.log" >&2
       die "importing $file failed"
