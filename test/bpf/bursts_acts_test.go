@@ -280,6 +280,7 @@ func bearing(ready func(), run <-chan struct{}, d time.Duration) (int, int32, er
 type stage struct {
 	in    io.WriteCloser
 	lines *bufio.Reader
+	kill  func() // ends it, and waits for that
 }
 
 func (s *stage) line() (string, error) { return s.lines.ReadString('\n') }

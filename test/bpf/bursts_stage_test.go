@@ -73,11 +73,8 @@ func act(t *testing.T, name, dir string, d time.Duration, pinned string, more ..
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	s := &stage{in: in, lines: bufio.NewReader(out)}
+	s := &stage{in: in, lines: bufio.NewReader(out), kill: func() { _, _ = cmd.Process.Kill(), cmd.Wait() }}
+	t.Cleanup(s.kill)
 	for {
 		line, err := s.line()
 		if err != nil {

@@ -65,11 +65,11 @@ func TestBandwidthAgainstCPUStat(t *testing.T) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 
-	stat := atRest(t, dir)
-	g, err := k.ReadGroup(made.Cgroup, made.Pointer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var g event.Group
+	stat := atOneMoment(t, dir, func() (err error) {
+		g, err = k.ReadGroup(made.Cgroup, made.Pointer)
+		return err
+	})
 	throttledTime, ours := stat["throttled_time"], g.ThrottledTime
 	if usec, v2 := stat["throttled_usec"]; v2 {
 		throttledTime, ours = usec, ours/1000

@@ -33,13 +33,16 @@ func (k *kernel) run(t *testing.T, cmd *exec.Cmd) (open event.Event, said string
 	return open, out.String(), wrong
 }
 
-// life waits for the session that a process opened, and for its end.
+// life is the session that a process opened, and its end. The process has ended, and so
+// what was not heard of it by now does not come.
 func (k *kernel) life(pid int) (open, exit event.Event, wrong string) {
-	open, ok := k.look(patience/6, func(e event.Event) bool { return e.Kind == event.SessionOpen && e.PID == uint32(pid) })
+	k.t.Helper()
+	k.soFar()
+	open, ok := k.look(0, func(e event.Event) bool { return e.Kind == event.SessionOpen && e.PID == uint32(pid) })
 	if !ok {
 		return open, exit, "the beginning was not heard"
 	}
-	exit, ok = k.look(patience/6, func(e event.Event) bool {
+	exit, ok = k.look(0, func(e event.Event) bool {
 		return e.Kind == event.Exit && e.Session == open.Session && e.PID == open.PID
 	})
 	if !ok {

@@ -5,6 +5,7 @@ package bpf
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -115,6 +116,25 @@ func atRest(t *testing.T, dir string) map[string]uint64 {
 			return now
 		}
 		before = now
+	}
+	t.Fatal("the cgroup does not come to rest")
+	return nil
+}
+
+// atOneMoment reads something of a group at rest between two readings of its cpu.stat
+// that say the same: a period timer that is late counts one more at any moment.
+func atOneMoment(t *testing.T, dir string, read func() error) map[string]uint64 {
+	t.Helper()
+	before := atRest(t, dir)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if err := read(); err != nil {
+			t.Fatal(err)
+		}
+		after := cpuStat(t, dir)
+		if maps.Equal(before, after) {
+			return after
+		}
+		before = after
 	}
 	t.Fatal("the cgroup does not come to rest")
 	return nil

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	if err := errors.Join(closeEars(), shared.close()); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+		fmt.Fprintln(os.Stderr, "test/bpf:", err) // the stage knows by the path that no test says this
 		code = 1
 	}
 	os.Exit(code)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -166,11 +167,42 @@ func TestProgramsAgainstTheKernel(t *testing.T) {
 	if costs.Always() {
 		t.Fatal("somebody else has it counted now")
 	}
-	still := of()
-	_ = exec.Command("/bin/true").Run()
-	if now := of(); now.Runs != still.Runs {
-		t.Logf("%d runs counted after the end: somebody else has them counted", now.Runs-still.Runs)
+	// Another observer of this machine has it counted for a moment now and then.
+	deadline := time.Now().Add(patience / 6)
+	for alone := 0; ; time.Sleep(100 * time.Millisecond) {
+		still := of()
+		_ = exec.Command("/bin/true").Run()
+		now := of()
+		others := countingNow(t)
+		if now.Runs == still.Runs {
+			return
+		}
+		if len(others) == 0 {
+			alone++
+		}
+		if alone == 3 {
+			t.Fatalf("%d runs counted after the end, and nobody has them counted", now.Runs-still.Runs)
+		}
+		if time.Now().After(deadline) {
+			t.Logf("other processes of this machine have runs counted all the time: %q", others)
+			return
+		}
 	}
+}
+
+// countingNow are the processes that have the kernel count runs of programs.
+func countingNow(t *testing.T) (all []string) {
+	t.Helper()
+	files, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if of, err := os.Readlink(f); err == nil && of == "anon_inode:bpf-stats" {
+			all = append(all, f)
+		}
+	}
+	return all
 }
 
 // The keeper takes windows of what the programs cost.

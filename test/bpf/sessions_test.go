@@ -36,17 +36,24 @@ func TestMembersAreTheForkersChildren(t *testing.T) {
 func crowd(t *testing.T, k *kernel, path, bystander string, try int) bool {
 	t.Helper()
 	five, two := fmt.Sprint("five-children-", try), fmt.Sprint("two-children-", try)
-	start(t, path, "children", "5", five)
-	start(t, path, "children", "2", two)
-	start(t, bystander, "children", "3", "bystander")
+	for _, cmd := range []*exec.Cmd{
+		start(t, path, "children", "5", five),
+		start(t, path, "children", "2", two),
+		start(t, bystander, "children", "3", "bystander"),
+	} {
+		if err := cmd.Wait(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.soFar()
 	for mark, processes := range map[string]uint64{five: 6, two: 3} {
-		open, ok := k.look(patience/6, func(e event.Event) bool {
+		open, ok := k.look(0, func(e event.Event) bool {
 			return e.Kind == event.SessionOpen && slices.Contains(e.Open.Args, mark)
 		})
 		if !ok {
 			return false
 		}
-		if _, ok := k.look(patience/6, func(e event.Event) bool {
+		if _, ok := k.look(0, func(e event.Event) bool {
 			return e.Kind == event.Exit && e.Session == open.Session && e.PID == open.PID
 		}); !ok {
 			return false

@@ -14,6 +14,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 )
 
 // bombard forks as fast as every CPU does it, outside of any birth. What it returns
@@ -57,7 +58,7 @@ func forks(t *testing.T) int {
 func TestForkBombBesideBirths(t *testing.T) {
 	k := listen(t)
 	path := program(t, runtimeName)
-	n := observeWith(t, k.Probe, heardBy(k), wallNow)
+	n := observeWith(t, k.Probe, heardBy(k), probe.Wall)
 	before := heapInUse()
 	stop := bombard(t)
 	first, born := forks(t), 0
@@ -107,7 +108,7 @@ func TestForkBombInABirth(t *testing.T) {
 	k := listen(t)
 	const forked = 20_000
 	path := program(t, runtimeName)
-	n := observeWith(t, k.Probe, heardBy(k), wallNow)
+	n := observeWith(t, k.Probe, heardBy(k), probe.Wall)
 	before := heapInUse()
 	began := time.Now()
 	bombed, other := n.announce(1), n.announce(2)
@@ -137,7 +138,7 @@ func TestForkBombInABirth(t *testing.T) {
 // The end of an entrypoint is told, however many processes of it have ended before.
 func TestAnEntrypointEndsAfterManyOthers(t *testing.T) {
 	k := listen(t)
-	n := observeWith(t, k.Probe, heardBy(k), wallNow)
+	n := observeWith(t, k.Probe, heardBy(k), probe.Wall)
 	p := n.announce(1)
 	p.born(program(t, runtimeName), forker(t, 100)...)
 	p.says()

@@ -50,7 +50,8 @@ func overhear(args []string) error {
 // An observer is killed again and again, at any moment of its start and of its work.
 // Of what it had in the kernel nothing is left: no program, no link, no map.
 func TestKilledAtAnyMoment(t *testing.T) {
-	needKernel(t)
+	listen(t) // so that it is known what our programs are called on this kernel
+	ears(t)
 	path, victim := program(t, runtimeName), program(t, "kgtest-observer")
 	dir, _ := makeCgroup(t, "killed")
 	id := strconv.FormatUint(inode(t, dir), 10)
@@ -133,7 +134,7 @@ func youngest(t *testing.T) ids {
 // process has open: other observers of this machine have theirs.
 func orphans(t *testing.T, than ids) []string {
 	t.Helper()
-	open := held(t)
+	open, ours := held(t), programNames(t)
 	var all []string
 	leave := func(kind string, id uint32, name string) {
 		if key := fmt.Sprintf("%s_id:\t%d", kind, id); !open[key] {
@@ -142,7 +143,9 @@ func orphans(t *testing.T, than ids) []string {
 	}
 	for id, err := ebpf.ProgramGetNextID(than.program); err == nil; id, err = ebpf.ProgramGetNextID(id) {
 		if p, err := ebpf.NewProgramFromID(id); err == nil {
-			leave("prog", uint32(id), p.String())
+			if name := nameOf(p); ours[name] {
+				leave("prog", uint32(id), name)
+			}
 			_ = p.Close()
 		}
 	}
@@ -157,9 +160,66 @@ func orphans(t *testing.T, than ids) []string {
 	links := link.Iterator{ID: than.link}
 	defer links.Close()
 	for links.Next() {
-		leave("link", uint32(links.ID), "")
+		if name := linkedTo(links.Link); ours[name] {
+			leave("link", uint32(links.ID), name)
+		}
 	}
 	return all
+}
+
+// programNames are the names of the programs that this process has loaded, which are
+// those that an observer loads here.
+func programNames(t *testing.T) map[string]bool {
+	t.Helper()
+	files, err := os.ReadDir("/proc/self/fdinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := map[string]bool{}
+	for _, f := range files {
+		raw, _ := os.ReadFile("/proc/self/fdinfo/" + f.Name())
+		for line := range strings.Lines(string(raw)) {
+			number, ok := strings.CutPrefix(line, "prog_id:")
+			if !ok {
+				continue
+			}
+			id, err := strconv.ParseUint(strings.TrimSpace(number), 10, 32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if p, err := ebpf.NewProgramFromID(ebpf.ProgramID(id)); err == nil {
+				names[nameOf(p)] = true
+				_ = p.Close()
+			}
+		}
+	}
+	delete(names, "")
+	if len(names) < 10 {
+		t.Fatalf("only %v are known to be ours", names)
+	}
+	return names
+}
+
+func nameOf(p *ebpf.Program) string {
+	info, err := p.Info()
+	if err != nil {
+		return "" // gone meanwhile
+	}
+	return info.Name
+}
+
+// linkedTo is the name of the program that a link attaches.
+func linkedTo(l link.Link) string {
+	info, err := l.Info()
+	if err != nil {
+		return ""
+	}
+	p, err := ebpf.NewProgramFromID(info.Program)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = p.Close() }()
+	return nameOf(p)
 }
 
 // held are what all processes have open, as their fdinfo tells it.

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 )
 
 // Weather that would be everybody's on a shared machine: these run in the virtual
@@ -29,7 +30,7 @@ func TestTheWallClockIsSet(t *testing.T) {
 	needOwnMachine(t)
 	k := listen(t)
 	path := program(t, runtimeName)
-	n := observeWith(t, k.Probe, heardBy(k), wallNow)
+	n := observeWith(t, k.Probe, heardBy(k), probe.Wall)
 	k.arm()
 	for i, step := range []time.Duration{time.Hour, -time.Hour} {
 		began := time.Now()
@@ -76,7 +77,7 @@ func TestACPUComesAndGoes(t *testing.T) {
 	}
 	k := listen(t)
 	path := program(t, runtimeName)
-	n := observeWith(t, k.Probe, heardBy(k), wallNow)
+	n := observeWith(t, k.Probe, heardBy(k), probe.Wall)
 	t.Cleanup(func() { _ = os.WriteFile(online, []byte("1"), 0) })
 	k.arm()
 	for i, state := range []string{"0", "1"} {

@@ -116,7 +116,7 @@ func weather(t *testing.T) (*probe.Probe, *node) {
 			t.Error(err)
 		}
 	})
-	return p, observeWith(t, p, p.Read, wallNow)
+	return p, observeWith(t, p, p.Read, probe.Wall)
 }
 
 // bornAs is one birth from its announcement to its certificate.

@@ -110,11 +110,6 @@ func weatherConfig(t *testing.T, wall func(uint64) time.Time) observer.Config {
 	return c
 }
 
-// wallNow is the conversion of the observer itself: by the offset of this moment.
-func wallNow(monotonic uint64) time.Time {
-	return time.Now().Add(time.Duration(int64(monotonic) - int64(probe.Now())))
-}
-
 func (n *node) take(s observer.Stats) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
