@@ -16,6 +16,7 @@ import (
 var sameEverywhere = []string{
 	"TestAFullRingIsCounted",
 	"TestBadNamesOfRuntimes",
+	"TestLadderOfFullPerfBuffers",
 	"TestMembersAreTheForkersChildren",
 	"TestNothingIsCountedUnlessArmedAndRemembered",
 	"TestParkedMoreThanTheTime",

@@ -65,7 +65,7 @@ func TestLadderOfFullPerfBuffers(t *testing.T) {
 // events. It returns the ids of those that were made.
 func overfill(t *testing.T, p *probe.Probe, dir string) map[uint64]bool {
 	t.Helper()
-	const enough, most = 500, 20_000 // both events of each take more than a KiB, a buffer has 1 MiB
+	const enough, most = 200, 20_000 // both events of each take more than a KiB, a buffer has 1 MiB
 	own := map[uint64]bool{}
 	aloneOnFirstCPU(t, func() error {
 		for len(own) < most {
