@@ -214,7 +214,9 @@ type ActorStats struct {
 	// Execs that succeeded.
 	// +kubebuilder:validation:Minimum=0
 	Execs int64 `json:"execs"`
-	// CPUMicroseconds that its threads used, of those that had ended by the end of the window.
+	// CPUMicroseconds that its threads used, of those that had ended by the end of the
+	// window. A lower bound: of each thread what the scheduler had charged, which lacks
+	// its time since the last tick or switch.
 	// +kubebuilder:validation:Minimum=0
 	CPUMicroseconds int64 `json:"cpuMicroseconds,omitempty"`
 }

@@ -21,7 +21,7 @@ const (
 	Listen      Kind = "Listen"      // a member's TCP socket listens: Value is the port
 	Accept      Kind = "Accept"      // a session's first accept
 	ExecFailed  Kind = "ExecFailed"  // a member could not execute File: Value is the errno
-	Mount       Kind = "Mount"       // a daemon or a shim mounts something on Path
+	Mount       Kind = "Mount"       // a daemon or a shim has mounted something on Path
 	Setns       Kind = "Setns"       // a member joined a namespace: Value has its clone flag, 0 if it did not say
 	Seccomp     Kind = "Seccomp"     // a runtime put a seccomp filter in force
 	Linked      Kind = "Linked"      // an entrypoint's main has begun: Value is the shared objects opened before

@@ -29,7 +29,7 @@ const (
 	// roundMax events end a round that goes on as long as new ones come, and heldMax are
 	// held back to be put in order at most.
 	roundMax = 8192
-	heldMax  = 2 * roundMax
+	heldMax  = 2 * 8192
 )
 
 // perCPU are the perf buffers, one for each CPU, whose events it puts in order.

@@ -40,6 +40,7 @@ var keptThings = []kept{
 	{"events between the ring's reader and the engine", "internal/observer/run.go", "backlog", unsafe.Sizeof(event.Event{}), eventText},
 	{"events that wait for a name", "internal/attribution/ledger.go", "waitingMax", unsafe.Sizeof(event.Event{}) + 8, eventText},
 	{"events of pods of which it is not known yet whether they are being born", "internal/observer/held.go", "heldMaxAll", unsafe.Sizeof(attribution.Attributed{}), eventText},
+	{"events of perf buffers that wait to be put in order (before Linux 5.8)", "internal/probe/perf.go", "heldMax", unsafe.Sizeof(event.Event{}), eventText},
 	{"numbers of events that got none", "internal/attribution/tally.go", "droppedMax", 8, 0},
 	{"cgroups that were released, for 5 min", "internal/cgroup/dictionary.go", "releasedMax", 96, entryText},
 	{"times at which threads of births left their CPUs", "internal/birth/tracks.go", "departuresMax", 32, 0},
