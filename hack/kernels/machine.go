@@ -39,6 +39,7 @@ func runMachine(ctx context.Context, m machine, work string, tests []string, to 
 		return row{machine: m}, err
 	}
 	r := row{machine: m, bootSeconds: seconds}
+	fmt.Fprintf(os.Stderr, "%s: slowest of %.0f s: %s\n", m.name(), time.Since(began).Seconds(), first.slowest(8))
 	if names := first.again(); len(names) > 0 && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "\n!!! SECOND TRY: %s: %s\n", m.name(), strings.Join(names, ", "))
 		second, _, err := m.try(ctx, boot{work: work, run: pattern(names), skip: skip}, names)

@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -101,6 +103,23 @@ func (o *outcome) addMissing(name string, tests []string) bool {
 			event{Action: "fail", Package: name, Test: test})
 	}
 	return whole
+}
+
+// slowest names the tests that took longest, with their seconds: what the matrix takes is
+// to be sought there.
+func (o *outcome) slowest(n int) string {
+	var tests []event
+	for _, e := range o.events {
+		if e.ends() && e.Test != "" && e.Test == e.top() {
+			tests = append(tests, e)
+		}
+	}
+	slices.SortStableFunc(tests, func(a, b event) int { return cmp.Compare(b.Elapsed, a.Elapsed) })
+	var words []string
+	for _, e := range tests[:min(n, len(tests))] {
+		words = append(words, fmt.Sprintf("%s %.0f s", e.Test, e.Elapsed))
+	}
+	return strings.Join(words, ", ")
 }
 
 // tell hands on the events and the machine's own end, and counts. Without the

@@ -114,3 +114,19 @@ func TestEveryMachineKnowsItsTests(t *testing.T) {
 		t.Errorf("a machine in the middle runs %v without %s", run, skip)
 	}
 }
+
+func TestSlowest(t *testing.T) {
+	o := outcome{events: []event{
+		{Action: "pass", Test: "TestA", Elapsed: 3},
+		{Action: "run", Test: "TestB"},
+		{Action: "pass", Test: "TestB/sub", Elapsed: 9},
+		{Action: "fail", Test: "TestB", Elapsed: 12.4},
+		{Action: "pass", Test: "TestC", Elapsed: 1},
+	}}
+	if got, want := o.slowest(2), "TestB 12 s, TestA 3 s"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := (&outcome{}).slowest(2); got != "" {
+		t.Errorf("%q of none", got)
+	}
+}
