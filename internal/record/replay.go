@@ -22,7 +22,7 @@ import (
 // lineMax bounds one line of a recording; the longest has the bursts of a lean-in.
 const lineMax = 64 << 20
 
-var errGone = errors.New("the recording has no such cgroup")
+var errGone = fmt.Errorf("the recording has no such cgroup: %w", event.ErrGone)
 
 // Replay is a recording that is played back. It answers as the kernel did.
 type Replay struct {
