@@ -67,7 +67,7 @@ func (s *scene) armed(t *testing.T, witnesses ...*witness) *corev1.Pod {
 // measured now is not to share the CPUs, or the places to listen, with what goes.
 func (f *fixture) alone(t *testing.T) {
 	t.Helper()
-	eventually(t, "no pod of the tests before", func() bool {
+	within(t, 2*patience, "no pod of the tests before", func() bool {
 		pods := &corev1.PodList{}
 		if err := f.client.List(t.Context(), pods); err != nil {
 			t.Fatal(err)

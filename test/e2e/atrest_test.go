@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -11,55 +12,71 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
+// rests are measured at most until nothing disturbed one.
+const rests = 5
+
 // TestAtRest measures what both components take while nothing is born and
 // nobody suffers: no test's pod is left, and no birth is heard. Who keeps this machine's
 // CPUs busy may have the observer look at who waits for them.
 func TestAtRest(t *testing.T) {
-	const measured = 10 * time.Second
 	f := cluster(t)
 	node := f.local(t)
 	f.alone(t)
-	// A birth that nobody named (test/bpf makes such) is forgotten after a minute.
-	within(t, 2*patience, "the observer at rest", func() bool {
-		told := f.observerMetrics(t)
-		return told["births_open"] == 0 && told["syscalls_heard"] == 0
-	})
-	cgroups := map[string]string{}
-	limits := map[string]int64{}
+	for n := 1; ; n++ {
+		// A birth that nobody named (test/bpf makes such) is forgotten after a minute.
+		within(t, 2*patience, "the observer at rest", func() bool {
+			told := f.observerMetrics(t)
+			return told["births_open"] == 0 && told["syscalls_heard"] == 0
+		})
+		disturbed := f.measureAtRest(t, node)
+		if disturbed == "" {
+			return
+		}
+		if n == rests {
+			t.Fatalf("it was not at rest: %s", disturbed)
+		}
+		t.Logf("measured again: %s", disturbed)
+	}
+}
+
+// measureAtRest says what disturbed the measurement, or adds its figures.
+func (f *fixture) measureAtRest(t *testing.T, node *localNode) (disturbed string) {
+	t.Helper()
+	const measured = 10 * time.Second
+	pods, cgroups, before := map[string]*corev1.Pod{}, map[string]string{}, map[string]bandwidth{}
+	told, began := f.observerMetrics(t), time.Now()
 	for _, name := range []string{"kernel-observer", "operator"} {
 		pod := f.component(t.Context(), t, name)
 		if pod == nil {
 			t.Fatalf("no %s is ready: run make deploy", name)
 		}
+		pods[name] = pod
 		cgroups[name] = node.container(t, string(pod.UID), afterScheme(pod.Status.ContainerStatuses[0].ContainerID))
-		limits[name] = pod.Spec.Containers[0].Resources.Limits.Memory().Value()
-	}
-	told, began, before := f.observerMetrics(t), time.Now(), map[string]bandwidth{}
-	for name, cgroup := range cgroups {
-		before[name] = mustBandwidth(t, node, cgroup)
+		before[name] = mustBandwidth(t, node, cgroups[name])
 	}
 	<-time.After(measured)
+	after := map[string]bandwidth{}
 	for name, cgroup := range cgroups {
-		took, after := time.Since(began), mustBandwidth(t, node, cgroup)
+		after[name] = mustBandwidth(t, node, cgroup)
+	}
+	took := time.Since(began)
+	for name, now := range f.observerMetrics(t) {
+		if strings.HasPrefix(name, "births_") && now != told[name] {
+			return fmt.Sprintf("%s went from %g to %g", name, told[name], now)
+		}
+	}
+	for name, cgroup := range cgroups {
 		memory, err := node.workingSet(cgroup)
 		if err != nil {
 			t.Fatal(err)
 		}
 		f.figures.add(t, name+" at rest", "%.1f MiB, %.1f millicores over %s", float64(memory)/(1<<20),
-			1000*float64(after.usage-before[name].usage)/float64(took), took.Round(time.Second))
-		if int64(memory) > limits[name]/2 {
-			t.Errorf("%s takes %d bytes of memory at rest, over half of its limit %d", name, memory, limits[name])
+			1000*float64(after[name].usage-before[name].usage)/float64(took), took.Round(time.Second))
+		if limit := pods[name].Spec.Containers[0].Resources.Limits.Memory().Value(); int64(memory) > limit/2 {
+			t.Errorf("%s takes %d bytes of memory at rest, over half of its limit %d", name, memory, limit)
 		}
 	}
-	for name, now := range f.observerMetrics(t) {
-		switch {
-		case now == told[name]:
-		case strings.HasPrefix(name, "births_"):
-			t.Errorf("it was not at rest: %s went from %g to %g", name, told[name], now)
-		case strings.HasPrefix(name, "lean_ins_total"):
-			t.Logf("it listened to bursts meanwhile: %s went from %g to %g", name, told[name], now)
-		}
-	}
+	return ""
 }
 
 // observerMetrics are the observer's own figures, by name and labels, without their

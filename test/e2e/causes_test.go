@@ -54,6 +54,7 @@ func TestCauses(t *testing.T) {
 	f.local(t)
 	f.alone(t)
 	// The burst's twin has room for it.
+	idle := watchIdleness(t)
 	quiet := newScene(t, f)
 	roomy := quiet.create("roomy", load("tick", "-threads", "1", "-every", "500ms", "-cpu", "96ms"), cpuLimit("1500m"))
 	quiet.ready(roomy)
@@ -65,7 +66,7 @@ func TestCauses(t *testing.T) {
 			if o.askers != nil {
 				asks(s, pod, o.askers...)
 			}
-			w := recorded(s, pod)
+			w := s.recordedAtLeisure(pod, idle)
 			t.Logf("%s: %s, then %q: %s\n%s", w.Status.Severity, w.Status.Cause, w.Status.SecondCause, w.Status.Insight, w.Status.Recommendation)
 			if w.Status.Cause != o.cause {
 				t.Errorf("cause %s, want %s; bursts %+v, truth %+v", w.Status.Cause, o.cause, *w.Spec.Bursts, w.Spec.KernelTruth)

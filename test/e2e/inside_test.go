@@ -3,10 +3,7 @@
 package e2e_test
 
 import (
-	"context"
-	"os"
-	"os/exec"
-	"path/filepath"
+	"math"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,89 +12,70 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// readsItself has a container of cgroup v2 tell its own counters, between two readings
-// of its node's clock.
-const readsItself = "adjtimex && cat /sys/fs/cgroup/cpu.stat && adjtimex"
+// tellsItself burns, and has the container of cgroup v2 tell its own counters now and
+// then, between two readings of its node's clock. It starts no other process and waits
+// for nothing: that would be another load.
+const tellsItself = `while :; do
+  echo clock $EPOCHREALTIME
+  while read -r line; do echo "$line"; done </sys/fs/cgroup/cpu.stat
+  echo clock $EPOCHREALTIME
+  n=0; while [ $n -lt 5000 ]; do n=$((n + 1)); done
+done`
 
-// insideSampler reads the CPU counters of a container from within, over and over, by
-// the clock of a node that is not this machine.
-func (s *scene) insideSampler(p *corev1.Pod) *sampler {
+// toldBy are the readings that a container has told, once there is one of a later
+// moment than that.
+func (s *scene) toldBy(p *corev1.Pod, moment time.Time) *sampler {
 	s.t.Helper()
-	samples := &sampler{uid: string(p.UID), readings: map[string][]reading{}}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for ctx.Err() == nil {
-			out, err := s.kubectlCommand(ctx, "exec", p.Name, "-c", app, "--", "sh", "-c", readsItself).Output()
-			if r, ok := parseInside(string(out)); ok && err == nil {
-				samples.mu.Lock()
-				samples.readings[app] = append(samples.readings[app], r)
-				samples.mu.Unlock()
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(samplingInterval):
-			}
-		}
-	}()
-	s.t.Cleanup(func() { cancel(); <-done })
-	return samples
+	var all []reading
+	within(s.t, emulated, "a later reading that the container tells", func() bool {
+		time.Sleep(samplingInterval)
+		all = parseTold(s.logs(p))
+		return len(all) > 0 && all[len(all)-1].from.After(moment.Add(slack))
+	})
+	return &sampler{uid: string(p.UID), readings: map[string][]reading{app: all}}
 }
 
-// kubectlCommand is the real one, in the scene's namespace.
-func (s *scene) kubectlCommand(ctx context.Context, args ...string) *exec.Cmd {
-	program, err := exec.LookPath("kubectl")
-	if err != nil {
-		program = filepath.Join(os.Getenv("KG_NODE_BIN"), "kubectl")
-	}
-	return exec.CommandContext(ctx, program, append([]string{"-n", s.namespace}, args...)...)
-}
-
-// parseInside reads what readsItself prints; false if that is not all of it.
-func parseInside(text string) (reading, bool) {
-	var r reading
-	var seconds int64
-	clocks, lines := 0, 0
+// parseTold reads what tellsItself prints. Lines that are not whole are left out, and
+// the readings that they are of.
+func parseTold(text string) []reading {
+	var all []reading
+	var now reading
+	told := map[string]bool{}
 	for line := range strings.Lines(text) {
-		if m := clockWord.FindStringSubmatch(line); m != nil {
-			n, _ := strconv.ParseInt(m[2], 10, 64)
-			switch {
-			case m[1] == "sec":
-				seconds = n
-			case clocks == 0:
-				r.from, clocks = time.Unix(seconds, n*1000), 1
-			default:
-				r.to, clocks = time.Unix(seconds, n*1000), 2
+		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if key == "clock" {
+			seconds, err := strconv.ParseFloat(value, 64)
+			whole, rest := math.Modf(seconds)
+			at := time.Unix(int64(whole), int64(rest*1e9))
+			if now.to = at; err == nil && told["nr_periods"] && told["nr_throttled"] && told["usage_usec"] {
+				all = append(all, now)
 			}
+			now, told = reading{from: at}, map[string]bool{}
 			continue
 		}
-		key, value, _ := strings.Cut(strings.TrimSpace(line), " ")
 		n, err := strconv.ParseUint(value, 10, 64)
 		if err != nil {
 			continue
 		}
-		for name, field := range map[string]*uint64{"nr_periods": &r.periods, "nr_throttled": &r.throttled, "usage_usec": &r.usage} {
-			if name == key {
-				*field, lines = n, lines+1
-			}
+		told[key] = true
+		switch key {
+		case "nr_periods":
+			now.periods = n
+		case "nr_throttled":
+			now.throttled = n
+		case "usage_usec":
+			now.usage = n * 1000
 		}
 	}
-	r.usage *= 1000
-	return r, clocks == 2 && lines == 3
+	return all
 }
 
-// TestParseInside needs no cluster.
-func TestParseInside(t *testing.T) {
-	clock := func(sec, usec string) string {
-		return "    mode:         0\n    time.tv_sec:  " + sec + "\n    time.tv_usec: " + usec + "\n    return value: 0\n"
-	}
-	text := clock("100", "5") + "usage_usec 7\nuser_usec 3\nnr_periods 4\nnr_throttled 2\n" + clock("101", "6")
-	r, ok := parseInside(text)
-	if want := (reading{time.Unix(100, 5000), time.Unix(101, 6000), bandwidth{4, 2, 7000}}); !ok || r != want {
-		t.Errorf("%+v, %t, want %+v", r, ok, want)
-	}
-	if _, ok := parseInside(clock("100", "5") + "usage_usec 7\n"); ok {
-		t.Error("half of it is taken for all")
+// TestParseTold needs no cluster.
+func TestParseTold(t *testing.T) {
+	stat := "usage_usec 7\nuser_usec 3\nnr_periods 4\nnr_throttled 2\n"
+	all := parseTold("clock 100.5\n" + stat + "clock 101.25\nclock 102.5\nusage_usec 9\nclock 103\nclock 104\n" + stat)
+	want := reading{time.Unix(100, 5e8), time.Unix(101, 25e7), bandwidth{4, 2, 7000}}
+	if len(all) != 1 || all[0] != want {
+		t.Errorf("%+v, want %+v alone", all, want)
 	}
 }

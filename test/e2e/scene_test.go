@@ -5,6 +5,9 @@ package e2e_test
 import (
 	"bytes"
 	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -131,7 +134,12 @@ func (s *scene) exec(p *corev1.Pod, args ...string) {
 // kubectl runs the real one in the scene's namespace and returns what it prints.
 func (s *scene) kubectl(args ...string) string {
 	s.t.Helper()
-	out, err := s.kubectlCommand(s.t.Context(), args...).CombinedOutput()
+	program, err := exec.LookPath("kubectl")
+	if err != nil {
+		program = filepath.Join(os.Getenv("KG_NODE_BIN"), "kubectl")
+	}
+	command := exec.CommandContext(s.t.Context(), program, append([]string{"-n", s.namespace}, args...)...)
+	out, err := command.CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("kubectl %q: %v: %s", args, err, out)
 	}

@@ -109,6 +109,27 @@ func (r *tape[T]) await(t *testing.T, what string, limit time.Duration, pass fun
 	}
 }
 
+// first is what await returns, or nil if there is none within the limit.
+func (r *tape[T]) first(t *testing.T, limit time.Duration, pass func(sighting[T]) bool) *sighting[T] {
+	t.Helper()
+	deadline := time.NewTimer(limit)
+	defer deadline.Stop()
+	for {
+		all, broken, changed := r.state()
+		if i := slices.IndexFunc(all, pass); i >= 0 {
+			return &all[i]
+		}
+		if broken != "" {
+			t.Fatalf("%s: %s", r.kind, broken)
+		}
+		select {
+		case <-changed:
+		case <-deadline.C:
+			return nil
+		}
+	}
+}
+
 func last[T client.Object](all []sighting[T]) string {
 	if len(all) == 0 {
 		return "none"

@@ -66,16 +66,23 @@ func sayKernel(t *testing.T, f *fixture, name string) {
 	t.Logf("%s: Linux %s on %s", name, node.Status.NodeInfo.KernelVersion, node.Status.NodeInfo.OSImage)
 }
 
-// throttledThere has a loop run into its limit on cgroup v2, and asks the
-// container's own cpu.stat before and after.
+// throttledThere has a loop run into its limit on cgroup v2 that tells its own
+// cpu.stat meanwhile.
 func throttledThere(t *testing.T, s *scene, node string) {
-	pod := s.create("loop", shell("while :; do :; done"), cpuLimit("100m"), on(node, "runc"))
-	samples := s.insideSampler(pod)
+	pod := s.create("loop", shell(tellsItself), cpuLimit("100m"), on(node, "runc"))
+	throttledOf(t, s, pod)
+}
+
+// throttledOf holds the whisper about a pod that tells itself against what it tells.
+func throttledOf(t *testing.T, s *scene, pod *corev1.Pod) {
+	t.Helper()
 	w := s.whisper(pod, "with its bursts, judged", emulated, func(w *v1alpha1.KernelWhisper) bool {
 		return throttled(w) && w.Spec.Bursts != nil && judged(w)
 	}).object
 	truth := w.Spec.KernelTruth
 	from, to := window(w)
+	begun, over := recording(w)
+	samples := s.toldBy(pod, latest(to, over))
 	own := mustGrow(t, samples, app, from, to)
 	t.Logf("%s: %s %% of %d periods at the %s, used %dm; cpu.stat of the container says %s %% of %s, %s ns; %s", w.Status.Severity, truth.ThrottledPercent,
 		truth.Periods, truth.ThrottledAt, truth.UsageMillicores, own.percent(), own.periods, own.usage, w.Status.Insight)
@@ -96,11 +103,17 @@ func throttledThere(t *testing.T, s *scene, node string) {
 	if !own.witnessed() {
 		t.Logf("no reading of %d lay close to the window's ends", len(samples.readings[app]))
 	}
-	begun, over := recording(w)
 	compareBursts(t, w, mustGrow(t, samples, app, begun, over))
 	if w.Status.Severity != v1alpha1.SeverityInfo {
 		t.Errorf("severity %s of a loop that nobody waits for", w.Status.Severity)
 	}
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 // probed has the kubelet ask nginx before it calls the pod Ready.
