@@ -164,7 +164,7 @@ func (b *Book) Expecting(now uint64) bool {
 		if b.births[uid] != nil {
 			continue
 		}
-		if !s.pod.started() && s.outcome == 0 && now-s.first < uint64(b.config.Timeout) {
+		if !s.pod.OptedOut && !s.pod.started() && s.outcome == 0 && now-s.first < uint64(b.config.Timeout) {
 			return true
 		}
 	}

@@ -102,6 +102,21 @@ func TestAnOptOutEndsTheBirth(t *testing.T) {
 	}
 }
 
+func TestNobodyListensForAPodThatOptedOut(t *testing.T) {
+	b := newTestBook(false)
+	p := running(false)
+	p.Phase, p.Containers[0] = "Pending", Container{Name: "app"}
+	b.Tell(p, sec)
+	if !b.Expecting(2 * sec) {
+		t.Error("a pod that has not started is not expected")
+	}
+	p.OptedOut = true
+	b.Tell(p, 2*sec)
+	if b.Expecting(2 * sec) {
+		t.Error("a pod that opted out is expected")
+	}
+}
+
 func TestReadyIsTakenFromTheAPIWhenTheWatchIsLate(t *testing.T) {
 	b := newTestBook(false)
 	begin(b, sec)
