@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,6 +37,19 @@ type node struct {
 	mu           sync.Mutex
 	stats        observer.Stats
 	sessions     []uint64 // that were heard to open
+	walks        atomic.Int64
+}
+
+// walked counts the walks through all cgroups that an engine begins.
+type walked struct {
+	*probe.Probe
+	begun *atomic.Int64
+}
+
+// Walk implements observer.Kernel.
+func (w walked) Walk(see func(id, pointer uint64, path string)) error {
+	w.begun.Add(1)
+	return w.Probe.Walk(see)
 }
 
 // Certificate implements observer.Sink.
@@ -68,7 +82,7 @@ func observeWith(t *testing.T, p *probe.Probe, from read, wall func(uint64) time
 		t: t, pods: make(chan observer.PodUpdate, 100), certificates: make(chan *v1alpha1.PodBirthCertificate, 1000),
 	}
 	_, n.root = makeCgroup(t, strings.ToLower(filepath.Base(t.Name())))
-	engine, err := observer.NewEngine(weatherConfig(t, wall), p, slog.New(slog.DiscardHandler), n)
+	engine, err := observer.NewEngine(weatherConfig(t, wall), walked{p, &n.walks}, slog.New(slog.DiscardHandler), n)
 	if err != nil {
 		t.Fatal(err)
 	}
