@@ -18,7 +18,7 @@ import (
 
 // leisure is the share of this machine's CPU time that has to be left over for a
 // workload to be held back by its limit and by nothing else.
-const leisure = 0.25
+const leisure = 0.1
 
 // idleness is what this machine's CPUs had left over, by the kernel's account.
 type idleness struct {

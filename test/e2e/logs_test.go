@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -189,7 +190,19 @@ func TestReadyAgainstTheKubeletsLog(t *testing.T) {
 	s.keepArmed()
 	pod := s.create("observed", cpuRequest("100m"))
 	c := s.born(pod)
-	line := awaitLine(t, log, `"Observed pod startup duration"`, fmt.Sprintf(`pod="%s/%s"`, pod.Namespace, pod.Name))
+	// The kubelet says so at the first change that its watch tells it once it has noted
+	// that the pod runs. Where that was told before it was noted, there is none for a minute.
+	const says = `"Observed pod startup duration"`
+	named, n := fmt.Sprintf(`pod="%s/%s"`, pod.Namespace, pod.Name), 0
+	eventually(t, "the kubelet's word on the start", func() bool {
+		s.kubectl("label", "--overwrite", "pod", pod.Name, fmt.Sprintf("changed=%d", n))
+		n++
+		time.Sleep(samplingInterval)
+		return slices.ContainsFunc(slices.Collect(strings.Lines(readFile(t, log))), func(line string) bool {
+			return strings.Contains(line, says) && strings.Contains(line, named)
+		})
+	})
+	line := awaitLine(t, log, says, named)
 	value := func(key string) string {
 		m := regexp.MustCompile(` ` + key + `="([^"]+)"`).FindStringSubmatch(line)
 		if m == nil {
