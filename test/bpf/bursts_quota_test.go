@@ -136,16 +136,22 @@ func TestQueuedAgainstSchedstat(t *testing.T) {
 		if !near(float64(b.Queued), float64(queued), 0.1*slack, 20*slack*time.Millisecond+gone) || b.Parked > 0 {
 			return r.Lost, fmt.Sprintf("queued for %d ns and parked for %d, by the kernel's account %d", b.Queued, b.Parked, queued)
 		}
-		// The thread wants that CPU all the time: whenever the neighbor runs, it waits. Of each
-		// burst one group is told, and of a wait for many its last turns: where others had a
-		// part in it, the neighbor's is a lower bound.
+		// Of each burst one group is told, and of a wait for many its last turns: where
+		// others had a part in it, the neighbor's is a lower bound of what it ran. Before
+		// the thread has begun the neighbor runs as well.
+		hers, told := time.Duration(by[inode(t, neighbour)]), time.Duration(0)
+		for _, d := range by {
+			told += time.Duration(d)
+		}
 		room := ran/10 + 20*slack*time.Millisecond + gone
-		alone := accounted && ran >= time.Duration(queued)*9/10
-		switch hers := time.Duration(by[inode(t, neighbour)]); {
+		alone := accounted && ran >= time.Duration(queued)*9/10 && told-hers <= time.Duration(queued)/20
+		switch {
 		case hers == 0:
 			return r.Lost, fmt.Sprintf("the neighbour %d is not told: %v", inode(t, neighbour), by)
-		case accounted && hers > ran+room || alone && hers < ran-room:
+		case accounted && hers > ran+room:
 			return r.Lost, fmt.Sprintf("the neighbour %d ran %s by the kernel's account: %v", inode(t, neighbour), ran, by)
+		case alone && hers < time.Duration(queued)*4/5-room:
+			return r.Lost, fmt.Sprintf("of %s next to nobody but the neighbour %d ran: %v", time.Duration(queued), inode(t, neighbour), by)
 		}
 		return r.Lost, whole(r)
 	})
