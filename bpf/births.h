@@ -61,13 +61,14 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 {
 	const struct kg_out *out = KG_OUT(ENTER);
 	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	struct kg_member *m = kg_member_of(tid);
+	struct task_struct *task;
 	struct kg_session *s;
 	bool compat;
 
 	if (!m)
 		return 0;
+	task = (struct task_struct *)bpf_get_current_task();
 	compat = KG_IS_COMPAT(task);
 	if (compat)
 		nr = KG_NR_COMPAT;
