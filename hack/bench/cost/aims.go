@@ -108,28 +108,19 @@ func disarmed(s spread) string {
 
 // lossAim looks for the highest rate of processes at which nothing was lost.
 func lossAim(rows []lossRow) (figure, judged string) {
-	var best, most, other float64
+	var best, most float64
 	lost := false
 	for _, l := range rows {
 		clean := lostText(l.Lost) == "nothing"
-		switch {
-		case l.How == howUnshare && clean:
-			other = max(other, l.Events)
-		case l.How == howUnshare:
-		default:
-			most = max(most, l.Events)
-			lost = lost || !clean
-			if clean {
-				best = max(best, l.Events)
-			}
+		most = max(most, l.Events)
+		lost = lost || !clean
+		if clean {
+			best = max(best, l.Events)
 		}
 	}
 	figure = fmt.Sprintf("%.0f without loss", best)
 	if !lost {
 		figure = fmt.Sprintf("%.0f, all that this machine could make, without loss", most)
-	}
-	if other > 0 {
-		figure += fmt.Sprintf("; of other events %.0f", other)
 	}
 	switch {
 	case best >= aimEvents:

@@ -18,19 +18,13 @@ import (
 
 // storms of events, by how they are made.
 const (
-	howFork    = "fork"
-	howExec    = "exec"
-	howUnshare = "unshare"
+	howFork = "fork"
+	howExec = "exec"
 )
 
 // eventsOf is how many events of a birth's processes one of a storm's is: a fork and
-// an exit, an exec between them, or one.
-var eventsOf = map[string]float64{howFork: 2, howExec: 3, howUnshare: 1}
-
-// kindOf is by what the observer counts one that it heard.
-var kindOf = map[string]string{
-	howFork: string(event.Exit), howExec: string(event.Exit), howUnshare: string(event.Namespaces),
-}
+// an exit, or an exec between them.
+var eventsOf = map[string]float64{howFork: 2, howExec: 3}
 
 // lossRow is one storm. Rates are those of a second.
 type lossRow struct {
@@ -48,14 +42,11 @@ type lossRow struct {
 
 func measureLoss(ctx context.Context, b *bench) (any, error) {
 	var rows []lossRow
-	for _, how := range []string{howFork, howExec, howUnshare} {
+	for _, how := range []string{howFork, howExec} {
 		for _, step := range []struct {
 			makers int
 			rate   float64
 		}{{1, 2000}, {1, 10_000}, {1, 0}, {runtime.NumCPU(), 0}} {
-			if how == howUnshare {
-				step.rate *= 10
-			}
 			b.progress("%s, %d at a time, %.0f a second", how, step.makers, step.rate)
 			row, err := b.storms(ctx, how, step.makers, step.rate)
 			if err != nil {
@@ -107,12 +98,10 @@ func (b *bench) storms(ctx context.Context, how string, makers int, rate float64
 	if err != nil {
 		return row, err
 	}
-	told, _ := subject.Sum(text, fmt.Sprintf("kernel_gossip_observer_events_total{kind=%q}", kindOf[how]))
-	if how != howUnshare {
-		told -= float64(makers) // their own ends
-	}
+	told, _ := subject.Sum(text, fmt.Sprintf("kernel_gossip_observer_events_total{kind=%q}", event.Exit))
+	told -= float64(makers) // their own ends
 	row.Told = told / made
-	for _, what := range []string{"events", "sessions", "members", "skipped"} {
+	for _, what := range []string{"events", "sessions", "members", "skipped", "overflows"} {
 		row.Lost[what], _ = subject.Sum(text, fmt.Sprintf("kernel_gossip_observer_lost_total{what=%q}", what))
 	}
 	return row, nil

@@ -218,8 +218,8 @@ func renderLoss(w io.Writer, r results) {
 		return
 	}
 	heading(w, "Events per second before any is lost")
-	text(w, "Processes of a birth, made as fast as they can be (or at a rate) while the observer's own reader and engine listen. A fork is two events (fork, exit), with an exec three; "+
-		"`unshare` makes no processes, but events of an exit's size faster than processes can be made.\n")
+	text(w, "Processes of a birth, made as fast as they can be (or at a rate) while the observer's own reader and engine listen. A fork is two events (fork, exit), with an exec three. "+
+		"Of what else a birth does only the first 32 of a kind are told one by one.\n")
 	header(w, "made by", "makers", "asked of each", "made a second", "events a second", "told to user space", "lost", "observer's CPU")
 	for _, l := range rows {
 		asked := "all it can"

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes, or other events of the kernel, as fast as they can be made or at a rate.
+// Processes, as fast as they can be made or at a rate.
 // In C, because a process made by vfork shares its parent's memory, which no Go
 // program allows for. Without STORM_HOW it does nothing: it is its own "true".
 //
-// Environment: STORM_HOW: fork (children that end at once), exec (children that
-// execute this file first) or unshare (no processes: UTS namespaces); STORM_SECONDS;
-// STORM_RATE: a second's, 0 for as many as can be. Prints how many it made and how
-// many ns that took. Its arguments are those of whom it stands in for.
+// Environment: STORM_HOW: fork (children that end at once) or exec (children that
+// execute this file first); STORM_SECONDS; STORM_RATE: a second's, 0 for as many as can
+// be. Prints how many it made and how many ns that took. Its arguments are those of whom
+// it stands in for.
 #define _GNU_SOURCE
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +51,7 @@ int main(void)
 			usleep(200);
 			continue;
 		}
-		if (!strcmp(how, "unshare") ? unshare(CLONE_NEWUTS) : !child(!strcmp(how, "exec")))
+		if (!child(!strcmp(how, "exec")))
 			return 1;
 		made++;
 	}
