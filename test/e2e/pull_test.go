@@ -29,7 +29,7 @@ const pauseArchive = "../../build/images/pause.tar"
 func TestImageThatComesLater(t *testing.T) {
 	f := cluster(t)
 	if _, err := os.Stat(pauseArchive); err != nil {
-		t.Skipf("there is no image to serve: %v; run hack/images/build.sh pause", err)
+		t.Skipf("there is no image to serve: %v; run hack/images/build.sh pause, as the e2e stage of make test does with its node; no other test has a pull that fails first", err)
 	}
 	t.Parallel()
 	s := newScene(t, f)
