@@ -113,7 +113,7 @@ func (s *scene) recordedAtLeisure(p *corev1.Pod, idle *idleness) *v1alpha1.Kerne
 				o.Spec.Bursts.Time.After(to)
 		})
 		if next == nil {
-			s.t.Skipf("others kept the CPUs busy: %s; the verdict on each cause is held by internal/verdict meanwhile (TestCause*), and make test on a quieter machine runs this", short)
+			s.t.Skipf("others kept the CPUs busy: %s; the verdict on each cause is held by TestCauses of internal/verdict meanwhile, and make test on a quieter machine runs this", short)
 		}
 		w = next.object
 	}
