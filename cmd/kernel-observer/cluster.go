@@ -57,7 +57,7 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
-	dyn, err := dynamic.NewForConfig(config)
+	dyn, err := dynamic.NewForConfig(unpaced(config))
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
@@ -78,6 +78,14 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 		earlier: make(chan []string, 1),
 		synced:  make(chan struct{}),
 	}, nil
+}
+
+// unpaced is a configuration whose clients send at once: the sink keeps to a rate of
+// its own.
+func unpaced(config *rest.Config) *rest.Config {
+	c := rest.CopyConfig(config)
+	c.QPS = -1
+	return c
 }
 
 var errNoCluster = errors.New("no Kubernetes cluster: set KUBECONFIG or --kubeconfig, or run in a pod (--cluster=off writes to standard output only)")

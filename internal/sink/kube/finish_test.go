@@ -97,6 +97,46 @@ func TestTheEndTriesWhatWaits(t *testing.T) {
 	})
 }
 
+// The rate at which an observer writes otherwise does not hold up its end: hundreds
+// that wait are written within the time that its pod has.
+func TestTheEndHasNoRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const waiting = 1_000
+		slow := func(context.Context, string) error {
+			time.Sleep(10 * time.Millisecond)
+			return nil
+		}
+		stats, taken, took, _ := ending(t, waiting, away, slow)
+		if len(taken) != waiting || stats.Dropped != 0 || took > 5*time.Second {
+			t.Errorf("%+v, %d written, within %s", stats, len(taken), took)
+		}
+	})
+}
+
+// While it listens an observer does not write more than its share.
+func TestWritesHaveARate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		var mu sync.Mutex
+		count := func(context.Context, string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			tries++
+			return nil
+		}
+		before := 0
+		ending(t, 2_000, count, func(context.Context, string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			before = tries
+			return nil
+		})
+		if before < 1_200 || before > 1_350 { // in a minute: 100 at once, and 20 a second
+			t.Errorf("%d writes within a minute", before)
+		}
+	})
+}
+
 // An API server that does not answer holds nothing up for longer than the pod has.
 func TestTheEndHasADeadline(t *testing.T) {
 	for name, before := range map[string]func(context.Context, string) error{"silent": silent, "away": away, "silent at last": away} {

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/util/flowcontrol"
 	"k8s.io/client-go/util/workqueue"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -41,6 +42,10 @@ const (
 	// forbiddenTries is how often a write is tried that the API server forbids:
 	// permissions may come a little later than the observer.
 	forbiddenTries = 10
+	// perSecond and atOnce bound the writes of one observer among thousands. At the end
+	// they do not count: what waits then has seconds, and is not written otherwise.
+	perSecond = 20
+	atOnce    = 100
 	// endTime is for how long writing goes on once the observer was told to end; its
 	// pod is killed after 10 s (terminationGracePeriodSeconds).
 	endTime = 8 * time.Second
@@ -62,6 +67,7 @@ type Sink struct {
 	client dynamic.Interface
 	log    *slog.Logger
 	queue  workqueue.TypedRateLimitingInterface[key]
+	pace   flowcontrol.RateLimiter
 
 	mu      sync.Mutex
 	waiting map[key]runtime.Object
@@ -69,12 +75,14 @@ type Sink struct {
 	last    error // of a write at the end
 }
 
-// New makes a sink; Run writes what it is given.
+// New makes a sink; Run writes what it is given. The sink keeps to a rate by itself:
+// a client with a rate of its own (QPS) would hold up the writes at the end.
 func New(client dynamic.Interface, log *slog.Logger) *Sink {
 	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[key](retryFirst, retryMax)
 	return &Sink{
 		client: client, log: log,
 		queue:   workqueue.NewTypedRateLimitingQueue(limiter),
+		pace:    flowcontrol.NewTokenBucketRateLimiter(perSecond, atOnce),
 		waiting: map[key]runtime.Object{},
 	}
 }
@@ -137,7 +145,7 @@ func (s *Sink) write(ctx, lasting context.Context) {
 		if down {
 			return
 		}
-		if ctx.Err() == nil {
+		if s.pace.Wait(ctx) == nil { // it fails once ctx is done
 			s.writeNext(lasting, k)
 		}
 		s.queue.Done(k)
