@@ -12,7 +12,7 @@ import (
 // no metric.
 type CostCollector struct {
 	usage func() cost.Usage
-	descs map[string]*prometheus.Desc
+	descs
 }
 
 var costLabels = map[string]string{
@@ -40,22 +40,7 @@ var costHelp = map[string]string{
 
 // NewCostCollector makes a collector of what usage returns.
 func NewCostCollector(usage func() cost.Usage) *CostCollector {
-	c := &CostCollector{usage: usage, descs: map[string]*prometheus.Desc{}}
-	for name, text := range costHelp {
-		var labels []string
-		if l := costLabels[name]; l != "" {
-			labels = []string{l}
-		}
-		c.descs[name] = prometheus.NewDesc("kernel_gossip_observer_"+name, text, labels, nil)
-	}
-	return c
-}
-
-// Describe implements prometheus.Collector.
-func (c *CostCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		out <- d
-	}
+	return &CostCollector{usage, newDescs(costHelp, costLabels)}
 }
 
 // Collect implements prometheus.Collector.

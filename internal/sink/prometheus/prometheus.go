@@ -41,7 +41,7 @@ type Snapshot struct {
 // Collector turns snapshots into metrics.
 type Collector struct {
 	snapshot func() Snapshot
-	descs    map[string]*prometheus.Desc
+	descs
 }
 
 var labelled = map[string]string{
@@ -83,22 +83,7 @@ var help = map[string]string{
 
 // NewCollector makes a collector of what snapshot returns.
 func NewCollector(snapshot func() Snapshot) *Collector {
-	c := &Collector{snapshot: snapshot, descs: map[string]*prometheus.Desc{}}
-	for name, text := range help {
-		var labels []string
-		if l := labelled[name]; l != "" {
-			labels = []string{l}
-		}
-		c.descs[name] = prometheus.NewDesc("kernel_gossip_observer_"+name, text, labels, nil)
-	}
-	return c
-}
-
-// Describe implements prometheus.Collector.
-func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range c.descs {
-		out <- d
-	}
+	return &Collector{snapshot, newDescs(help, labelled)}
 }
 
 // Collect implements prometheus.Collector.
