@@ -76,6 +76,15 @@ users: [{name: u, user: {}}]
 	return path
 }
 
+// With client-go's default of 5 requests a second the verdicts on a cluster's births
+// would come minutes late.
+func TestTheClientHasNoRate(t *testing.T) {
+	config, err := clusterConfig(unreachable(t))
+	if err != nil || config.QPS >= 0 {
+		t.Errorf("%v, %+v", err, config)
+	}
+}
+
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	if code := run(t.Context(), []string{"--help"}, &stdout, &stderr); code != 0 || !strings.Contains(stdout.String(), "--retention-interval") {

@@ -68,6 +68,9 @@ func clusterConfig(path string) (*rest.Config, error) {
 	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, &clientcmd.ConfigOverrides{}).ClientConfig()
 	switch {
 	case err == nil:
+		// The client's own rate (5 a second by default) would make a big cluster wait for
+		// its verdicts. Few workers write at a time, and the API server has its own fairness.
+		config.QPS = -1
 		return config, nil
 	case clientcmd.IsEmptyConfig(err), errors.Is(err, rest.ErrNotInCluster):
 		return nil, errNoCluster
