@@ -32,6 +32,9 @@ const (
 	CgroupWrite  Kind = "CgroupWrite" // a runtime wrote the control file File
 	NetDevice    Kind = "NetDevice"   // a CNI plugin asked for network devices: Value is how many
 	Netfilter    Kind = "Netfilter"   // a CNI plugin handed netfilter rules to the kernel: Value is how many
+	// UpTo is the reader's own: all that happened before Time has been told. It comes as
+	// often as the reader finds nothing more, and ten times a second while it always does.
+	UpTo Kind = "UpTo"
 )
 
 // Role of a session's first process.

@@ -96,6 +96,8 @@ type Engine struct {
 	deaf     []birth.Span
 	// ends are where the births came to rest that are not closed yet.
 	ends map[string]end
+	// heard is up to when all that happened has been told; 0: nobody says.
+	heard uint64
 	// ask asks for what the kubelet has said of a pod; nil where nobody can.
 	ask func(birth.Pod)
 	// leanIn listens to a container's bursts; nil where nobody can.
@@ -158,6 +160,10 @@ func (e *Engine) Abandon() { e.whisper(e.watch.Abandoned()) }
 
 // Event takes one event of the kernel at the given time (its clock, ns).
 func (e *Engine) Event(ev event.Event, now uint64) {
+	if ev.Kind == event.UpTo {
+		e.heard = max(e.heard, ev.Time)
+		return
+	}
 	e.stats.Events[ev.Kind]++
 	switch ev.Kind {
 	case event.OffCPU:
@@ -200,7 +206,7 @@ func (e *Engine) Births(now uint64) {
 	e.readLosses(now)
 	e.walkAgain(now)
 	for _, uid := range e.book.Due(now) {
-		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.named(uid, now) {
+		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.told(uid, now) {
 			e.closeBirth(uid, now, counts)
 		}
 	}
@@ -220,34 +226,6 @@ func (e *Engine) Births(now uint64) {
 		}
 	}
 	e.armForBirths(now)
-}
-
-// namesMax is how long a birth at its end waits for the names of what was heard
-// meanwhile. Of its neighbors something has no name yet at any time: a mount is
-// heard some milliseconds before whoever says for which pod it is.
-const namesMax = uint64(2 * time.Second)
-
-// end is when a birth came to rest, and where the stream of events was then.
-type end struct {
-	at   uint64
-	mark attribution.Mark
-}
-
-// named is true once everything that was heard while a birth lasted has a name,
-// or the time for it is up.
-func (e *Engine) named(uid string, now uint64) bool {
-	if _, again := e.ends[uid]; !again {
-		e.ends[uid] = end{now, e.ledger.End()}
-	}
-	return e.window(uid).Unresolved == 0 || now-e.ends[uid].at >= namesMax
-}
-
-// window is what was heard while a birth lasted, or has lasted so far.
-func (e *Engine) window(uid string) attribution.Window {
-	if at, ended := e.ends[uid]; ended {
-		return e.ledger.Between(e.book.Mark(uid), at.mark)
-	}
-	return e.ledger.Since(e.book.Mark(uid))
 }
 
 // Sweep gives up what was never resolved and forgets what is long gone.
@@ -385,7 +363,7 @@ func (e *Engine) tell(c *v1alpha1.PodBirthCertificate) {
 
 func (e *Engine) closing(uid string, now uint64, counts map[uint64]event.SessionCounts) birth.Closing {
 	c := birth.Closing{
-		Now: now, Counts: counts, Window: e.window(uid), Lost: e.totals(now).Lost,
+		Now: now, Unread: e.ends[uid].unread, Counts: counts, Window: e.window(uid), Lost: e.totals(now).Lost,
 		Deaf: slices.Clone(e.deaf), Name: e.ledger.Name(uid),
 	}
 	if n := len(c.Deaf); n > 0 && c.Deaf[n-1].To == 0 {

@@ -35,6 +35,7 @@ const (
 // perCPU are the perf buffers, one for each CPU, whose events it puts in order.
 type perCPU struct {
 	*perf.Reader
+	pace
 	records records
 	held    []event.Event
 }
@@ -67,8 +68,14 @@ func perfSize(cpus int) int {
 	return size
 }
 
-// hurry changes nothing: every event wakes this reader.
-func (*perCPU) hurry(bool) error { return nil }
+// hurry makes it say more often how far it has come: every event wakes this reader.
+func (r *perCPU) hurry(on bool) error {
+	r.hurried.Store(on)
+	if err := r.Flush(); err != nil {
+		return fmt.Errorf("wake the reader of events: %w", err)
+	}
+	return nil
+}
 
 // read goes by rounds through all buffers. What happened before the last round began
 // has been told to this one at the latest. A round that was cut short has not been through
@@ -81,7 +88,7 @@ func (r *perCPU) read(ctx context.Context, hear func(event.Event)) error {
 
 func (r *perCPU) rounds(ctx context.Context, hear func(event.Event)) error {
 	for last := uint64(0); ctx.Err() == nil; {
-		wait := restInterval
+		wait := r.interval()
 		if len(r.held) > 0 {
 			wait = 0
 			time.Sleep(settle)
@@ -99,6 +106,7 @@ func (r *perCPU) rounds(ctx context.Context, hear func(event.Event)) error {
 			continue
 		}
 		r.tell(last, hear)
+		hear(event.Event{Kind: event.UpTo, Time: last})
 		last = began
 	}
 	return nil

@@ -92,6 +92,9 @@ func TestABacklogOfPerfBuffers(t *testing.T) {
 		if e.Time < last {
 			t.Fatalf("%d after %d", e.Time, last)
 		}
+		if e.Kind == event.UpTo {
+			return
+		}
 		last = e.Time
 		if told++; told == s.n {
 			stop()

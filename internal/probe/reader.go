@@ -45,8 +45,8 @@ func openReader(events *ebpf.Map, way hooks.Way) (reader, error) {
 	return &ring{Reader: r}, nil
 }
 
-// Read hands every event to hear, in about the order in which they happened,
-// until ctx is done or the probe is closed. It blocks while hear does; the buffer
+// Read hands every event to hear, in about the order in which they happened, and with
+// event.UpTo how far it has come, until ctx is done or the probe is closed. It blocks while hear does; the buffer
 // then fills, and what does not fit is counted by Lost.
 func (p *Probe) Read(ctx context.Context, hear func(event.Event)) error {
 	return p.reader.read(ctx, func(e event.Event) {
@@ -64,9 +64,19 @@ func (p *Probe) complete(e *event.Event) {
 	}
 }
 
+// pace is how often a reader looks for what nobody wakes it for.
+type pace struct{ hurried atomic.Bool }
+
+func (p *pace) interval() time.Duration {
+	if p.hurried.Load() {
+		return drainInterval
+	}
+	return restInterval
+}
+
 type ring struct {
 	*ringbuf.Reader
-	hurried atomic.Bool
+	pace
 }
 
 func (r *ring) hurry(on bool) error {
@@ -79,22 +89,19 @@ func (r *ring) hurry(on bool) error {
 	return nil
 }
 
-func (r *ring) interval() time.Duration {
-	if r.hurried.Load() {
-		return drainInterval
-	}
-	return restInterval
-}
-
 func (r *ring) read(ctx context.Context, hear func(event.Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.Flush() })
 	defer stop()
 	var record ringbuf.Record
+	var upTo uint64
 	for ctx.Err() == nil {
+		began := Now()
 		r.SetDeadline(time.Now().Add(r.interval()))
 		err := r.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
+			upTo = began // nothing was left since then
+			hear(event.Event{Kind: event.UpTo, Time: upTo})
 			continue
 		case errors.Is(err, ringbuf.ErrClosed):
 			return nil
@@ -106,6 +113,10 @@ func (r *ring) read(ctx context.Context, hear func(event.Event)) error {
 			return err
 		}
 		hear(e)
+		if e.Time >= upTo+uint64(drainInterval) { // what has been told is told without an end, too
+			upTo = e.Time
+			hear(event.Event{Kind: event.UpTo, Time: upTo})
+		}
 	}
 	return nil
 }

@@ -70,7 +70,9 @@ func readSoFar(t *testing.T, p *probe.Probe, hear func(event.Event)) {
 				if isMark(e, below) {
 					return true
 				}
-				hear(e)
+				if e.Kind != event.UpTo {
+					hear(e)
+				}
 			case <-late:
 				return false
 			}

@@ -44,6 +44,9 @@ func (s *sharedProbe) open() error {
 // hear does not block: a test that does not take its events in time misses
 // them, and the next one is not held up.
 func (s *sharedProbe) hear(e event.Event) {
+	if e.Kind == event.UpTo {
+		return // it is not the kernel's
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {

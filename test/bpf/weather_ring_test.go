@@ -36,6 +36,9 @@ func newGate(from, to string) *gate {
 func (g *gate) pass(e event.Event) {
 	g.shut <- struct{}{}
 	<-g.shut
+	if e.Kind == event.UpTo {
+		return // it is not the kernel's
+	}
 	if e.Kind == event.CgroupMkdir && strings.HasSuffix(e.Path, g.to) && g.within.Swap(false) {
 		close(g.over)
 	}
