@@ -14,7 +14,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
@@ -98,14 +97,6 @@ func (g *gossip) runApply(cmd *cobra.Command, name string) error {
 		return err
 	}
 	return g.follow(ctx, &r)
-}
-
-func findWhisper(ctx context.Context, c client.Client, namespace, name string) (*v1alpha1.KernelWhisper, error) {
-	var list v1alpha1.KernelWhisperList
-	if err := installed(c.List(ctx, &list, client.InNamespace(namespace))); err != nil {
-		return nil, err
-	}
-	return whisperOf(list.Items, name)
 }
 
 // show tells of the change before it is made.

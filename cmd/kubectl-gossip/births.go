@@ -17,10 +17,15 @@ func (g *gossip) birthsCommand() *cobra.Command {
 		Example: "  kubectl gossip births -A --sort-by=duration",
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list v1alpha1.PodBirthCertificateList
-			if err := g.list(cmd, &list); err != nil {
+			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) {
+				if g.output == formatText {
+					view.ForBirths(page.Items)
+				}
+				list.Items = append(list.Items, page.Items...)
+			})
+			if err != nil {
 				return err
 			}
-			var err error
 			if list.Items, err = view.Sorted(list.Items, view.Order(g.order)); err != nil {
 				return err
 			}
@@ -47,11 +52,13 @@ func (g *gossip) birthCommand() *cobra.Command {
   kubectl gossip birth web-r4chb -o svg > birth.svg
   kubectl gossip birth web-r4chb -o perfetto > birth.json   # open it in ui.perfetto.dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var list v1alpha1.PodBirthCertificateList
-			if err := g.list(cmd, &list); err != nil {
+			var c *v1alpha1.PodBirthCertificate
+			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) {
+				c = lastBirth(c, page.Items, args[0])
+			})
+			if err != nil {
 				return err
 			}
-			c := lastBirth(list.Items, args[0])
 			if c == nil {
 				return fmt.Errorf("no birth certificate of pod %q: it may be older than the observer, on a node without one, "+
 					"or opted out; kubectl gossip births lists what there is", args[0])

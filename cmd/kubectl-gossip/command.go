@@ -89,6 +89,7 @@ func (g *gossip) client(cmd *cobra.Command) (c client.Client, namespace string, 
 		return nil, "", fmt.Errorf("find the cluster: %w", err)
 	}
 	config.WarningHandler = rest.NoWarnings{} // the API server's remarks are no part of the output
+	config.QPS = -1                           // one request after the other is slow enough
 	scheme := runtime.NewScheme()
 	if err := errors.Join(v1alpha1.AddToScheme(scheme), corev1.AddToScheme(scheme)); err != nil {
 		return nil, "", err
@@ -102,19 +103,6 @@ func (g *gossip) client(cmd *cobra.Command) (c client.Client, namespace string, 
 		return nil, "", fmt.Errorf("find the namespace: %w", err)
 	}
 	return c, namespace, nil
-}
-
-// list reads all objects of a kind, of the namespace that the flags name.
-func (g *gossip) list(cmd *cobra.Command, list client.ObjectList) error {
-	c, namespace, err := g.client(cmd)
-	if err != nil {
-		return err
-	}
-	var options []client.ListOption
-	if !g.allNamespaces {
-		options = append(options, client.InNamespace(namespace))
-	}
-	return installed(c.List(cmd.Context(), list, options...))
 }
 
 // installed says in words what a list of objects that do not exist here means.

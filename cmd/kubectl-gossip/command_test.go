@@ -70,10 +70,11 @@ func TestTheLastOneOfSeveralIsMeant(t *testing.T) {
 		whispers[i].Spec.PodRef.Name, whispers[i].Spec.StartTime = "web", at(start)
 	}
 	whispers[2].Name = "by-name"
-	if lastBirth(births, "web") != &births[1] || lastBirth(births, "other") != nil {
+	if lastBirth(nil, births, "web") != &births[1] || lastBirth(nil, births, "other") != nil || lastBirth(&births[1], births[2:], "web") != &births[1] {
 		t.Error("births")
 	}
-	if lastWhisper(whispers, "web") != &whispers[1] || lastWhisper(whispers, "by-name") != &whispers[2] || lastWhisper(whispers, "other") != nil {
+	if lastWhisper(nil, whispers, "web") != &whispers[1] || lastWhisper(nil, whispers, "by-name") != &whispers[2] || lastWhisper(nil, whispers, "other") != nil ||
+		lastWhisper(&whispers[2], whispers[:2], "by-name") != &whispers[2] {
 		t.Error("whispers")
 	}
 }

@@ -75,26 +75,31 @@ func escapeControls(raw []byte) []byte {
 	return out
 }
 
-// lastBirth is the latest birth of a pod of that name.
-func lastBirth(all []v1alpha1.PodBirthCertificate, pod string) *v1alpha1.PodBirthCertificate {
-	var last *v1alpha1.PodBirthCertificate
-	for i, c := range all {
+// lastBirth is the latest birth of a pod of that name among last, which may be nil,
+// and some others.
+func lastBirth(last *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirthCertificate, pod string) *v1alpha1.PodBirthCertificate {
+	for i := range others {
+		c := &others[i]
 		if c.Spec.PodRef.Name == pod && (last == nil || last.Spec.Origin.Time.Before(&c.Spec.Origin.Time)) {
-			last = &all[i]
+			last = c
 		}
 	}
 	return last
 }
 
-// lastWhisper is the whisper of that name, or the latest of a pod of that name.
-func lastWhisper(all []v1alpha1.KernelWhisper, name string) *v1alpha1.KernelWhisper {
-	var last *v1alpha1.KernelWhisper
-	for i, w := range all {
+// lastWhisper is the whisper of that name, or the latest of a pod of that name, among
+// last, which may be nil, and some others.
+func lastWhisper(last *v1alpha1.KernelWhisper, others []v1alpha1.KernelWhisper, name string) *v1alpha1.KernelWhisper {
+	if last != nil && last.Name == name {
+		return last
+	}
+	for i := range others {
+		w := &others[i]
 		if w.Name == name {
-			return &all[i]
+			return w
 		}
 		if w.Spec.PodRef.Name == name && (last == nil || last.Spec.StartTime.Before(&w.Spec.StartTime)) {
-			last = &all[i]
+			last = w
 		}
 	}
 	return last

@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,14 @@ func cluster(t *testing.T) string {
 			http.NotFound(w, r)
 			return
 		}
+		switch all := answer.(type) { // a page has one object
+		case v1alpha1.PodBirthCertificateList:
+			all.Items, all.Continue = onePage(t, r, all.Items)
+			answer = all
+		case v1alpha1.KernelWhisperList:
+			all.Items, all.Continue = onePage(t, r, all.Items)
+			answer = all
+		}
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(answer)
 	}))
@@ -72,6 +81,20 @@ func cluster(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// onePage is what a request gets of a list, and where the next one begins. Nobody
+// asks for all at once.
+func onePage[T any](t *testing.T, r *http.Request, all []T) (page []T, next string) {
+	t.Helper()
+	if r.URL.Query().Get("limit") != "500" {
+		t.Errorf("%s is not asked for in pages", r.URL)
+	}
+	from, _ := strconv.Atoi(r.URL.Query().Get("continue")) // none: the first
+	if from+1 < len(all) {
+		next = strconv.Itoa(from + 1)
+	}
+	return all[from : from+1], next
 }
 
 func group() metav1.APIGroup {

@@ -3,10 +3,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
 	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
@@ -24,13 +26,18 @@ func (g *gossip) whispersCommand() *cobra.Command {
   kubectl gossip whispers --sort-by=stall`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list v1alpha1.KernelWhisperList
-			if err := g.list(cmd, &list); err != nil {
+			err := each(g, cmd, func(page *v1alpha1.KernelWhisperList) {
+				if g.whispers.active {
+					page.Items = slices.DeleteFunc(page.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
+				}
+				if g.output == formatText {
+					view.ForWhispers(page.Items)
+				}
+				list.Items = append(list.Items, page.Items...)
+			})
+			if err != nil {
 				return err
 			}
-			if g.whispers.active {
-				list.Items = slices.DeleteFunc(list.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
-			}
-			var err error
 			if list.Items, err = view.SortedWhispers(list.Items, view.Order(g.whispers.order)); err != nil {
 				return err
 			}
@@ -52,11 +59,11 @@ func (g *gossip) explainCommand() *cobra.Command {
 		Use: "explain WHISPER|POD", Short: "Explain one episode: the kernel's truth beside the metric's claim", Args: cobra.ExactArgs(1),
 		Example: `  kubectl gossip explain web-r4chb`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var list v1alpha1.KernelWhisperList
-			if err := g.list(cmd, &list); err != nil {
+			c, namespace, err := g.client(cmd)
+			if err != nil {
 				return err
 			}
-			w, err := whisperOf(list.Items, args[0])
+			w, err := findWhisper(cmd.Context(), c, namespace, args[0])
 			if err != nil {
 				return err
 			}
@@ -68,10 +75,15 @@ func (g *gossip) explainCommand() *cobra.Command {
 	return cmd
 }
 
-// whisperOf is the whisper of that name, or the latest of a pod of that name.
-func whisperOf(all []v1alpha1.KernelWhisper, name string) (*v1alpha1.KernelWhisper, error) {
-	if w := lastWhisper(all, name); w != nil {
-		return w, nil
+// findWhisper is the whisper of that name, or the latest of a pod of that name.
+func findWhisper(ctx context.Context, c client.Reader, namespace, name string) (*v1alpha1.KernelWhisper, error) {
+	var w *v1alpha1.KernelWhisper
+	err := eachOf(ctx, c, namespace, func(page *v1alpha1.KernelWhisperList) { w = lastWhisper(w, page.Items, name) })
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("no whisper %q and none of a pod of that name; kubectl gossip whispers lists what there is", name)
+	if w == nil {
+		return nil, fmt.Errorf("no whisper %q and none of a pod of that name; kubectl gossip whispers lists what there is", name)
+	}
+	return w, nil
 }

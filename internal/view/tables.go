@@ -37,11 +37,44 @@ func Sorted(all []v1alpha1.PodBirthCertificate, by Order) ([]v1alpha1.PodBirthCe
 	if !ok {
 		return nil, fmt.Errorf("unknown order %q: use duration, syscalls, wait or age", by)
 	}
-	sorted := slices.Clone(all)
-	slices.SortStableFunc(sorted, func(a, b v1alpha1.PodBirthCertificate) int {
-		return cmp.Or(cmp.Compare(key(&b), key(&a)), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
+	type birth struct {
+		*v1alpha1.PodBirthCertificate
+		key int64
+	}
+	births := make([]birth, len(all))
+	for i := range all {
+		births[i] = birth{&all[i], key(&all[i])}
+	}
+	slices.SortStableFunc(births, func(a, b birth) int {
+		return cmp.Or(cmp.Compare(b.key, a.key), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
+	sorted := make([]v1alpha1.PodBirthCertificate, len(all))
+	for i, b := range births {
+		sorted[i] = *b.PodBirthCertificate
+	}
 	return sorted, nil
+}
+
+// ForBirths drops what neither Sorted nor Births looks at: of a big cluster it is most
+// of the memory.
+func ForBirths(all []v1alpha1.PodBirthCertificate) {
+	for i := range all {
+		c := &all[i]
+		forTable(c)
+		s := &c.Spec
+		s.Timeline, s.Milestones, s.KernelStats.TopSyscalls = nil, v1alpha1.Milestones{}, nil
+		s.Coverage.Missing, s.Coverage.Lost = nil, nil
+		for j := range s.Phases {
+			s.Phases[j].Waits = nil
+		}
+		c.Status = v1alpha1.PodBirthCertificateStatus{}
+	}
+}
+
+func forTable(o metav1.Object) {
+	o.SetManagedFields(nil)
+	o.SetLabels(nil)
+	o.SetAnnotations(nil)
 }
 
 // Births renders certificates as a table, in the order in which they come.

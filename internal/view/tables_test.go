@@ -60,3 +60,47 @@ func TestBirthsTable(t *testing.T) {
 		golden(t, "testdata/births-"+name+".golden", out.Bytes())
 	}
 }
+
+// What is dropped from long lists is nothing that is shown.
+func TestListsNeedNotAll(t *testing.T) {
+	var births []v1alpha1.PodBirthCertificate
+	for _, file := range []string{"web", "failed", "many", "bare", "full"} {
+		births = append(births, *certificate(t, file))
+	}
+	var whispers []v1alpha1.KernelWhisper
+	for _, file := range []string{"web", "bare", "changed", "contention", "recorded"} {
+		whispers = append(whispers, *whisper(t, file))
+	}
+	now := births[0].Spec.Origin.Time.Add(time.Minute)
+	show := func() string {
+		var out bytes.Buffer
+		for _, by := range []Order{ByDuration, BySyscalls, ByWait, ByAge} {
+			sorted, err := Sorted(births, by)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Births(&out, sorted, Terminal{}, true, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, by := range []Order{BySeverity, ByStall, ByThrottled, ByAge} {
+			sorted, err := SortedWhispers(whispers, by)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := Whispers(&out, sorted, Terminal{}, true, now); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return out.String()
+	}
+	whole := show()
+	ForBirths(births)
+	ForWhispers(whispers)
+	if lean := show(); lean != whole {
+		t.Errorf("whole:\n%s\nlean:\n%s", whole, lean)
+	}
+	if births[0].Spec.Timeline != nil || whispers[0].Spec.Evidence != nil {
+		t.Error("nothing was dropped")
+	}
+}

@@ -42,11 +42,29 @@ func SortedWhispers(all []v1alpha1.KernelWhisper, by Order) ([]v1alpha1.KernelWh
 	if !ok {
 		return nil, fmt.Errorf("unknown order %q: use severity, stall, throttled or age", by)
 	}
-	sorted := slices.Clone(all)
-	slices.SortStableFunc(sorted, func(a, b v1alpha1.KernelWhisper) int {
-		return cmp.Or(compare(&a, &b), cmp.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name))
+	whispers := make([]whisper, len(all))
+	for i := range all {
+		whispers[i] = &all[i]
+	}
+	slices.SortStableFunc(whispers, func(a, b whisper) int {
+		return cmp.Or(compare(a, b), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
+	sorted := make([]v1alpha1.KernelWhisper, len(all))
+	for i, w := range whispers {
+		sorted[i] = *w
+	}
 	return sorted, nil
+}
+
+// ForWhispers drops what neither SortedWhispers nor Whispers looks at.
+func ForWhispers(all []v1alpha1.KernelWhisper) {
+	for i := range all {
+		w := &all[i]
+		forTable(w)
+		w.Spec.Evidence, w.Spec.Bursts, w.Spec.Counterfactual, w.Spec.Change = nil, nil, nil, nil
+		st := w.Status
+		w.Status = v1alpha1.KernelWhisperStatus{Severity: st.Severity, Cause: st.Cause, MetricsLie: st.MetricsLie, Proposal: st.Proposal}
+	}
 }
 
 // worst is the 99th percentile of the stall or, of contention, of the wait for a

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// each visits all objects of a kind, of the namespace that the flags name, a page at a
+// time: a big cluster has more of them than one answer, or this program, should hold.
+func each[T any, L interface {
+	*T
+	client.ObjectList
+}](g *gossip, cmd *cobra.Command, visit func(L)) error {
+	c, namespace, err := g.client(cmd)
+	if err != nil {
+		return err
+	}
+	if g.allNamespaces {
+		namespace = ""
+	}
+	pages, p := 0, g.progress()
+	began, told := p.now(), false
+	err = eachOf(cmd.Context(), c, namespace, func(list L) {
+		visit(list)
+		pages++
+		if took := p.now().Sub(began); took >= quiet {
+			p.tick(fmt.Sprintf("reading: %d so far", pages*page), took, told)
+			told = true
+		}
+	})
+	p.end("reading", p.now().Sub(began), told, err)
+	return err
+}
+
+// eachOf visits those of a namespace; an empty one is all. Each page is a list of its
+// own, of which items may be kept.
+func eachOf[T any, L interface {
+	*T
+	client.ObjectList
+}](ctx context.Context, c client.Reader, namespace string, visit func(L)) error {
+	for next := ""; ; {
+		list := L(new(T))
+		if err := installed(c.List(ctx, list, client.InNamespace(namespace), client.Limit(page), client.Continue(next))); err != nil {
+			return err
+		}
+		visit(list)
+		if next = list.GetContinue(); next == "" {
+			return nil
+		}
+	}
+}
