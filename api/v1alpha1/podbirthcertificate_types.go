@@ -333,11 +333,34 @@ type BirthFailure struct {
 	Message string `json:"message,omitempty"`
 }
 
+// StepAttempts are the failed attempts at one step.
+type StepAttempts struct {
+	// Step that failed, as in failure.step; of several of one container the one that
+	// failed last.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Step string `json:"step"`
+	// Container concerned, (sandbox) for the pod's sandbox and its network; absent where
+	// it is not known.
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
+	// Reason of the latest in one word, as the API has it, such as ErrImagePull; absent
+	// where nobody gave one.
+	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
+	Reason string `json:"reason,omitempty"`
+	// Failed is how many attempts failed, as far as was heard.
+	// +kubebuilder:validation:Minimum=1
+	Failed int32 `json:"failed"`
+	// LastFailed is when the latest was heard to have failed; absent where only their
+	// number is known.
+	LastFailed *Milestone `json:"lastFailed,omitempty"`
+}
+
 // PodBirthCertificateSpec is the observer's testimony. It is written once;
 // when complete is true it never changes.
 // +kubebuilder:validation:XValidation:rule="!oldSelf.complete || self == oldSelf",message="spec is immutable once complete is true"
 // +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName",message="podRef and nodeName are immutable"
 // +kubebuilder:validation:XValidation:rule="(self.outcome == 'Failed') == has(self.failure)",message="failure is present exactly when outcome is Failed"
+// +kubebuilder:validation:XValidation:rule="!(self.complete && has(self.underWay) && self.underWay)",message="a birth that is under way is not complete"
 type PodBirthCertificateSpec struct {
 	// PodRef is the pod that was born.
 	PodRef PodReference `json:"podRef"`
@@ -352,15 +375,24 @@ type PodBirthCertificateSpec struct {
 	Runtime string `json:"runtime,omitempty"`
 	// Complete is true when nothing that belongs to the birth was missed.
 	Complete bool `json:"complete"`
-	// Outcome of the birth.
+	// Outcome of the birth, or how it stands.
 	Outcome Outcome `json:"outcome"`
+	// UnderWay is true while the birth is not over: nothing has failed yet, or the
+	// kubelet keeps trying. The certificate is written again.
+	UnderWay bool `json:"underWay,omitempty"`
 	// Failure is where the birth died.
 	Failure *BirthFailure `json:"failure,omitempty"`
-	// FailedAttempts is how many attempts failed before the outcome: sandboxes
-	// that were given up, and containers that ended and were started again. Once
-	// the pod had been Ready a restart is not counted.
+	// FailedAttempts is how many attempts failed before the outcome, as far as was
+	// heard: sandboxes that were given up, images that could not be pulled, containers
+	// whose configuration could not be used, and containers that ended and were started
+	// again. Once the pod had been Ready a restart is not counted.
 	// +kubebuilder:validation:Minimum=0
 	FailedAttempts int32 `json:"failedAttempts,omitempty"`
+	// Attempts divides failedAttempts by step and container; of more than 16 those that
+	// failed most.
+	// +kubebuilder:validation:MaxItems=16
+	// +listType=atomic
+	Attempts []StepAttempts `json:"attempts,omitempty"`
 	// Duration is kernelStats.durationMicroseconds for people, such as 512ms or 1.34s.
 	// +kubebuilder:validation:MaxLength=16
 	Duration string `json:"duration"`

@@ -138,19 +138,3 @@ func (b *Book) awaitsWord(current *birth, s *seen, now uint64) bool {
 	}
 	return false
 }
-
-// failedAttempts is how many attempts have failed so far: as the kernel saw them
-// end, or as the kubelet counts restarts, whichever saw more.
-func failedAttempts(current *birth, s *seen) int32 {
-	var heard int32
-	for _, a := range attemptsOf(current.events, s) {
-		heard += a.failed
-	}
-	said := s.pod.restarts()
-	for _, c := range s.pod.Containers {
-		if c.WaitingReason == "CrashLoopBackOff" {
-			said++ // the one that waits to be started again has failed as well
-		}
-	}
-	return max(heard, said)
-}

@@ -81,6 +81,8 @@ type seen struct {
 	names map[string]string
 	// started and readyAt are when containers were first told so, by name.
 	started, readyAt map[string]uint64
+	// setbacks of its containers, as their statuses showed them.
+	setbacks map[setbackKey]setback
 	// remarks are what the kubelet said, and asked when it was last asked for.
 	remarks []Remark
 	asked   uint64
@@ -93,6 +95,7 @@ func newSeen(p Pod, first uint64) *seen {
 
 // learn takes what the pod's state says of its containers.
 func (s *seen) learn(p Pod, at uint64) {
+	s.noteSetbacks(&p, at)
 	s.pod = p
 	switch {
 	case !p.Deleted:
@@ -380,9 +383,7 @@ func (b *Book) Sessions(uid string) []uint64 {
 // Closing is what Close needs to know beside the events.
 type Closing struct {
 	// Now is when the counters were read.
-	Now uint64
-	// Unread is since when what happened was not read, for want of time; 0: all was.
-	Unread uint64
+	Now    uint64
 	Counts map[uint64]event.SessionCounts
 	// Window is what was heard since the birth's Mark, Lost what has been lost.
 	Window attribution.Window

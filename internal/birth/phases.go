@@ -102,34 +102,6 @@ func (w *writer) writePhases() {
 	markCriticalPath(w.spec.Phases, w.spec.KernelStats.DurationMicroseconds)
 }
 
-// networkPhases span from the network namespace (or the first plugin) to the end
-// of the last plugin; each plugin has one of its own within.
-func (w *writer) networkPhases() {
-	var from, to uint64
-	var parts []part
-	for _, e := range w.birth.events {
-		if e.Kind == event.NetnsBind && from == 0 {
-			from = e.Time
-		}
-	}
-	for _, s := range w.steps {
-		if s.role != event.RoleCNI {
-			continue
-		}
-		if from == 0 || s.opened < from {
-			from = s.opened
-		}
-		to = max(to, s.exited)
-		parts = append(parts, part{step: s})
-	}
-	w.phase("Network", "", "", from, to, parts...)
-	for _, s := range w.steps {
-		if s.role == event.RoleCNI && s.exited != 0 {
-			w.phase("CNIPlugin", "", s.file, s.opened, s.exited, part{step: s})
-		}
-	}
-}
-
 // preparePhase is the kubelet's work between the pod's cgroup and the first
 // sign of the runtime: volumes, secrets, the call to the runtime.
 func (w *writer) preparePhase() {
@@ -161,52 +133,6 @@ func (w *writer) shimPhase() {
 			return
 		}
 	}
-}
-
-// kubeletPhases are the kubelet's and the runtime's time before each container's
-// creation: since the sandbox's start, since the container before it was
-// started, or, after an init container, since that one ended. Images, configuration
-// and the container's snapshot are in it.
-func (w *writer) kubeletPhases() {
-	var before uint64
-	for _, s := range w.steps {
-		if s.role != event.RoleRuntime {
-			continue
-		}
-		if creates(s) && !s.who.Sandbox && before != 0 {
-			container := w.container(s.who)
-			w.phase("KubeletContainer", container, "", before, s.opened)
-			w.pullPhase(container, before, s.opened)
-		}
-		before = max(before, w.settled(s))
-	}
-}
-
-// pullPhase has the length that the kubelet tells, and begins where the kubelet
-// began with the container: the pull is the first thing that it does. A pull
-// that does not fit was of another attempt.
-func (w *writer) pullPhase(container string, from, to uint64) {
-	image := w.seen.image(container)
-	if image == nil || image.PullMicroseconds == nil {
-		return
-	}
-	if took := uint64(*image.PullMicroseconds) * 1000; from+took <= to {
-		w.phase("ImagePull", container, "", from, from+took)
-	}
-}
-
-// creates is true for a step that makes a container.
-func creates(s *step) bool { return s.who.Op == "create" || s.who.Op == "run" }
-
-// settled is when the kubelet could go on after a step.
-func (w *writer) settled(s *step) uint64 {
-	if c, ok := w.seen.pod.container(w.container(s.who)); ok && c.Init && s.entrypointExit != 0 {
-		return s.entrypointExit
-	}
-	if s.who.Sandbox && s.entrypoint != 0 && s.who.Op != "start" {
-		return s.entrypoint
-	}
-	return s.exited
 }
 
 // stepPhases are the lives of a runtime's processes.

@@ -5,6 +5,7 @@
 package birth
 
 import (
+	"strings"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -41,9 +42,10 @@ type Remark struct {
 	Reason, Message string
 	// Container concerned, empty for the pod.
 	Container string
-	// Time of the latest, in whole seconds; Count is how often.
-	Time  time.Time
-	Count int32
+	// First and Time are when it was said first and last, in whole seconds; Count is how
+	// often.
+	First, Time time.Time
+	Count       int32
 }
 
 // Container is what the API server says of a container.
@@ -81,23 +83,47 @@ type Ended struct {
 	Message  string
 }
 
-// Reasons for waiting out of which a pod does not come by itself.
+// Reasons for waiting out of which a pod does not come by itself: those of the kubelet
+// (pkg/kubelet/images, kuberuntime, container) and of the CRI (cri-api/pkg/errors).
 var failingReasons = map[string]string{
 	"CrashLoopBackOff":           "Entrypoint",
+	"PostStartHookError":         "PostStartHook",
 	"RunContainerError":          "ContainerStart",
 	"StartError":                 "ContainerStart",
+	"PreStartHookError":          "ContainerStart",
 	"CreateContainerError":       "ContainerCreate",
+	"PreCreateHookError":         "ContainerCreate",
+	"RROUnsupported":             "ContainerCreate",
 	"CreateContainerConfigError": "ContainerConfig",
 	"ErrImagePull":               "ImagePull",
 	"ImagePullBackOff":           "ImagePull",
 	"ErrImageNeverPull":          "ImagePull",
 	"InvalidImageName":           "ImagePull",
+	"ImageInspectError":          "ImagePull",
+	"RegistryUnavailable":        "ImagePull",
+	"SignatureValidationFailed":  "ImagePull",
+}
+
+// failingStep is the step that a container's reason for waiting is about, empty where
+// it does not fail.
+func (c *Container) failingStep() string {
+	step := failingReasons[c.WaitingReason]
+	if step == "ContainerConfig" && ofSubPath(c.Message) {
+		return "VolumeMount"
+	}
+	return step
+}
+
+// ofSubPath is true for what the kubelet says of a subPath or a subPathExpr that it
+// cannot mount (pkg/kubelet/kubelet_pods.go, container/helpers.go).
+func ofSubPath(message string) bool {
+	return strings.Contains(strings.ToLower(message), "subpath") || strings.HasPrefix(message, "missing value for ")
 }
 
 // failing finds the container that keeps the pod from being born.
 func (p *Pod) failing() (c Container, step string, ok bool) {
 	for _, c := range p.Containers {
-		if step, ok := failingReasons[c.WaitingReason]; ok {
+		if step := c.failingStep(); step != "" {
 			return c, step, true
 		}
 	}

@@ -113,27 +113,36 @@ func (s *seen) imagesTold() bool {
 // 123 bytes." (pkg/kubelet/images/image_manager.go)
 var pulledMessage = regexp.MustCompile(`^Successfully pulled image ".*" in ([0-9a-zµ.]+) \([0-9a-zµ.]+ including waiting\)(?:\. Image size: ([0-9]+) bytes)?`)
 
+// pulled is what the kubelet said first of a container's image being there: a later
+// attempt finds it there anyway.
+func (s *seen) pulled(container string) (first Remark, ok bool) {
+	for _, r := range s.remarks {
+		if r.Reason == "Pulled" && r.Container == container && (!ok || r.First.Before(first.First)) {
+			first, ok = r, true
+		}
+	}
+	return first, ok
+}
+
 // image is what the kubelet said of a container's image, nil if nothing yet.
 func (s *seen) image(container string) *v1alpha1.ContainerImage {
-	for _, r := range s.remarks {
-		if r.Reason != "Pulled" || r.Container != container {
-			continue
-		}
-		m := pulledMessage.FindStringSubmatch(r.Message)
-		if m == nil {
-			return &v1alpha1.ContainerImage{Source: v1alpha1.ImagePresent}
-		}
-		image := &v1alpha1.ContainerImage{Source: v1alpha1.ImagePulled}
-		if took, err := time.ParseDuration(m[1]); err == nil {
-			us := took.Microseconds()
-			image.PullMicroseconds = &us
-		}
-		if size, err := strconv.ParseInt(m[2], 10, 64); err == nil {
-			image.SizeBytes = &size
-		}
-		return image
+	r, ok := s.pulled(container)
+	if !ok {
+		return nil
 	}
-	return nil
+	m := pulledMessage.FindStringSubmatch(r.Message)
+	if m == nil {
+		return &v1alpha1.ContainerImage{Source: v1alpha1.ImagePresent}
+	}
+	image := &v1alpha1.ContainerImage{Source: v1alpha1.ImagePulled}
+	if took, err := time.ParseDuration(m[1]); err == nil {
+		us := took.Microseconds()
+		image.PullMicroseconds = &us
+	}
+	if size, err := strconv.ParseInt(m[2], 10, 64); err == nil {
+		image.SizeBytes = &size
+	}
+	return image
 }
 
 // pulls is true if the kubelet's last word on a container's image is that it is
@@ -148,14 +157,13 @@ func (s *seen) pulls(container string) bool {
 	return latest.Reason == "Pulling"
 }
 
-// imageTime is when the kubelet said so, in whole seconds.
+// imageTime is when the kubelet said so first, in whole seconds; zero if it did not.
 func (s *seen) imageTime(container string) time.Time {
-	for _, r := range s.remarks {
-		if r.Reason == "Pulled" && r.Container == container {
-			return r.Time
-		}
+	r, _ := s.pulled(container)
+	if r.First.IsZero() {
+		return r.Time
 	}
-	return time.Time{}
+	return r.First
 }
 
 // Steps that the kubelet's warnings are about, by their reason.

@@ -173,6 +173,7 @@ func (w *writer) writeOutcome() {
 	end := w.lastMilestone()
 	pod := w.seen.pod
 	_, _, failing := pod.failing()
+	w.spec.UnderWay = !w.final
 	switch {
 	case w.seen.ready != 0 && !w.crashed():
 		w.spec.Outcome = v1alpha1.OutcomeReady
@@ -185,15 +186,26 @@ func (w *writer) writeOutcome() {
 	default:
 		w.spec.Outcome = v1alpha1.OutcomeRunning
 	}
-	w.spec.FailedAttempts = failedAttempts(w.birth, w.seen)
+	w.writeAttempts()
 	w.spec.KernelStats.DurationMicroseconds = w.offset(end)
 	w.spec.Duration = Duration(w.spec.KernelStats.DurationMicroseconds)
 }
 
-// goesOn is true for a birth that is told while nothing has failed.
+// goesOn is true for a birth that is told while nothing stands in its way: attempts
+// may have failed before.
 func (w *writer) goesOn(failing bool) bool {
-	_, _, warned := w.seen.hindrance(w.config.Wall(w.birth.last))
-	return !w.final && !failing && !w.crashed() && !warned && failedAttempts(w.birth, w.seen) == 0
+	if w.final || failing || w.crashed() {
+		return false
+	}
+	if _, _, warned := w.seen.hindrance(w.config.Wall(w.birth.last)); warned {
+		return false
+	}
+	for _, a := range attemptsOf(w.birth.events, w.seen) {
+		if a.last.failed {
+			return false
+		}
+	}
+	return true
 }
 
 // crashed is true if a container that should go on has ended, and badly: the API

@@ -102,10 +102,16 @@ func (a *Asker) read(ctx context.Context, p birth.Pod) ([]birth.Remark, error) {
 func remark(e *corev1.Event) birth.Remark {
 	r := birth.Remark{
 		Reason: e.Reason, Message: e.Message, Container: birth.ContainerOfField(e.InvolvedObject.FieldPath),
-		Time: e.LastTimestamp.Time, Count: e.Count,
+		First: e.FirstTimestamp.Time, Time: e.LastTimestamp.Time, Count: e.Count,
+	}
+	if series := e.Series; series != nil {
+		r.Time, r.Count = series.LastObservedTime.Time, series.Count
 	}
 	if r.Time.IsZero() {
 		r.Time = e.EventTime.Time
+	}
+	if r.First.IsZero() {
+		r.First = e.EventTime.Time
 	}
 	return r
 }

@@ -4,8 +4,6 @@ package verdict
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,21 +37,56 @@ func certificateInsight(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1al
 	return text + incompleteInWords(spec) + "."
 }
 
-// goesOn is how the observer begins to say that a birth is not over.
-const goesOn = "what comes after "
-
-// incompleteInWords tells a birth that goes on from one of which something was missed.
+// incompleteInWords tells a birth that is under way from one of which something was
+// missed. That it is under way is one of the sentences of what is missing.
 func incompleteInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 	if spec.Complete {
 		return ""
 	}
-	notOver := slices.IndexFunc(spec.Coverage.Missing, func(m string) bool { return strings.HasPrefix(m, goesOn) })
-	text := ""
-	if notOver >= 0 && spec.Outcome == v1alpha1.OutcomeFailed {
-		text = "; the kubelet keeps trying"
+	text, expected := "", 0
+	if spec.UnderWay {
+		expected = 1
 	}
-	if notOver < 0 || len(spec.Coverage.Missing) > 1 {
+	if spec.UnderWay && spec.Outcome == v1alpha1.OutcomeFailed {
+		text = "; the kubelet keeps trying"
+		if spec.FailedAttempts > 1 {
+			text += ", " + count(int64(spec.FailedAttempts)) + " attempts have failed"
+		}
+	}
+	if len(spec.Coverage.Missing) > expected || !spec.UnderWay {
 		text += "; not all of it was heard"
+	}
+	return text
+}
+
+// attemptsInWords tells a birth that came through, or may, of what failed before, and
+// of most of it at which step: it is where the time went.
+func attemptsInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
+	if spec.FailedAttempts <= 0 {
+		return ""
+	}
+	text := ", after 1 failed attempt"
+	if spec.FailedAttempts > 1 {
+		text = ", after " + count(int64(spec.FailedAttempts)) + " failed attempts"
+	}
+	if len(spec.Attempts) == 0 {
+		return text
+	}
+	most := spec.Attempts[0]
+	for _, a := range spec.Attempts[1:] {
+		if a.Failed > most.Failed {
+			most = a
+		}
+	}
+	text += " at " + plain(most.Step)
+	if most.Container != "" && most.Container != v1alpha1.SandboxContainer {
+		text += " of container " + plain(most.Container)
+	}
+	if most.Reason != "" {
+		text += " (" + plain(most.Reason) + ")"
+	}
+	if len(spec.Attempts) > 1 {
+		text += " and elsewhere"
 	}
 	return text
 }
@@ -64,11 +97,11 @@ func outcomeInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 	case v1alpha1.OutcomeFailed:
 		return failureInWords(spec.Failure, took)
 	case v1alpha1.OutcomePending:
-		return "Not born after " + took + syscallsInWords(spec) + ", and under way"
+		return "Not born after " + took + syscallsInWords(spec) + attemptsInWords(spec) + ", and under way"
 	case v1alpha1.OutcomeRunning:
-		return "Running after " + took + syscallsInWords(spec) + ", Ready was not seen"
+		return "Running after " + took + syscallsInWords(spec) + attemptsInWords(spec) + ", Ready was not seen"
 	default:
-		return "Born in " + took + syscallsInWords(spec)
+		return "Born in " + took + syscallsInWords(spec) + attemptsInWords(spec)
 	}
 }
 
@@ -95,10 +128,23 @@ func longestPhaseInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 	if total := spec.KernelStats.DurationMicroseconds; took <= total {
 		text += fmt.Sprintf(" (%s %%)", fractionOfHundred(took, total))
 	}
-	if wait := phase.WaitMicroseconds; wait != nil && *wait > 0 {
-		text += ", of which " + duration(*wait) + " waiting" + waitInWords(phase.Waits)
+	return text + waitOfPhaseInWords(phase, took)
+}
+
+// mostOfPhase is the share from which a part of a phase stands for all of it.
+const mostOfPhase = 0.9
+
+// waitOfPhaseInWords tells how long a phase waited. That is known of the phase as a whole:
+// of a part of it which is on the critical path it is not known what of it was waiting.
+func waitOfPhaseInWords(phase *v1alpha1.Phase, took int64) string {
+	wait := phase.WaitMicroseconds
+	if wait == nil || *wait <= 0 {
+		return ""
 	}
-	return text
+	if share(took, phase.DurationMicroseconds) < mostOfPhase {
+		return ", of a phase of " + duration(phase.DurationMicroseconds) + " that waited for " + duration(*wait) + waitInWords(phase.Waits)
+	}
+	return ", of which " + duration(min(*wait, took)) + " waiting" + waitInWords(phase.Waits)
 }
 
 // longestPhase is the phase with the greatest part of the critical path, and

@@ -125,10 +125,40 @@ func TestCertificateInsight(t *testing.T) {
 		{
 			name: "under way",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
-				c.Spec.Outcome, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomePending, false, nil
-				c.Spec.Coverage.Missing = []string{"what comes after 1.34s: the birth goes on"}
+				c.Spec.Outcome, c.Spec.UnderWay, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomePending, true, false, nil
+				c.Spec.Coverage.Missing = []string{"any words"}
 			}),
 			want: "Not born after 1.34s with 4,812 system calls, and under way.",
+		},
+		{
+			name: "under way after attempts that failed, and something was missed",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Outcome, c.Spec.UnderWay, c.Spec.Complete, c.Spec.Phases = v1alpha1.OutcomePending, true, false, nil
+				c.Spec.FailedAttempts, c.Spec.Attempts = 1, []v1alpha1.StepAttempts{{Step: "Sandbox", Container: v1alpha1.SandboxContainer, Failed: 1}}
+				c.Spec.Coverage.Missing = []string{"any words", "something"}
+			}),
+			want: "Not born after 1.34s with 4,812 system calls, after 1 failed attempt at Sandbox, and under way; not all of it was heard.",
+		},
+		{
+			name: "born after attempts that failed",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.FailedAttempts = 5
+				c.Spec.Attempts = []v1alpha1.StepAttempts{
+					{Step: "Entrypoint", Container: "app", Failed: 1}, {Step: "ImagePull", Container: "app", Reason: "ErrImagePull", Failed: 4},
+				}
+			}),
+			want: "Born in 1.34s with 4,812 system calls, after 5 failed attempts at ImagePull of container app (ErrImagePull) and elsewhere; " +
+				"longest phase: Network, 402ms (30 %).",
+		},
+		{
+			name: "a small part of a phase is critical",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.Phases = []v1alpha1.Phase{{
+					Name: "Startup", Container: "app", DurationMicroseconds: 1_300_000, CriticalMicroseconds: 40_000, WaitMicroseconds: ptr[int64](900_000),
+				}}
+			}),
+			want: "Born in 1.34s with 4,812 system calls; longest on the critical path: Startup of app, 40ms (3 %), " +
+				"of a phase of 1.30s that waited for 900ms.",
 		},
 		{
 			name: "system calls were not heard",
@@ -166,10 +196,10 @@ func TestCertificateInsight(t *testing.T) {
 		{
 			name: "failed, and tried again",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
-				c.Spec.Outcome, c.Spec.Complete = v1alpha1.OutcomeFailed, false
-				c.Spec.Coverage.Missing = []string{"what comes after 2 failed attempts: the kubelet keeps trying"}
+				c.Spec.Outcome, c.Spec.Complete, c.Spec.UnderWay, c.Spec.FailedAttempts = v1alpha1.OutcomeFailed, false, true, 2
+				c.Spec.Coverage.Missing = []string{"any words"}
 			}),
-			want: "Birth failed after 1.34s; where is not known; the kubelet keeps trying.",
+			want: "Birth failed after 1.34s; where is not known; the kubelet keeps trying, 2 attempts have failed.",
 		},
 		{
 			name: "failed without a word why",

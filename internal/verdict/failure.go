@@ -130,9 +130,11 @@ func stepMeaning(f *v1alpha1.BirthFailure) string {
 	case "ImagePull":
 		return "the image cannot be pulled"
 	case "ContainerConfig":
-		return "what the container refers to does not exist"
+		return configMeaning(f.Message)
 	case "VolumeMount":
-		return "a volume cannot be mounted"
+		return volumeMeaning(f)
+	case "PostStartHook":
+		return "its postStart hook failed, and the kubelet killed it"
 	case "Network":
 		return "the pod's network cannot be set up"
 	case "Sandbox":
@@ -143,6 +145,29 @@ func stepMeaning(f *v1alpha1.BirthFailure) string {
 		return entrypointMeaning(f)
 	}
 	return ""
+}
+
+// configMeaning reads the kubelet's message (pkg/kubelet/kubelet_pods.go,
+// kuberuntime/security_context_others.go): it has one reason for all of these.
+func configMeaning(message string) string {
+	switch {
+	case strings.Contains(message, "not found") || strings.Contains(message, "couldn't find key"):
+		return "what the container refers to does not exist"
+	case strings.Contains(message, "runAsNonRoot"):
+		return "it may not run as root, and nothing says that it runs as somebody else"
+	}
+	return "the container's configuration cannot be used"
+}
+
+// volumeMeaning tells the pod's volume from a path within it that one container wants.
+func volumeMeaning(f *v1alpha1.BirthFailure) string {
+	switch {
+	case f.Container == "":
+		return "a volume cannot be mounted"
+	case strings.HasPrefix(f.Message, "missing value for "):
+		return "the subPathExpr of a volume names a variable that the container does not have"
+	}
+	return "the subPath of a volume cannot be mounted"
 }
 
 func entrypointMeaning(f *v1alpha1.BirthFailure) string {

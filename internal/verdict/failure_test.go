@@ -33,6 +33,22 @@ func TestFailuresInWords(t *testing.T) {
 			`at step VolumeMount, done by Kubelet; a volume cannot be mounted; configmap "c" not found.`,
 		},
 		{
+			"subPath", v1alpha1.BirthFailure{Step: "VolumeMount", Actor: v1alpha1.ActorKubelet, Container: "app", Message: `failed to prepare subPath for volumeMount "v" of container "app"`},
+			`at step VolumeMount of container app, done by Kubelet; the subPath of a volume cannot be mounted; failed to prepare subPath for volumeMount "v" of container "app".`,
+		},
+		{
+			"subPathExpr", v1alpha1.BirthFailure{Step: "VolumeMount", Actor: v1alpha1.ActorKubelet, Container: "app", Message: "missing value for DAY"},
+			"at step VolumeMount of container app, done by Kubelet; the subPathExpr of a volume names a variable that the container does not have; missing value for DAY.",
+		},
+		{
+			"config", v1alpha1.BirthFailure{Step: "ContainerConfig", Actor: v1alpha1.ActorKubelet, Container: "app", Message: `secret "s" not found`},
+			`at step ContainerConfig of container app, done by Kubelet; what the container refers to does not exist; secret "s" not found.`,
+		},
+		{
+			"root", v1alpha1.BirthFailure{Step: "ContainerConfig", Actor: v1alpha1.ActorKubelet, Container: "app", Message: "container has runAsNonRoot and image will run as root"},
+			"at step ContainerConfig of container app, done by Kubelet; it may not run as root, and nothing says that it runs as somebody else; container has runAsNonRoot and image will run as root.",
+		},
+		{
 			"plugin", v1alpha1.BirthFailure{Step: "Network", Actor: v1alpha1.ActorCNI, File: "bridge", ExitCode: ptr[int32](1), Message: "no addresses left."},
 			"at step Network, done by CNI: bridge, exit code 1; the pod's network cannot be set up; no addresses left.",
 		},
