@@ -249,8 +249,7 @@ func (p *weatherPod) certificate() *v1alpha1.PodBirthCertificate {
 	n := p.node
 	n.t.Helper()
 	last := func(c *v1alpha1.PodBirthCertificate) bool {
-		goesOn := strings.Contains(strings.Join(c.Spec.Coverage.Missing, "\n"), "what comes after")
-		return c.Spec.PodRef.UID == p.pod.UID && !goesOn
+		return c.Spec.PodRef.UID == p.pod.UID && !c.Spec.UnderWay
 	}
 	if i := slices.IndexFunc(n.kept, last); i >= 0 {
 		return n.kept[i]

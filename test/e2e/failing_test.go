@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -106,18 +105,13 @@ func (s *scene) ends(p *corev1.Pod, want ending) *v1alpha1.PodBirthCertificate {
 	before := s.certificate(p).object
 	s.delete(p)
 	c := s.certificates.await(s.t, "about "+p.Name+" after its end", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
-		return seen.object.Name == before.Name && !goesOn(seen.object)
+		return seen.object.Name == before.Name && !seen.object.Spec.UnderWay
 	}).object
 	if what := want.differs(c); what != "" {
 		s.t.Errorf("after the pod's end: %s", what)
 	}
 	wantOneCertificate(s.t, s, p)
 	return c
-}
-
-// goesOn is true for the certificate of a birth that is not over.
-func goesOn(c *v1alpha1.PodBirthCertificate) bool {
-	return slices.ContainsFunc(c.Spec.Coverage.Missing, func(m string) bool { return strings.HasPrefix(m, "what comes after ") })
 }
 
 func wantOneCertificate(t *testing.T, s *scene, p *corev1.Pod) {

@@ -21,9 +21,9 @@ func TestImageThatCannotBePulled(t *testing.T) {
 	pod := s.create("unpulled", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "127.0.0.1:5999/x:1" })
 	want := ending{
 		step: "ImagePull", actor: v1alpha1.ActorRuntime, container: app, reason: "ErrImagePull|ImagePullBackOff",
-		message: "127.0.0.1:5999/x:1", insight: []string{"container app", "image", "pull"},
+		message: "127.0.0.1:5999/x:1", attempts: 2, insight: []string{"container app", "image", "pull", "keeps trying", "attempts have failed"},
 	}
-	s.fails(pod, want)
+	wantSetbacks(t, s.fails(pod, want), "ImagePull", "ErrImagePull")
 	s.ends(pod, want)
 }
 
@@ -58,6 +58,58 @@ func TestConfigKeyThatIsMissing(t *testing.T) {
 	}
 	s.fails(pod, want)
 	s.ends(pod, want)
+}
+
+// TestSubPathsThatCannotBeMounted want of a volume what it does not have. Of the path
+// through a file and of the one that leads out the kernel would have told, had the
+// kubelet asked it: it looks for itself.
+func TestSubPathsThatCannotBeMounted(t *testing.T) {
+	f := cluster(t)
+	t.Parallel()
+	within := func(source corev1.VolumeSource, path, expr, up string) change {
+		return func(p *corev1.Pod) {
+			volume("/within", source)(p)
+			c := &p.Spec.Containers[0]
+			c.VolumeMounts[0].SubPath, c.VolumeMounts[0].SubPathExpr = path, expr
+			if up != "" {
+				c.Env = []corev1.EnvVar{{Name: "UP", Value: up}}
+			}
+		}
+	}
+	empty := corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+	for _, c := range []struct {
+		name, message, insight string
+		change                 change
+	}{
+		{"through-a-file", "failed to prepare subPath for volumeMount", "subPath of a volume", within(
+			corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/etc"}}, "passwd/deeper", "", "")},
+		{"leading-out", "must not contain '..'", "subPath of a volume", within(empty, "", "$(UP)", "../../x")},
+		{"of-no-variable", "missing value for UP", "subPathExpr of a volume", within(empty, "", "$(UP)", "")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := newScene(t, f)
+			pod := s.create(c.name, shell(idles), c.change)
+			want := ending{
+				step: "VolumeMount", actor: v1alpha1.ActorKubelet, container: app, reason: "CreateContainerConfigError",
+				message: c.message, attempts: 2, insight: []string{"container app", c.insight, c.message, "keeps trying"},
+			}
+			wantSetbacks(t, s.fails(pod, want), "VolumeMount", "CreateContainerConfigError")
+			s.ends(pod, want)
+		})
+	}
+}
+
+// wantSetbacks fails unless all failed attempts of a certificate are of the pod's
+// container at one step, and have a time.
+func wantSetbacks(t *testing.T, c *v1alpha1.PodBirthCertificate, step, reason string) {
+	t.Helper()
+	if n := len(c.Spec.Attempts); n != 1 || !c.Spec.UnderWay && c.Spec.Outcome != v1alpha1.OutcomeReady {
+		t.Fatalf("certificate %s: under way %v, attempts at %d steps: %+v", c.Name, c.Spec.UnderWay, n, c.Spec.Attempts)
+	}
+	if a := c.Spec.Attempts[0]; a.Step != step || a.Container != app || a.Reason != reason || a.Failed != c.Spec.FailedAttempts || a.LastFailed == nil {
+		t.Errorf("certificate %s: of %d failed attempts %+v", c.Name, c.Spec.FailedAttempts, a)
+	}
 }
 
 // TestVolumeThatIsMissing mounts a config map that does not exist: the kubelet
@@ -116,7 +168,7 @@ func TestSandboxOfAnUnknownRuntime(t *testing.T) {
 	pod := s.create("homeless", func(p *corev1.Pod) { p.Spec.RuntimeClassName = &class.Name })
 	want := ending{
 		step: "Sandbox", actor: v1alpha1.ActorRuntime, reason: "FailedCreatePodSandBox",
-		message: "no-such-runtime", insight: []string{"sandbox", "no-such-runtime"},
+		message: "no-such-runtime", attempts: 1, insight: []string{"sandbox", "no-such-runtime"},
 	}
 	s.fails(pod, want)
 	s.ends(pod, want)

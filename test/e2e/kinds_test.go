@@ -24,6 +24,16 @@ func (s *scene) bornReady(p *corev1.Pod) *v1alpha1.PodBirthCertificate {
 
 func (s *scene) bornReadyWithin(p *corev1.Pod, limit time.Duration) *v1alpha1.PodBirthCertificate {
 	s.t.Helper()
+	c := s.bornAfterAll(p, limit)
+	if c.Spec.FailedAttempts != 0 {
+		s.t.Errorf("certificate %s: %d failed attempts", c.Name, c.Spec.FailedAttempts)
+	}
+	return c
+}
+
+// bornAfterAll is the same of a birth of which attempts may have failed.
+func (s *scene) bornAfterAll(p *corev1.Pod, limit time.Duration) *v1alpha1.PodBirthCertificate {
+	s.t.Helper()
 	c := s.certificates.await(s.t, "about "+p.Name+", Ready and judged", limit, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
 		o := seen.object
 		return o.Spec.PodRef.UID == string(p.UID) && o.Spec.Outcome == v1alpha1.OutcomeReady &&
@@ -31,9 +41,6 @@ func (s *scene) bornReadyWithin(p *corev1.Pod, limit time.Duration) *v1alpha1.Po
 	}).object
 	wantHeard(s.t, c, v1alpha1.OutcomeReady)
 	wantOneCertificate(s.t, s, p)
-	if c.Spec.FailedAttempts != 0 {
-		s.t.Errorf("certificate %s: %d failed attempts", c.Name, c.Spec.FailedAttempts)
-	}
 	return c
 }
 

@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"testing"
 	"time"
 
@@ -44,12 +45,21 @@ func TestImageThatComesLater(t *testing.T) {
 	ready := s.ready(s.create("registry", registry(s, port))).at
 	// The kubelet waits at most twice as long before each pull as before the last one,
 	// ten seconds first: in sum no longer than it has tried so far, and ten seconds.
-	c := s.bornReadyWithin(pod, ready.Sub(began)+10*time.Second+patience)
+	c := s.bornAfterAll(pod, ready.Sub(began)+10*time.Second+patience)
 	m := milestonesOf(t, c, app)
 	if m.Image == nil || m.Image.Source != v1alpha1.ImagePulled || m.Image.PullMicroseconds == nil || *m.Image.PullMicroseconds == 0 || m.ImageReady == nil {
 		t.Errorf("image %+v, ready %+v; want one that was pulled", m.Image, m.ImageReady)
 	}
 	wantWorkload(t, c, app, 1, 1)
+	wantSetbacks(t, c, "ImagePull", "ErrImagePull")
+	if !regexp.MustCompile(`after (1 failed attempt|\d+ failed attempts) at ImagePull of container app \(ErrImagePull\).* longest on the critical path: ImageRetry of app`).MatchString(c.Status.Insight) {
+		t.Errorf("insight %q does not say what took the time", c.Status.Insight)
+	}
+	retry, pull := phasesOf(t, c, "ImageRetry", app), phasesOf(t, c, "ImagePull", app)
+	if end := retry.StartMicroseconds + retry.DurationMicroseconds; pull.DurationMicroseconds != *m.Image.PullMicroseconds || end != pull.StartMicroseconds {
+		t.Errorf("tried again from %d to %d, pulled from %d for %d; the kubelet says for %d",
+			retry.StartMicroseconds, end, pull.StartMicroseconds, pull.DurationMicroseconds, *m.Image.PullMicroseconds)
+	}
 }
 
 // registry serves one image under any name.

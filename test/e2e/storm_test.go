@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -153,7 +152,7 @@ func (s *storm) take(certificates []sighting[*v1alpha1.PodBirthCertificate]) {
 		if b == nil || b.final != nil {
 			continue
 		}
-		goesOn := strings.Contains(strings.Join(seen.object.Spec.Coverage.Missing, "\n"), "what comes after")
+		goesOn := seen.object.Spec.UnderWay
 		if !goesOn && b.first == nil {
 			b.first, b.told = seen.object, seen.at
 		}

@@ -139,7 +139,7 @@ func bornThere(t *testing.T, s *scene, node string, b birthThere) {
 	s.pods.await(t, name+" Ready", emulated, func(seen sighting[*corev1.Pod]) bool { return isReady(seen.object) })
 	// An emulated node takes longer than the 30 s after which a birth is told as it stands.
 	c := s.certificates.await(t, "about "+name, emulated, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
-		return seen.object.Spec.PodRef.UID == string(pod.UID) && !goesOn(seen.object) && !awaitsImages(seen.object)
+		return seen.object.Spec.PodRef.UID == string(pod.UID) && !seen.object.Spec.UnderWay && !awaitsImages(seen.object)
 	}).object
 	t.Logf("%s: %s with %d system calls, complete %t", name, c.Spec.Duration, c.Spec.KernelStats.TotalSyscalls, c.Spec.Complete)
 
