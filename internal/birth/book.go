@@ -383,7 +383,9 @@ func (b *Book) Sessions(uid string) []uint64 {
 // Closing is what Close needs to know beside the events.
 type Closing struct {
 	// Now is when the counters were read.
-	Now    uint64
+	Now uint64
+	// Unread is since when what happened was not read, for want of time; 0: all was.
+	Unread uint64
 	Counts map[uint64]event.SessionCounts
 	// Window is what was heard since the birth's Mark, Lost what has been lost.
 	Window attribution.Window

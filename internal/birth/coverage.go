@@ -45,6 +45,7 @@ func (w *writer) writeCoverage() {
 		w.miss("no API server: scheduling, images and readiness were not heard")
 	}
 	w.missEnd()
+	w.missUnread()
 	w.missImages()
 	if n := c.Events.Unresolved; n > 0 {
 		w.miss("whose %d events on the node were: some may be of this birth", n)
@@ -107,6 +108,14 @@ func (w *writer) missEnd() {
 		w.miss("what comes after %d failed attempts: the kubelet keeps trying", w.spec.FailedAttempts)
 	case failing && !w.seen.pod.over():
 		w.miss("attempts after %s: the kubelet keeps trying, and the birth is no longer followed", Duration(w.offset(w.closing.Now)))
+	}
+}
+
+// missUnread says so if the observer was so far behind that the end of the birth had
+// not been read.
+func (w *writer) missUnread() {
+	if since := w.closing.Unread; since != 0 {
+		w.miss("what happened after %s: the observer gets too little CPU and had not read it yet", Duration(w.offset(since)))
 	}
 }
 
