@@ -108,7 +108,7 @@ func (c *Contention) Interest(id string) (Interest, bool) {
 // Heard takes a recording: it opens an episode, goes on with one, or ends it.
 func (c *Contention) Heard(h Heard) []*v1alpha1.KernelWhisper {
 	at, ok := c.latest[h.ContainerID]
-	if !ok || !h.usable() || h.Why != WhyContended {
+	if !ok || !h.usable() || h.Why != WhyContended || !of(at, h) {
 		return nil
 	}
 	s := c.config.summarize(h, at.Container)
@@ -158,13 +158,19 @@ func (e *contended) hear(at Sample, h Heard, s summary) {
 	e.lastSeen = h.Recording.To
 	e.spec.Bursts = &s.bursts
 	first, now := sampleOf(at, h.Recording.Before), sampleOf(at, h.Recording.After)
-	if len(first.Levels) > 0 {
-		e.spec.KernelTruth = truth(first, now)
-		e.spec.Evidence = evidence(first, now)
-	}
+	e.spec.KernelTruth = truth(first, now)
 	s.figures.write(&e.spec.KernelTruth)
+	e.spec.Evidence = evidence(first, now)
 	e.spec.Evidence = append(e.spec.Evidence, between("run-queue wait (ns) of its threads, by sched_switch", 0, s.figures.queued))
 	e.spec.Evidence = append(e.spec.Evidence, evidenceHeard(h, e.path)...)
+}
+
+// of is true for a recording of the cgroup that the container has: one that was made anew
+// meanwhile has other counters.
+func of(at Sample, h Heard) bool {
+	before, after := h.own()
+	own := at.Levels[0].Cgroup
+	return before.Cgroup == own && after.Cgroup == own
 }
 
 // sampleOf is the container's bandwidth as it was read for a recording, at the

@@ -65,13 +65,18 @@ func later(a, b time.Time) time.Time {
 // a change that may still be written into it, and its end.
 const sizeMax = 8*1024 - 1800
 
+// evidenceMax is how many pieces of evidence the schema takes.
+const evidenceMax = 12
+
 // fit shortens the paths of cgroups in the evidence from their front until the
-// whisper has its size: their end tells the cgroup. Where that is not enough the
-// evidence of levels above the first is left out.
+// whisper has its size: their end tells the cgroup. Where that is not enough, or there
+// are too many, the evidence of levels above the first is left out, the highest first.
 func fit(w *v1alpha1.KernelWhisper) {
 	fits := func() bool {
 		raw, err := json.Marshal(w.Spec)
 		return err == nil && len(raw) <= sizeMax
+	}
+	for len(w.Spec.Evidence) > evidenceMax && dropLevel(w) {
 	}
 	for _, keep := range []int{pathMax, 200, 120, 80, 40} {
 		for i := range w.Spec.Evidence {
@@ -81,10 +86,26 @@ func fit(w *v1alpha1.KernelWhisper) {
 			return
 		}
 	}
-	const perLevel = 3
-	for len(w.Spec.Evidence) > 2*perLevel && !fits() {
-		w.Spec.Evidence = slices.Delete(w.Spec.Evidence, perLevel, 2*perLevel)
+	for !fits() && dropLevel(w) {
 	}
+}
+
+// dropLevel leaves out the evidence of the highest level, and says whether there was one
+// above the first.
+func dropLevel(w *v1alpha1.KernelWhisper) bool {
+	// What each level begins with, and how many pieces it has: see evidence.
+	const begins, perLevel = "cpu.stat nr_periods of ", 3
+	levels, last := 0, 0
+	for i, e := range w.Spec.Evidence {
+		if strings.HasPrefix(e.Source, begins) {
+			levels, last = levels+1, i
+		}
+	}
+	if levels < 2 {
+		return false
+	}
+	w.Spec.Evidence = slices.Delete(w.Spec.Evidence, last, last+perLevel)
+	return true
 }
 
 // shorten cuts what stands after the last space, a path, from its front.
