@@ -19,30 +19,58 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/syscalls"
 )
 
-// smallProgram writes a program of 32 bit (ELF for i386) that makes five system calls,
-// two of them with numbers that mean others in 64 bit: times (43, there accept) three
-// times, getresuid (165, there mount) with a path where a mount has its target, exit.
-func smallProgram(t *testing.T, path string) string {
-	t.Helper()
-	const base, headers = 0x08048000, 52 + 32
-	call := func(nr byte) []byte { return []byte{0xb8, nr, 0, 0, 0, 0xcd, 0x80} } // mov eax, nr; int 0x80
-	code := func(at uint32) (c []byte) {
-		c = append(c, 0x31, 0xdb) // xor ebx, ebx
+// small is a machine of 32 bit whose programs a kernel of 64 bit may run as well.
+type small struct {
+	machine uint16 // of its ELF files
+	flags   uint32
+	code    func(text uint32) []byte // what the program does; text is where its path lies
+}
+
+// smalls are by the architecture of 64 bit. Each program makes five system calls, the
+// numbers of all but the last mean others in 64 bit: three times accept, then mount,
+// with a path where a mount has its target; the last is exit.
+var smalls = map[string]small{
+	"amd64": {machine: 3, code: func(text uint32) (c []byte) {
+		call := func(nr byte) []byte { return []byte{0xb8, nr, 0, 0, 0, 0xcd, 0x80} } // mov eax, nr; int 0x80
+		c = append(c, 0x31, 0xdb)                                                     // xor ebx, ebx
 		for range 3 {
-			c = append(c, call(43)...)
+			c = append(c, call(43)...) // times
 		}
 		c = append(c, 0x89, 0xe3, 0x89, 0xe1, 0x89, 0xe2) // ebx, ecx, edx = esp
-		c = append(binary.LittleEndian.AppendUint32(append(c, 0xbe), at), call(165)...)
-		c = append(c, 0x31, 0xdb)
+		c = append(binary.LittleEndian.AppendUint32(append(c, 0xbe), text), call(165)...)
+		c = append(c, 0x31, 0xdb) // behind getresuid
 		return append(c, call(1)...)
+	}},
+	"arm64": {machine: 40, flags: 0x05000000, code: func(text uint32) (c []byte) { // of the 5th EABI
+		call := func(nr uint32) []uint32 { return []uint32{0xe3a07000 | nr, 0xef000000} } // mov r7, #nr; svc 0
+		words := []uint32{0xe3a00000}                                                     // mov r0, #0
+		for range 3 {
+			words = append(words, call(202)...) // getegid32
+		}
+		words = append(words, 0xe59f0014, 0xe1a01000)          // ldr r0, [pc, #20]; mov r1, r0
+		words = append(append(words, call(40)...), 0xe3a00000) // rmdir of what is not there
+		for _, w := range append(append(words, call(1)...), text) {
+			c = binary.LittleEndian.AppendUint32(c, w)
+		}
+		return c
+	}},
+}
+
+// smallProgram writes a program of 32 bit.
+func smallProgram(t *testing.T, path string) string {
+	t.Helper()
+	of, ok := smalls[runtime.GOARCH]
+	if !ok {
+		t.Skip("32-bit calls of this architecture have no test")
 	}
-	text := base + headers + uint32(len(code(0)))
-	body := append(append(code(text), path...), 0)
+	const base, headers = 0x08048000, 52 + 32
+	text := base + headers + uint32(len(of.code(0)))
+	body := append(append(of.code(text), path...), 0)
 	size := uint32(headers + len(body))
 	var f bytes.Buffer
 	for _, part := range []any{
-		[16]byte{0x7f, 'E', 'L', 'F', 1, 1, 1}, [2]uint16{2, 3}, // executable, i386
-		[5]uint32{1, base + headers, 52, 0, 0}, [6]uint16{52, 32, 1, 0, 0, 0},
+		[16]byte{0x7f, 'E', 'L', 'F', 1, 1, 1}, [2]uint16{2, of.machine}, // executable
+		[5]uint32{1, base + headers, 52, 0, of.flags}, [6]uint16{52, 32, 1, 0, 0, 0},
 		[8]uint32{1, 0, base, base, size, size, 5, 4096},
 		body,
 	} {
@@ -60,9 +88,6 @@ func smallProgram(t *testing.T, path string) string {
 // A 32-bit system call is counted as such, and not taken for that of the same number.
 func TestSyscallsOf32Bit(t *testing.T) {
 	needKernel(t)
-	if runtime.GOARCH != "amd64" {
-		t.Skip("the program is one for i386: 32-bit calls of other architectures have no test")
-	}
 	const target = "/run/netns/of-32-bit"
 	small := smallProgram(t, target)
 	if err := exec.Command(small).Run(); errors.Is(err, unix.ENOEXEC) {
