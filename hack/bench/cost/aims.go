@@ -11,6 +11,7 @@ import (
 // The aims of the project.
 const (
 	aimAtRest    = 1.005
+	aimLeanIn    = 1.05
 	aimCores     = 0.003
 	aimResident  = 50.0
 	aimSyscall   = 60.0
@@ -59,6 +60,9 @@ func renderAims(w io.Writer, r results) {
 		row(w, aim+"by the wall", figures, judged)
 		figures, judged = atRest(s.CPU[stateRest])
 		row(w, aim+"in CPU time", figures, judged)
+	}
+	if l, ok := get[wholeLean](r, "lean-in"); ok {
+		row(w, fmt.Sprintf("a lean-in on %s: at most 5 %% slower over the %s that it may take", l.Workload, leanInFor), slower(l.Wall), within(l.Wall, aimLeanIn))
 	}
 	if s, ok := get[idleness](r, "idle"); ok {
 		of := s.Observer[aimPods]

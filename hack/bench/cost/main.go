@@ -120,6 +120,7 @@ type part struct {
 var parts = []part{
 	{"programs", "cost per event of every program", measurePrograms, 30 * time.Second, 15 * time.Second},
 	{"slowdown", "slowdown of four workloads", measureSlowdown, 6 * time.Minute, 80 * time.Second},
+	{"lean-in", "what a whole lean-in costs its suspect", measureWholeLean, 170 * time.Second, 70 * time.Second},
 	{"bystander", "a bystander's system call", measureBystander, 100 * time.Second, 40 * time.Second},
 	{"idle", "CPU and memory at rest", measureIdle, 6 * time.Minute, 90 * time.Second},
 	{"loss", "events per second before any is lost", measureLoss, 90 * time.Second, 70 * time.Second},

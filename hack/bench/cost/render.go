@@ -144,6 +144,9 @@ func renderSlowdown(w io.Writer, r results) {
 	text(w, "The least and the most of the single ratios, by the wall:\n")
 	header(w, append([]string{"state"}, workloads...)...)
 	slowdownRows(w, s.Wall, extremes)
+	if l, ok := get[wholeLean](r, "lean-in"); ok {
+		text(w, "%s", leanText(l))
+	}
 }
 
 func slowdownRows(w io.Writer, of map[string]map[string]spread, cell func(spread) string) {

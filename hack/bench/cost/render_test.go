@@ -32,6 +32,7 @@ func sample(t *testing.T) results {
 		}
 	}
 	put("slowdown", slowdowns{Wall: wall, CPU: wall, Each: map[string]float64{workloads[0]: 160}})
+	put("lean-in", wholeLean{Workload: workloads[1], Long: 10e9, Wall: around(1.01, 0.01), CPU: around(1.01, 0.01), Bursts: around(50_100, 50), Listened: around(6e8, 1e7)})
 	put("bystander", bystander{Ours: around(75, 5), After: around(0.1, 0.3)})
 	put("idle", idleness{Observer: map[string]idleOf{"100": {Cores: around(0.002, 0.0001), Resident: around(49, 0.1)}, "250": {Cores: around(0.004, 0.0001)}},
 		Pollers: map[string]map[string]idleOf{"1s": {"250": {Cores: around(0.012, 0.0001)}}, "100ms": {"250": {Cores: around(0.12, 0.001)}}}})
@@ -47,6 +48,9 @@ func TestRenderTellsTheAims(t *testing.T) {
 	render(&out, sample(t))
 	for _, want := range []string{
 		"| at rest, each of four workloads at most 0.5 % slower, by the wall | system calls +0.20 %, switches +0.20 %, forks +0.20 %, network +0.20 % | met |",
+		"| a lean-in on switches: at most 5 % slower over the 10s that it may take | +1.00 % (+0.00 % to +2.00 %) | met |",
+		"Switches for 10s during which one began, with its replay beside, took +1.00 %",
+		"50100 bursts were heard in the first 600ms.",
 		"| at most 0.3 % of a core with 100 pods | 0.20 % | met |",
 		"| 75 ns (70 to 80) | **not met** |",
 		"| nothing once disarmed | 0.1 ns (-0.2 to 0.4) | met |",
