@@ -101,11 +101,8 @@ func (g *gossip) runApply(cmd *cobra.Command, name string) error {
 
 // show tells of the change before it is made.
 func (g *gossip) show(ctx context.Context, r *resizer) error {
-	owners, err := ownersOf(ctx, r.client, r.found)
-	says, commands := template(r.pod.Namespace, owners, &r.change)
-	if err != nil {
-		says += fmt.Sprintf(" (%s)", err)
-	}
+	owners, unread := ownersOf(ctx, r.client, r.found)
+	says, commands := template(r.pod.Namespace, owners, unread, &r.change)
 	ch, w := &r.change, r.whisper
 	shown := view.Change{
 		Namespace: r.pod.Namespace, Pod: r.pod.Name, Node: r.found.Spec.NodeName, Container: ch.container, Whisper: w.Name,

@@ -37,15 +37,17 @@ func ownersOf(ctx context.Context, c client.Client, object metav1.Object) ([]own
 			return out, fmt.Errorf("read %s %s: %w", ref.Kind, ref.Name, err)
 		}
 		if next.UID != ref.UID {
-			return out, nil // another one of that name
+			return out, fmt.Errorf("%s %s is another one by now", ref.Kind, ref.Name)
 		}
 		object = next
 	}
 	return out, nil
 }
 
-// template says what a resize in place leaves untouched, and how to change that.
-func template(namespace string, owners []owner, c *change) (says string, commands []string) {
+// template says what a resize in place leaves untouched, and how to change that. A
+// command is for a whole chain of owners only: whoever makes a pod writes what it
+// likes into its reference, and what is not read may have an owner of its own.
+func template(namespace string, owners []owner, unread error, c *change) (says string, commands []string) {
 	if len(owners) == 0 {
 		return "the manifest that the pod was made from. Nothing makes it anew; whoever does has to write the new values there", nil
 	}
@@ -57,6 +59,8 @@ func template(namespace string, owners []owner, c *change) (says string, command
 	says = "the template of " + strings.Join(chain, ", of ") + ": the next pod begins with the old values"
 	kind := settable(last)
 	switch {
+	case unread != nil:
+		return fmt.Sprintf("%s. How to change it is not known: %s", says, unread), nil
 	case c.init:
 		return says + ". Change the sidecar there with kubectl edit", nil
 	case kind != "":

