@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -201,33 +200,6 @@ func (e *Engine) Said(uid string, remarks []birth.Remark) { e.book.Said(uid, rem
 // PodGone takes that a pod no longer exists.
 func (e *Engine) PodGone(uid string, now uint64) { e.book.Gone(uid, now) }
 
-// Births ends the births that are due and listens no longer than needed.
-func (e *Engine) Births(now uint64) {
-	e.readLosses(now)
-	e.walkAgain(now)
-	for _, uid := range e.book.Due(now) {
-		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.told(uid, now) {
-			e.closeBirth(uid, now, counts)
-		}
-	}
-	for _, uid := range e.book.Telling(now) {
-		if certificate, ok := e.book.Interim(uid, e.closing(uid, now, e.counts(uid))); ok {
-			e.tell(certificate)
-		}
-	}
-	for _, uid := range e.book.Late(now) {
-		if certificate, ok := e.book.Finish(uid); ok && !e.optedOut(uid) {
-			e.tell(certificate)
-		}
-	}
-	if e.ask != nil {
-		for _, pod := range e.book.Asking(now) {
-			e.ask(pod)
-		}
-	}
-	e.armForBirths(now)
-}
-
 // Sweep gives up what was never resolved and forgets what is long gone.
 func (e *Engine) Sweep(now uint64) {
 	for _, session := range e.ledger.Sweep(now) {
@@ -273,142 +245,6 @@ func (e *Engine) Stats() Stats {
 	s.Cgroups = e.dictionary.Len()
 	s.Armed = e.armedAt != 0
 	return s.clone()
-}
-
-// totals at a time. What was lost is read ten times a second, events can come
-// later than they happened: the loss is that of the last reading before.
-func (e *Engine) totals(at uint64) birth.Totals {
-	t := birth.Totals{Mark: e.ledger.Mark()}
-	for _, r := range e.losses {
-		if r.at > at {
-			break
-		}
-		t.Lost = r.loss
-	}
-	return t
-}
-
-// lossReading is what had been lost at a time.
-type lossReading struct {
-	at   uint64
-	loss event.Loss
-}
-
-// lossesMax bounds the readings that are kept: one for each change.
-const lossesMax = 256
-
-// lossesAtRest is how often what was lost is read while no birth is under way.
-const lossesAtRest = uint64(time.Second)
-
-func (e *Engine) readLosses(now uint64) {
-	if e.book.Open() == 0 && now-e.lossesRead < lossesAtRest {
-		return
-	}
-	e.lossesRead = now
-	loss, err := e.kernel.Lost()
-	if err != nil {
-		e.kernelError("read losses", err)
-		return
-	}
-	e.loss = loss
-	if n := len(e.losses); n == 0 || e.losses[n-1].loss != loss {
-		e.losses = append(e.losses, lossReading{now, loss})
-		e.losses = e.losses[max(0, len(e.losses)-lossesMax):]
-	}
-}
-
-// counts reads what the sessions of a birth have counted by now.
-func (e *Engine) counts(uid string) map[uint64]event.SessionCounts {
-	all := map[uint64]event.SessionCounts{}
-	for _, id := range e.book.Sessions(uid) {
-		counts, err := e.kernel.Counts(id)
-		if err != nil {
-			e.kernelError("read a birth's counts", err)
-		}
-		all[id] = counts
-	}
-	return all
-}
-
-func workloadSyscalls(all map[uint64]event.SessionCounts) uint64 {
-	var sum uint64
-	for _, counts := range all {
-		for _, n := range counts.Workload.Syscalls {
-			sum += n
-		}
-	}
-	return sum
-}
-
-func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.SessionCounts) {
-	certificate, ok := e.book.Close(uid, e.closing(uid, now, counts))
-	delete(e.ends, uid)
-	for id := range counts {
-		e.forget(id)
-	}
-	if !ok {
-		e.stats.BirthsNameless++
-		e.log.Warn("a birth has no certificate: neither the API server nor a CNI plugin named its pod", "podUID", uid)
-		return
-	}
-	e.stats.Births[certificate.Spec.Outcome]++
-	e.tell(certificate)
-}
-
-func (e *Engine) tell(c *v1alpha1.PodBirthCertificate) {
-	for _, s := range e.sinks {
-		s.Certificate(c)
-	}
-}
-
-func (e *Engine) closing(uid string, now uint64, counts map[uint64]event.SessionCounts) birth.Closing {
-	c := birth.Closing{
-		Now: now, Unread: e.ends[uid].unread, Counts: counts, Window: e.window(uid), Lost: e.totals(now).Lost,
-		Deaf: slices.Clone(e.deaf), Name: e.ledger.Name(uid),
-	}
-	if n := len(c.Deaf); n > 0 && c.Deaf[n-1].To == 0 {
-		c.Deaf[n-1].To = now
-	}
-	return c
-}
-
-// armForBirths hears system calls while a birth is under way or expected.
-func (e *Engine) armForBirths(now uint64) {
-	if e.book.Expecting(now) {
-		e.idleFrom = 0
-		if e.armedAt == 0 {
-			e.arm()
-		}
-		return
-	}
-	if e.armedAt == 0 {
-		return
-	}
-	if e.idleFrom == 0 {
-		e.idleFrom = now
-	}
-	if now-e.idleFrom >= uint64(e.config.DisarmAfter) {
-		if err := e.kernel.Disarm(); err != nil {
-			e.kernelError("stop hearing system calls", err)
-		}
-		e.armedAt = 0
-		e.deaf = append(e.deaf, birth.Span{From: now})
-		e.deaf = e.deaf[max(0, len(e.deaf)-deafMax):]
-	}
-}
-
-// deafMax bounds the times in which system calls were not heard that are kept:
-// births that are under way ask for the latest few.
-const deafMax = 64
-
-func (e *Engine) arm() {
-	at, err := e.kernel.Arm()
-	if err != nil {
-		e.kernelError("hear system calls", err)
-		return
-	}
-	e.armedAt = at
-	e.deaf[len(e.deaf)-1].To = at
 }
 
 func (e *Engine) forget(session uint64) {
