@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
-/* The life of cgroups, and their CPU bandwidth counters. */
+/* The life of cgroups, and where they are. */
 #ifndef KG_CGROUP_H
 #define KG_CGROUP_H
 
 #include "out.h"
-#include "usage.h"
 
 /* The record that read_cgroup fills; user space reads it after each run. */
 struct {
@@ -134,45 +133,17 @@ static __always_inline struct cgroup *kg_child_cgroup(struct list_head *entry)
 
 #define KG_CSS_ONLINE 2 /* include/linux/cgroup-defs.h */
 
-/* Since 5.6. */
-enum bpf_func_id___jiffies {
-	BPF_FUNC_jiffies64___jiffies = 118,
-};
-
-static __always_inline void kg_read_bandwidth(struct kg_cgroup_record *r, struct cgroup *cgrp)
+/* Removed, and perhaps not yet released. */
+static __always_inline bool kg_cgroup_removed(struct cgroup *cgrp)
 {
-	u32 cpu = bpf_core_enum_value(enum cgroup_subsys_id, cpu_cgrp_id);
-	struct cgroup_subsys_state *css = NULL;
-	struct task_group *group;
-
-	bpf_core_read(&css, sizeof(css), &cgrp->subsys[cpu]);
-	if (!css)
-		return;
-	group = (struct task_group *)((u64)css - bpf_core_field_offset(struct task_group, css));
-	r->has_cpu = 1;
-	r->quota_ns = BPF_CORE_READ(group, cfs_bandwidth.quota);
-	r->period_ns = BPF_CORE_READ(group, cfs_bandwidth.period);
-	r->periods = BPF_CORE_READ(group, cfs_bandwidth.nr_periods);
-	r->throttled = BPF_CORE_READ(group, cfs_bandwidth.nr_throttled);
-	r->throttled_ns = BPF_CORE_READ(group, cfs_bandwidth.throttled_time);
-	r->time_ns =
-		bpf_ktime_get_ns(); /* amid them: user space may be descheduled before and after */
-	r->usage_ns = kg_group_usage(group);
-	r->burst_ns = 0;
-	if (bpf_core_field_exists(group->cfs_bandwidth.burst))
-		r->burst_ns = BPF_CORE_READ(group, cfs_bandwidth.burst);
-	r->expires_ns = BPF_CORE_READ(group, cfs_bandwidth.period_timer.node.expires);
-	r->shares = BPF_CORE_READ(group, shares);
-	if (bpf_core_enum_value_exists(enum bpf_func_id___jiffies, BPF_FUNC_jiffies64___jiffies))
-		r->jiffies = bpf_jiffies64();
+	return !(BPF_CORE_READ(cgrp, self.flags) & KG_CSS_ONLINE);
 }
 
 /*
  * Never attached: user space runs it (BPF_PROG_TEST_RUN, for raw tracepoints
  * since 5.10) with the address of a cgroup, or 0 for the root of the cpu
  * controller's hierarchy. The address may be stale: reads of freed memory are
- * safe, and user space compares the id. The counters are those of cpu.stat
- * (kernel/sched/core.c cpu_cfs_stat_show), read without flushing rstat.
+ * safe, and user space compares the id.
  */
 SEC("raw_tracepoint/read_cgroup")
 int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
@@ -196,7 +167,7 @@ int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
 	r->pointer = (u64)cgrp;
 	r->id = kg_cgroup_id(cgrp);
 	r->hierarchy = BPF_CORE_READ(cgrp, root, hierarchy_id);
-	r->removed = !(BPF_CORE_READ(cgrp, self.flags) & KG_CSS_ONLINE);
+	r->removed = kg_cgroup_removed(cgrp);
 	bpf_probe_read_kernel_str(r->name, sizeof(r->name), BPF_CORE_READ(cgrp, kn, name));
 
 	parent = BPF_CORE_READ(cgrp, self.parent);
@@ -214,7 +185,6 @@ int read_cgroup(struct bpf_raw_tracepoint_args *ctx)
 		if (next != head)
 			r->next_sibling = (u64)kg_child_cgroup(next);
 	}
-	kg_read_bandwidth(r, cgrp);
 	return 0;
 }
 

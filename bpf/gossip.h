@@ -183,13 +183,27 @@ struct kg_session {
 	u64 untold;	     /* of those: events that were not told, being beyond KG_DEEDS */
 };
 
+/* A cgroup and its neighbors in the kernel's lists. */
 struct kg_cgroup_record {
 	u64 pointer;
 	u64 id;
-	u64 time_ns; /* CLOCK_MONOTONIC, when the counters were read */
 	u64 parent;
 	u64 first_child;
 	u64 next_sibling;
+	u32 hierarchy;
+	u32 removed; /* and not yet released: still in the kernel's lists */
+	char name[256];
+};
+
+/* Cgroups whose counters one run reads at most. */
+#define KG_BATCH 64
+
+/* The counters of one cgroup. What was not run over keeps an earlier run's number. */
+struct kg_counters {
+	u64 pointer; /* struct cgroup, set by user space */
+	u64 run;     /* number of the run that filled it, as user space gave it */
+	u64 id;
+	u64 time_ns;  /* CLOCK_MONOTONIC, when the counters were read */
 	u64 quota_ns; /* all ones: no limit */
 	u64 period_ns;
 	u64 throttled_ns;
@@ -200,10 +214,8 @@ struct kg_cgroup_record {
 	u64 jiffies;
 	u32 periods;
 	u32 throttled;
-	u32 hierarchy;
-	u16 has_cpu;
-	u16 removed; /* and not yet released: still in the kernel's lists */
-	char name[256];
+	u32 has_cpu;
+	u32 removed;
 };
 
 #endif

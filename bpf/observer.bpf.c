@@ -3,6 +3,7 @@
 #include "kernel.h"
 #include "maps.h"
 #include "cgroup.h"
+#include "counters.h"
 #include "process.h"
 #include "births.h"
 #include "sched.h"

@@ -42,20 +42,25 @@ static __always_inline u64 kg_percpu_address(u64 address, u64 base, u32 cpu)
 	return address - base + kg_number(bpf_map_lookup_percpu_elem(&lost, &zero, cpu));
 }
 
+/* Pointers to entities that are read at once. */
+#define KG_AT_ONCE 8
+
 /* kernel/sched/sched.h up to 6.x: an array of pointers, with NULLs for the root. */
 static __always_inline u64 kg_usage_of_array(struct task_group *group)
 {
 	struct sched_entity **all = BPF_CORE_READ(group, se);
-	struct sched_entity *one;
+	struct sched_entity *some[KG_AT_ONCE];
 	u64 sum = 0;
-	u32 i;
+	u32 i, j;
 
-	for (i = 0; i < KG_CPUS_MAX; i++) {
+	for (i = 0; i < KG_CPUS_MAX; i += KG_AT_ONCE) {
 		if (i >= kg_set.cpus)
 			break;
-		one = NULL;
-		bpf_probe_read_kernel(&one, sizeof(one), &all[i]);
-		sum += BPF_CORE_READ(one, sum_exec_runtime);
+		/* What lies behind the last is not looked at. */
+		bpf_probe_read_kernel(some, sizeof(some), &all[i]);
+		for (j = 0; j < KG_AT_ONCE; j++)
+			if (i + j < kg_set.cpus)
+				sum += BPF_CORE_READ(some[j], sum_exec_runtime);
 	}
 	return sum;
 }

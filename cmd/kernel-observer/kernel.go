@@ -162,6 +162,11 @@ func (k *kernel) refuse(h hooks.Hook, w hooks.Way, why error) {
 	k.plan = k.terms.plan()
 }
 
+// ReadGroups reads cgroups, all at once where that can be done.
+func (k *kernel) ReadGroups(of []event.CgroupRef, into []event.Reading) {
+	observer.ReadGroups(k.Kernel, of, into)
+}
+
 // Plan is how the kernel is heard now.
 func (k *kernel) Plan() hooks.Plan {
 	k.mu.Lock()

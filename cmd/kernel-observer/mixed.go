@@ -49,6 +49,20 @@ func (m *mixed) ReadGroup(id, pointer uint64) (event.Group, error) {
 	return m.Probe.ReadGroup(id, pointer)
 }
 
+// ReadGroups reads with BPF, all at once, what ReadGroup reads with it.
+func (m *mixed) ReadGroups(of []event.CgroupRef, into []event.Reading) {
+	if m.bandwidth == hooks.Files {
+		event.ReadEach(of, into, m.tree.ReadGroup)
+		return
+	}
+	m.Probe.ReadGroups(of, into)
+	for i, ref := range of {
+		if ref.Pointer == 0 {
+			into[i].Group, into[i].Err = m.tree.ReadGroup(ref.ID, 0)
+		}
+	}
+}
+
 // Arm begins to hear system calls, and looks for cgroups more often.
 func (m *mixed) Arm() (uint64, error) {
 	m.tree.Hurry(true)

@@ -25,6 +25,7 @@ type Dictionary struct {
 	byPath map[string]*Entry
 	// released are those that stay for a while, in the order of their release.
 	released []*Entry
+	changes  uint64
 }
 
 // releasedMax bounds those that were released and stay: of a storm of cgroups the
@@ -42,6 +43,7 @@ func (d *Dictionary) Add(id uint64, p string, pointer uint64) *Entry {
 	e := &Entry{ID: id, Path: p, Pointer: pointer, Place: ParsePath(p)}
 	d.byID[id] = e
 	d.byPath[p] = e
+	d.changes++
 	return e
 }
 
@@ -54,6 +56,7 @@ func (d *Dictionary) Release(id, now uint64) (*Entry, bool) {
 	if e.Dead == 0 {
 		d.released = append(d.released, e)
 	}
+	d.changes++
 	e.Dead = now
 	e.Pointer = 0
 	if len(d.released) > releasedMax {
@@ -125,3 +128,7 @@ func (d *Dictionary) Sweep(before uint64) {
 
 // Len is the number of entries, dead ones included.
 func (d *Dictionary) Len() int { return len(d.byID) }
+
+// Changes is how often a cgroup was entered or released: while it stays the same, so
+// do the containers, what is above them and where the kernel has them.
+func (d *Dictionary) Changes() uint64 { return d.changes }

@@ -157,7 +157,7 @@ func TestRestrain(t *testing.T) {
 	e.watch = cpu.NewWatch(e.config.CPU)
 	var asked []LeanIn
 	e.leanIn = func(l LeanIn) { asked = append(asked, l) }
-	e.cgroups[silentContainer] = []CgroupRef{{3, 3}}
+	e.cgroups[silentContainer] = []CgroupRef{{ID: 3, Pointer: 3}}
 	e.watch.Take(sample(0, 1e9))
 	e.watch.Take(sample(10, 2e9))
 	e.Restrain(cost.Slowest)

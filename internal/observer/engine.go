@@ -105,6 +105,7 @@ type Engine struct {
 	step cost.Step
 	// cgroups of each container, as they were read in the latest round.
 	cgroups map[string][]CgroupRef
+	round   round
 	// failures of requests to the kernel, by what they were for.
 	failures map[string]failure
 	loss     event.Loss

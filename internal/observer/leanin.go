@@ -30,7 +30,7 @@ type LeanIn struct {
 }
 
 // CgroupRef is what identifies a cgroup to Kernel.ReadGroup.
-type CgroupRef struct{ ID, Pointer uint64 }
+type CgroupRef = event.CgroupRef
 
 // Heard is what came of a lean-in, and how long the model took for it.
 type Heard struct {

@@ -15,28 +15,39 @@ import (
 // Throttling reads the bandwidth of every container, once, and leans in on those
 // that are suspected by now.
 func (e *Engine) Throttling(now uint64) {
-	reader := groupReader{engine: e, groups: map[uint64]*event.Group{}}
-	for _, c := range e.dictionary.Containers() {
-		if e.ledger.IsSandbox(c.Place.ContainerID) {
-			continue
-		}
+	e.round.plan(e.dictionary)
+	e.round.begin()
+	for i := range e.round.members {
+		m := &e.round.members[i]
 		// Who it is comes first: of a pod that opted out nothing is read.
-		container, ok := e.identify(c)
-		if !ok {
-			continue
+		if m.wanted = !e.ledger.IsSandbox(m.entry.Place.ContainerID); m.wanted {
+			m.container, m.wanted = e.identify(m.entry)
 		}
-		levels, limited := e.levels(&reader, c)
-		if len(levels) == 0 {
-			continue // it is going
+		if m.wanted {
+			e.round.want(m)
 		}
-		if limited {
-			e.stats.Samples++
+	}
+	ReadGroups(e.kernel, e.round.asked, e.round.readings)
+	for i := range e.round.members {
+		if m := &e.round.members[i]; m.wanted {
+			e.sample(m)
 		}
-		e.whisper(e.watch.Take(cpu.Sample{Container: container, Levels: levels}))
 	}
 	if e.leanIn != nil {
 		e.lean(now)
 	}
+}
+
+// sample hands on what was read of a container.
+func (e *Engine) sample(m *member) {
+	levels, limited := e.levels(m)
+	if len(levels) == 0 {
+		return // it is going
+	}
+	if limited {
+		e.stats.Samples++
+	}
+	e.whisper(e.watch.Take(cpu.Sample{Container: m.container, Levels: levels}))
 }
 
 // Node takes how the node's CPUs have been used.
@@ -44,28 +55,31 @@ func (e *Engine) Node(n cpu.Node) { e.whisper(e.watch.Node(n)) }
 
 // levels are the container's own cgroup and those above it that have a limit, and
 // whether any limits it.
-func (e *Engine) levels(r *groupReader, c *cgroup.Entry) ([]cpu.Level, bool) {
-	own := r.read(c)
+func (e *Engine) levels(m *member) ([]cpu.Level, bool) {
+	own := e.reading(m.own)
 	if own == nil {
 		return nil, false
 	}
-	levels := []cpu.Level{{At: v1alpha1.ThrottledAtContainer, Path: c.Path, Group: *own}}
-	refs := append(e.cgroups[c.Place.ContainerID][:0], CgroupRef{c.ID, c.Pointer})
+	levels := make([]cpu.Level, 1, 1+e.round.limits(m))
+	levels[0] = cpu.Level{At: v1alpha1.ThrottledAtContainer, Path: m.entry.Path, Group: *own}
+	id := m.entry.Place.ContainerID
+	refs := append(e.cgroups[id][:0], CgroupRef{ID: m.entry.ID, Pointer: m.entry.Pointer})
 	limited := own.Quota > 0
-	for _, up := range e.dictionary.Ancestors(c.Path) {
-		g := r.read(up)
+	for i, at := range m.above {
+		g := e.reading(at)
 		if g == nil || g.Quota == 0 {
 			continue
 		}
-		at := v1alpha1.ThrottledAtAncestor
-		if up.Place.IsPod() && up.Path == path.Dir(c.Path) {
-			at = v1alpha1.ThrottledAtPod
+		up := e.round.cgroups[at].entry
+		level := v1alpha1.ThrottledAtAncestor
+		if i == 0 && m.inPod {
+			level = v1alpha1.ThrottledAtPod
 		}
 		limited = true
-		levels = append(levels, cpu.Level{At: at, Path: up.Path, Group: *g})
-		refs = append(refs, CgroupRef{up.ID, up.Pointer})
+		levels = append(levels, cpu.Level{At: level, Path: up.Path, Group: *g})
+		refs = append(refs, CgroupRef{ID: up.ID, Pointer: up.Pointer})
 	}
-	e.cgroups[c.Place.ContainerID] = refs
+	e.cgroups[id] = refs
 	return levels, limited
 }
 
@@ -106,24 +120,32 @@ func (e *Engine) removed(ev event.Event) {
 	}
 }
 
-// groupReader reads each cgroup at most once per round.
-type groupReader struct {
-	engine *Engine
-	groups map[uint64]*event.Group
+// GroupsReader is a Kernel that reads many cgroups for less than one by one.
+type GroupsReader interface {
+	// ReadGroups reads as ReadGroup does; what came of each is at its own place in
+	// into, which has as many.
+	ReadGroups(of []CgroupRef, into []event.Reading)
 }
 
-// read returns nil for a cgroup that cannot be read: mostly it is gone, or going.
-func (r *groupReader) read(c *cgroup.Entry) *event.Group {
-	if g, ok := r.groups[c.ID]; ok {
-		return g
+// ReadGroups reads cgroups, all at once if the kernel does that.
+func ReadGroups(k Kernel, of []CgroupRef, into []event.Reading) {
+	if many, ok := k.(GroupsReader); ok {
+		many.ReadGroups(of, into)
+		return
 	}
-	var found *event.Group
-	switch g, err := r.engine.kernel.ReadGroup(c.ID, c.Pointer); {
-	case err == nil:
-		found = &g
-	case !errors.Is(err, event.ErrGone) && !errors.Is(err, event.ErrUnread):
-		r.engine.kernelError("read a cgroup's bandwidth", err)
+	event.ReadEach(of, into, k.ReadGroup)
+}
+
+// reading is what came of a cgroup in this round; nil if it cannot be read: mostly it
+// is gone, or going.
+func (e *Engine) reading(at int) *event.Group {
+	r := e.round.reading(at)
+	if r.Err == nil {
+		return &r.Group
 	}
-	r.groups[c.ID] = found
-	return found
+	if !errors.Is(r.Err, event.ErrGone) && !errors.Is(r.Err, event.ErrUnread) {
+		e.kernelError("read a cgroup's bandwidth", r.Err)
+		r.Err = event.ErrGone // and is told once
+	}
+	return nil
 }

@@ -5,7 +5,6 @@ package probe
 import (
 	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path"
 	"slices"
@@ -48,8 +47,6 @@ func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 	if err != nil {
 		return observerKgCgroupRecord{}, fmt.Errorf("map the cgroup record: %w", err)
 	}
-	// Read for each limited cgroup once a second: copied as it lies there, which
-	// costs a twentieth of decoding it by its type.
 	var raw [unsafe.Sizeof(observerKgCgroupRecord{})]byte
 	if _, err := memory.ReadAt(raw[:], 0); err != nil {
 		return observerKgCgroupRecord{}, fmt.Errorf("read the cgroup record: %w", err)
@@ -123,33 +120,4 @@ func hierarchyOf(file string) (uint32, error) {
 		return uint32(n), nil
 	}
 	return 0, nil
-}
-
-// ReadGroup reads a cgroup's CPU bandwidth and usage. It fails with ErrGone if
-// the cgroup with that id is no longer at the pointer.
-func (p *Probe) ReadGroup(id, pointer uint64) (event.Group, error) {
-	r, err := p.readCgroup(pointer)
-	if err != nil {
-		return event.Group{}, err
-	}
-	if r.Id != id || r.HasCpu == 0 || r.Removed != 0 {
-		return event.Group{}, ErrGone
-	}
-	g := event.Group{
-		Cgroup:        id,
-		Time:          r.TimeNs, // read by the program itself
-		Period:        r.PeriodNs,
-		Periods:       r.Periods,
-		Throttled:     r.Throttled,
-		ThrottledTime: r.ThrottledNs,
-		Usage:         r.UsageNs,
-		Burst:         r.BurstNs,
-		Expires:       r.ExpiresNs,
-		Shares:        r.Shares >> loadShift,
-		Jiffies:       r.Jiffies,
-	}
-	if r.QuotaNs != math.MaxUint64 { // RUNTIME_INF, kernel/sched/sched.h
-		g.Quota = r.QuotaNs
-	}
-	return g, nil
 }

@@ -24,10 +24,20 @@ type observerKgCgroupRecord struct {
 	_           structs.HostLayout
 	Pointer     uint64
 	Id          uint64
-	TimeNs      uint64
 	Parent      uint64
 	FirstChild  uint64
 	NextSibling uint64
+	Hierarchy   uint32
+	Removed     uint32
+	Name        [256]int8
+}
+
+type observerKgCounters struct {
+	_           structs.HostLayout
+	Pointer     uint64
+	Run         uint64
+	Id          uint64
+	TimeNs      uint64
 	QuotaNs     uint64
 	PeriodNs    uint64
 	ThrottledNs uint64
@@ -38,10 +48,8 @@ type observerKgCgroupRecord struct {
 	Jiffies     uint64
 	Periods     uint32
 	Throttled   uint32
-	Hierarchy   uint32
-	HasCpu      uint16
-	Removed     uint16
-	Name        [256]int8
+	HasCpu      uint32
+	Removed     uint32
 }
 
 type observerKgDesk struct {
@@ -167,6 +175,7 @@ type observerKgValueEvent struct {
 const (
 	observerMapBlankSession         = "blank_session"
 	observerMapCgroupRecord         = "cgroup_record"
+	observerMapCounters             = "counters"
 	observerMapDesk                 = "desk"
 	observerMapEvents               = "events"
 	observerMapLost                 = "lost"
@@ -181,6 +190,7 @@ const (
 	observerProgProcessExit         = "process_exit"
 	observerProgProcessFork         = "process_fork"
 	observerProgReadCgroup          = "read_cgroup"
+	observerProgReadCounters        = "read_counters"
 	observerProgSchedSwitch         = "sched_switch"
 	observerProgSchedWakeup         = "sched_wakeup"
 	observerProgSocketState         = "socket_state"
@@ -247,6 +257,7 @@ type observerProgramSpecs struct {
 	ProcessExit      *ebpf.ProgramSpec `ebpf:"process_exit"`
 	ProcessFork      *ebpf.ProgramSpec `ebpf:"process_fork"`
 	ReadCgroup       *ebpf.ProgramSpec `ebpf:"read_cgroup"`
+	ReadCounters     *ebpf.ProgramSpec `ebpf:"read_counters"`
 	SchedSwitch      *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedWakeup      *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.ProgramSpec `ebpf:"socket_state"`
@@ -260,6 +271,7 @@ type observerProgramSpecs struct {
 type observerMapSpecs struct {
 	BlankSession *ebpf.MapSpec `ebpf:"blank_session"`
 	CgroupRecord *ebpf.MapSpec `ebpf:"cgroup_record"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
@@ -305,6 +317,7 @@ func (o *observerObjects) Close() error {
 type observerMaps struct {
 	BlankSession *ebpf.Map `ebpf:"blank_session"`
 	CgroupRecord *ebpf.Map `ebpf:"cgroup_record"`
+	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Lost         *ebpf.Map `ebpf:"lost"`
@@ -317,6 +330,7 @@ func (m *observerMaps) Close() error {
 	return _ObserverClose(
 		m.BlankSession,
 		m.CgroupRecord,
+		m.Counters,
 		m.Desk,
 		m.Events,
 		m.Lost,
@@ -353,6 +367,7 @@ type observerPrograms struct {
 	ProcessExit      *ebpf.Program `ebpf:"process_exit"`
 	ProcessFork      *ebpf.Program `ebpf:"process_fork"`
 	ReadCgroup       *ebpf.Program `ebpf:"read_cgroup"`
+	ReadCounters     *ebpf.Program `ebpf:"read_counters"`
 	SchedSwitch      *ebpf.Program `ebpf:"sched_switch"`
 	SchedWakeup      *ebpf.Program `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.Program `ebpf:"socket_state"`
@@ -370,6 +385,7 @@ func (p *observerPrograms) Close() error {
 		p.ProcessExit,
 		p.ProcessFork,
 		p.ReadCgroup,
+		p.ReadCounters,
 		p.SchedSwitch,
 		p.SchedWakeup,
 		p.SocketState,

@@ -18,6 +18,7 @@ import (
 const (
 	observerOldMapBlankSession         = "blank_session"
 	observerOldMapCgroupRecord         = "cgroup_record"
+	observerOldMapCounters             = "counters"
 	observerOldMapDesk                 = "desk"
 	observerOldMapEvents               = "events"
 	observerOldMapLost                 = "lost"
@@ -38,6 +39,7 @@ const (
 	observerOldProgProcessExitRecord   = "process_exit_record"
 	observerOldProgProcessFork         = "process_fork"
 	observerOldProgReadCgroup          = "read_cgroup"
+	observerOldProgReadCounters        = "read_counters"
 	observerOldProgSchedSwitch         = "sched_switch"
 	observerOldProgSchedSwitchRecord   = "sched_switch_record"
 	observerOldProgSchedWakeup         = "sched_wakeup"
@@ -112,6 +114,7 @@ type observerOldProgramSpecs struct {
 	ProcessExitRecord *ebpf.ProgramSpec `ebpf:"process_exit_record"`
 	ProcessFork       *ebpf.ProgramSpec `ebpf:"process_fork"`
 	ReadCgroup        *ebpf.ProgramSpec `ebpf:"read_cgroup"`
+	ReadCounters      *ebpf.ProgramSpec `ebpf:"read_counters"`
 	SchedSwitch       *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedSwitchRecord *ebpf.ProgramSpec `ebpf:"sched_switch_record"`
 	SchedWakeup       *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
@@ -128,6 +131,7 @@ type observerOldProgramSpecs struct {
 type observerOldMapSpecs struct {
 	BlankSession *ebpf.MapSpec `ebpf:"blank_session"`
 	CgroupRecord *ebpf.MapSpec `ebpf:"cgroup_record"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
@@ -174,6 +178,7 @@ func (o *observerOldObjects) Close() error {
 type observerOldMaps struct {
 	BlankSession *ebpf.Map `ebpf:"blank_session"`
 	CgroupRecord *ebpf.Map `ebpf:"cgroup_record"`
+	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Lost         *ebpf.Map `ebpf:"lost"`
@@ -187,6 +192,7 @@ func (m *observerOldMaps) Close() error {
 	return _ObserverOldClose(
 		m.BlankSession,
 		m.CgroupRecord,
+		m.Counters,
 		m.Desk,
 		m.Events,
 		m.Lost,
@@ -229,6 +235,7 @@ type observerOldPrograms struct {
 	ProcessExitRecord *ebpf.Program `ebpf:"process_exit_record"`
 	ProcessFork       *ebpf.Program `ebpf:"process_fork"`
 	ReadCgroup        *ebpf.Program `ebpf:"read_cgroup"`
+	ReadCounters      *ebpf.Program `ebpf:"read_counters"`
 	SchedSwitch       *ebpf.Program `ebpf:"sched_switch"`
 	SchedSwitchRecord *ebpf.Program `ebpf:"sched_switch_record"`
 	SchedWakeup       *ebpf.Program `ebpf:"sched_wakeup"`
@@ -254,6 +261,7 @@ func (p *observerOldPrograms) Close() error {
 		p.ProcessExitRecord,
 		p.ProcessFork,
 		p.ReadCgroup,
+		p.ReadCounters,
 		p.SchedSwitch,
 		p.SchedSwitchRecord,
 		p.SchedWakeup,

@@ -18,6 +18,7 @@ import (
 const (
 	observerRawMapBlankSession         = "blank_session"
 	observerRawMapCgroupRecord         = "cgroup_record"
+	observerRawMapCounters             = "counters"
 	observerRawMapDesk                 = "desk"
 	observerRawMapEvents               = "events"
 	observerRawMapLost                 = "lost"
@@ -37,6 +38,7 @@ const (
 	observerRawProgProcessExitRecord   = "process_exit_record"
 	observerRawProgProcessFork         = "process_fork"
 	observerRawProgReadCgroup          = "read_cgroup"
+	observerRawProgReadCounters        = "read_counters"
 	observerRawProgSchedSwitch         = "sched_switch"
 	observerRawProgSchedSwitchRecord   = "sched_switch_record"
 	observerRawProgSchedWakeup         = "sched_wakeup"
@@ -111,6 +113,7 @@ type observerRawProgramSpecs struct {
 	ProcessExitRecord *ebpf.ProgramSpec `ebpf:"process_exit_record"`
 	ProcessFork       *ebpf.ProgramSpec `ebpf:"process_fork"`
 	ReadCgroup        *ebpf.ProgramSpec `ebpf:"read_cgroup"`
+	ReadCounters      *ebpf.ProgramSpec `ebpf:"read_counters"`
 	SchedSwitch       *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedSwitchRecord *ebpf.ProgramSpec `ebpf:"sched_switch_record"`
 	SchedWakeup       *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
@@ -127,6 +130,7 @@ type observerRawProgramSpecs struct {
 type observerRawMapSpecs struct {
 	BlankSession *ebpf.MapSpec `ebpf:"blank_session"`
 	CgroupRecord *ebpf.MapSpec `ebpf:"cgroup_record"`
+	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
@@ -172,6 +176,7 @@ func (o *observerRawObjects) Close() error {
 type observerRawMaps struct {
 	BlankSession *ebpf.Map `ebpf:"blank_session"`
 	CgroupRecord *ebpf.Map `ebpf:"cgroup_record"`
+	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
 	Lost         *ebpf.Map `ebpf:"lost"`
@@ -184,6 +189,7 @@ func (m *observerRawMaps) Close() error {
 	return _ObserverRawClose(
 		m.BlankSession,
 		m.CgroupRecord,
+		m.Counters,
 		m.Desk,
 		m.Events,
 		m.Lost,
@@ -225,6 +231,7 @@ type observerRawPrograms struct {
 	ProcessExitRecord *ebpf.Program `ebpf:"process_exit_record"`
 	ProcessFork       *ebpf.Program `ebpf:"process_fork"`
 	ReadCgroup        *ebpf.Program `ebpf:"read_cgroup"`
+	ReadCounters      *ebpf.Program `ebpf:"read_counters"`
 	SchedSwitch       *ebpf.Program `ebpf:"sched_switch"`
 	SchedSwitchRecord *ebpf.Program `ebpf:"sched_switch_record"`
 	SchedWakeup       *ebpf.Program `ebpf:"sched_wakeup"`
@@ -250,6 +257,7 @@ func (p *observerRawPrograms) Close() error {
 		p.ProcessExitRecord,
 		p.ProcessFork,
 		p.ReadCgroup,
+		p.ReadCounters,
 		p.SchedSwitch,
 		p.SchedSwitchRecord,
 		p.SchedWakeup,

@@ -58,6 +58,7 @@ type Probe struct {
 	cgroup *ebpf.Program
 
 	mu       sync.Mutex // guards what follows, and the cgroup record
+	counters counters
 	failed   map[rung]string
 	plan     hooks.Plan
 	settings observerKgSettings
@@ -129,6 +130,9 @@ func (p *Probe) prepare() error {
 	}
 	if p.cgroup, err = p.objects.program("read_cgroup", hooks.Raw); err == nil {
 		_, err = p.readCgroup(0)
+	}
+	if err == nil {
+		err = p.counters.open(&p.objects, p.settings.Cpus)
 	}
 	if err != nil {
 		p.fail(hooks.Bandwidth, hooks.TestRun, explain("read a cgroup", err))
@@ -229,6 +233,7 @@ func (p *Probe) Close() error {
 	if p.cgroup != nil {
 		errs = append(errs, p.cgroup.Close())
 	}
+	errs = append(errs, p.counters.close())
 	if p.reader != nil {
 		errs = append(errs, p.reader.Close())
 	}

@@ -189,12 +189,24 @@ func (k *recordingKernel) Walk(visit func(id, pointer uint64, path string)) erro
 
 func (k *recordingKernel) ReadGroup(id, pointer uint64) (event.Group, error) {
 	g, err := k.Kernel.ReadGroup(id, pointer)
-	if err != nil {
-		k.recorder.write(entry{Missing: id})
-	} else {
-		k.recorder.write(entry{Group: &g})
-	}
+	k.read(id, &event.Reading{Group: g, Err: err})
 	return g, err
+}
+
+// ReadGroups reads together what the kernel reads together.
+func (k *recordingKernel) ReadGroups(of []event.CgroupRef, into []event.Reading) {
+	observer.ReadGroups(k.Kernel, of, into)
+	for i := range into {
+		k.read(of[i].ID, &into[i])
+	}
+}
+
+func (k *recordingKernel) read(id uint64, what *event.Reading) {
+	if what.Err != nil {
+		k.recorder.write(entry{Missing: id})
+		return
+	}
+	k.recorder.write(entry{Group: &what.Group})
 }
 
 func (k *recordingKernel) Counts(session uint64) (event.SessionCounts, error) {
