@@ -44,10 +44,9 @@ type pile struct {
 // piles are a stream's, and the part of their extra work that can have come while
 // they were held, at the rate at which the stream's work comes (CPU time per time).
 func (w *workload) piles(s *stream, life *survival) (piles []pile, scale, rate float64) {
-	var cpu, held, sum float64
+	var held, sum float64
 	for _, i := range s.acts {
 		a := &w.acts[i]
-		cpu += float64(a.cpu)
 		k := inStall(w.stalls, a)
 		if k < 0 {
 			continue
@@ -59,8 +58,21 @@ func (w *workload) piles(s *stream, life *survival) (piles []pile, scale, rate f
 			sum += extra
 		}
 	}
-	rate = cpu / float64(w.span)
+	rate = w.rateOf(s)
+	if s.pool != nil {
+		// While all are held what comes is anybody's, whoever gets it at other times.
+		rate = s.pool.rate / float64(len(s.pool.streams))
+	}
 	return piles, min(1, rate*held/max(sum, 1)), rate
+}
+
+// rateOf is the CPU time per time of a stream.
+func (w *workload) rateOf(s *stream) float64 {
+	var cpu int64
+	for _, i := range s.acts {
+		cpu += w.acts[i].cpu
+	}
+	return float64(cpu) / float64(w.span)
 }
 
 // peel takes extra CPU time from an activation and lets it come in n jobs, at
@@ -83,13 +95,23 @@ func (w *workload) peel(jobs []job, p pile, extra float64, n int, rng *rand.Rand
 	return jobs
 }
 
-// lifeOf is how long the jobs of a stream are: what an activation did until a quota
+// lifeOf is how long the jobs of a stream are, and those of its pool: what an activation did until a quota
 // held it is a job known only up to there.
 func (w *workload) lifeOf(s *stream, stalls []stalled) *survival {
-	life := &survival{}
-	w.live(life, s, stalls)
-	life.ready()
-	return life
+	if s.pool == nil {
+		life := &survival{}
+		w.live(life, s, stalls)
+		life.ready()
+		return life
+	}
+	if s.pool.life == nil {
+		s.pool.life = &survival{}
+		for _, one := range s.pool.streams {
+			w.live(s.pool.life, one, stalls)
+		}
+		s.pool.life.ready()
+	}
+	return s.pool.life
 }
 
 func (w *workload) live(life *survival, s *stream, stalls []stalled) {

@@ -96,6 +96,10 @@ type Prediction struct {
 	// level where it is greatest. Low and High bound it: what a measurement as long
 	// as Config.Horizon shows, in at least 95 of 100 cases.
 	Throttled, Low, High float64
+	// ThrottledP90 and StallP99P90 are what nine of ten windows like the recorded one
+	// stay within; at least Throttled and StallP99.
+	ThrottledP90 float64
+	StallP99P90  time.Duration
 	// Stall of outside activations: for how long a quota holds them, themselves or
 	// in activations that they cause. StallP99High is an upper bound.
 	StallP50, StallP99, StallP99High time.Duration
@@ -105,9 +109,9 @@ type Prediction struct {
 	Periods int
 }
 
-// Meets is true if the point estimates stay below the target.
+// Meets is true if nine of ten windows like the recorded one stay below the target.
 func (p Prediction) Meets(t Target) bool {
-	return p.Throttled < t.ThrottledShare && p.StallP99 < t.StallP99
+	return p.ThrottledP90 < t.ThrottledShare && p.StallP99P90 < t.StallP99
 }
 
 // Result is what Replay finds.
@@ -124,8 +128,8 @@ type Result struct {
 	// BurstKnown. It is at most the quota: the kernel allows no more.
 	Burst      time.Duration
 	BurstKnown bool
-	// Best is the index in Curve of the smallest limit that meets the target, -1 if
-	// none does.
+	// Best is the index in Curve of the smallest limit at which nine of ten windows like
+	// the recorded one meet the target, also at a little less; -1 if there is none.
 	Best int
 	// Bursts that were replayed.
 	Bursts int

@@ -37,6 +37,7 @@ func (w *workload) at(quota, burst int64) point {
 		Quota: uint64(quota), Throttled: share(marks), Periods: len(marks),
 		StallP50: o.stall(0.50), StallP99: o.stall(0.99),
 	}}
+	p.ThrottledP90, p.StallP99P90 = w.usually(&o)
 	p.stall = o.stallHigh()
 	p.Usage = float64(o.used) / float64(max(o.span, 1))
 	for _, plan := range w.others {
@@ -83,7 +84,7 @@ func (w *workload) spread(marks []mark) (low, high float64) {
 	if n == 0 {
 		return 0, 0
 	}
-	block := max(1, min(10, n/8))
+	block := blockOf(n)
 	rng := rand.New(rand.NewPCG(w.config.Seed, uint64(n)))
 	sums := make([]int32, n+1)
 	for i, m := range marks {

@@ -85,6 +85,7 @@ type machine struct {
 	waiting int // threads in the CPUs' queues
 	used    int64
 	stalls  []int64
+	served  []int64 // when the activations of stalls came
 	freed   []int
 	crowded bool
 	// hear is told of each thread that is about to block, done of each job, choose picks the thread of
@@ -96,6 +97,7 @@ type machine struct {
 
 func newMachine(p *plan, levels []*level, cpus int, tick, phase int64) *machine {
 	m := &machine{plan: p, levels: levels, tick: tick, phase: phase}
+	m.stalls, m.served = make([]int64, 0, p.serving), make([]int64, 0, p.serving)
 	m.cpus = make([]processor, cpus)
 	for i := range m.cpus {
 		m.cpus[i] = processor{running: -1, next: never}
@@ -194,7 +196,7 @@ func (m *machine) release(j int32, from origin) {
 	th.busy, th.held, th.woken, th.first = true, 0, m.now, j
 	th.from = from
 	if m.plan.jobs[j].serves {
-		m.stalls = append(m.stalls, 0)
+		m.stalls, m.served = append(m.stalls, 0), append(m.served, m.now)
 		th.from = origin{stall: int32(len(m.stalls) - 1)}
 	}
 	m.begin(th, j)

@@ -39,6 +39,7 @@ type job struct {
 type plan struct {
 	jobs    []job
 	threads int
+	serving int // jobs that serve
 	// arrivals are the jobs with a fixed time, by time; due are those times.
 	arrivals []int32
 	due      []int64
@@ -72,6 +73,9 @@ func (p *plan) repeat(last, first int32, gap int64) {
 func newPlan(jobs []job, threads int) *plan {
 	p := &plan{jobs: jobs, threads: threads}
 	for i := range jobs {
+		if jobs[i].serves {
+			p.serving++
+		}
 		if jobs[i].kind == atTime {
 			p.arrivals = append(p.arrivals, int32(i))
 		}

@@ -17,9 +17,11 @@ type outcome struct {
 	// marks of each level, without the first periods.
 	marks  [][]mark
 	stalls []int64 // of outside activations that were held, rising
-	served int
-	used   int64
-	span   int64 // that was replayed
+	// byCame are the stalls of all outside activations, cameAt is when these came.
+	byCame, cameAt []int64
+	served         int
+	used           int64
+	span           int64 // that was replayed
 }
 
 // machine is ready to run a plan at a quota and a burst setting of the container's
@@ -41,7 +43,7 @@ func (w *workload) replay(p *plan, quota, burst int64) outcome {
 	m := w.machine(p, quota, burst)
 	levels := m.levels
 	span := m.run(w.span)
-	o := outcome{used: m.used, span: span, served: len(m.stalls)}
+	o := outcome{used: m.used, span: span, served: len(m.stalls), byCame: m.stalls, cameAt: m.served}
 	for _, l := range levels {
 		from := 0
 		for from < len(l.marks) && l.marks[from].at < l.period*warmUp {

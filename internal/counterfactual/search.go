@@ -14,7 +14,8 @@ const (
 	curveMax = 12
 	// step that limits are rounded up to: 10 millicores of a 100 ms period.
 	step = 1_000_000
-	// margin above the smallest limit that meets the target by the point estimates.
+	// margin above the smallest limit that meets the target in nine of ten windows: for
+	// the model's own error.
 	margin = 1.07
 	// nearlyAlways is the share of throttled periods beyond which what is wanted is
 	// not known.
@@ -22,9 +23,8 @@ const (
 )
 
 // Replay finds the smallest limit that meets the target, the curve around it and
-// the burst setting that would do. The limit is the smallest that meets it by the
-// point estimates, and margin more: by the upper bounds it would be half as much
-// again, without the margin every second limit would miss.
+// the burst setting that would do. The limit is the smallest that meets it in nine
+// of ten windows like the recorded one, and margin more.
 func Replay(r event.Recording, c Config) Result {
 	c = c.withDefaults(r)
 	w := newWorkload(r, c)
@@ -67,11 +67,15 @@ func (s *search) range1() (least, top int64) {
 
 func round(quota int64) int64 { return max(step, (quota+step-1)/step*step) }
 
-// meets is a replay without an interval.
+// meets is true if nine of ten windows do.
 func (s *search) meets(quota int64) bool {
 	o := s.w.replay(s.w.plan, quota, s.burst)
 	t := s.w.config.Target
-	return share(o.worst()) < t.ThrottledShare && o.stall(0.99) < t.StallP99
+	if share(o.worst()) >= t.ThrottledShare || o.stall(0.99) >= t.StallP99 {
+		return false
+	}
+	throttled, stall := s.w.usually(&o)
+	return throttled < t.ThrottledShare && stall < t.StallP99
 }
 
 // bisect is the smallest limit that meets the target, or top.
@@ -98,7 +102,7 @@ func (s *search) curve(least, best, top int64) {
 		s.add(round(q))
 	}
 	s.add(least)
-	for _, f := range []float64{0.5, 0.7, 0.8, 0.9, 0.95, 1.05, 1.2, 1.5, 2} {
+	for _, f := range []float64{1 / margin, 0.5, 0.7, 0.8, 0.9, 1.05, 1.2, 1.5, 2} {
 		q := round(int64(f * float64(best)))
 		if q < least || q > top {
 			continue

@@ -30,6 +30,14 @@ type stream struct {
 	period      int64   // of a grid
 	shared      bool    // its waker wakes others while it waits for nothing
 	drops       bool    // of a grid: what it misses is left out, not made up for
+	pool        *pool   // nil if its waker has no others
+}
+
+// pool is the streams of all threads that one waker gives work to.
+type pool struct {
+	streams []*stream
+	life    *survival // of their jobs, once it was asked for
+	rate    float64   // CPU time per time
 }
 
 // overlaps is the share of wakes that came before what went before was done.
@@ -62,8 +70,9 @@ func (w *workload) streams() []*stream {
 	for _, s := range byWaker {
 		if w.bursts[w.acts[s.acts[0]].first].Waker == event.WakerOutside && s.overlaps() > overlapsMany {
 			parts := w.split(s)
+			together := &pool{streams: parts, rate: w.rateOf(s)}
 			for _, p := range parts {
-				p.shared = true
+				p.shared, p.pool = true, together
 			}
 			list = append(list, parts...)
 			continue
@@ -137,5 +146,25 @@ func (w *workload) measure(s *stream) {
 			}
 		}
 		s.gaps = append(s.gaps, gap)
+	}
+}
+
+// agree takes back what makes a loop of few threads of a pool while most of its work
+// shows none: one waker is behind all of them.
+func (w *workload) agree(streams []*stream) {
+	for _, s := range streams {
+		if s.verdict != closed || s.pool == nil {
+			continue
+		}
+		all, loops := 0, 0
+		for _, other := range s.pool.streams {
+			all += len(other.acts)
+			if other.verdict == closed {
+				loops += len(other.acts)
+			}
+		}
+		if 2*loops < all {
+			s.verdict = unsure
+		}
 	}
 }

@@ -15,18 +15,22 @@ import (
 // and predicted for another: then nothing but the reading of the recording errs.
 type program struct {
 	name    string
-	kind    string // pool, servers, closed, timers, tickers, pauses
+	kind    string // pool, batch, servers, closed, timers, tickers, sync, pauses
 	threads int
 	every   float64 // ms: between arrivals, ticks, or the pause
 	random  bool
 	cpu     float64 // ms
-	spread  string  // of cpu: exp, even, fixed
+	spread  string  // of cpu: exp, even, fixed, tail
 }
 
 func (g program) draw(rng *rand.Rand, mean float64, how string) int64 {
 	switch how {
 	case "exp":
 		mean *= rng.ExpFloat64()
+	case "tail":
+		if rng.Float64() < 0.1 {
+			mean *= 6
+		}
 	case "even":
 		mean *= 0.5 + rng.Float64()
 	}
@@ -46,6 +50,22 @@ func (g program) jobs(span int64, seed uint64) (jobs []job) {
 	case "pool", "servers":
 		for t := gap(); t < span; t += gap() {
 			jobs = append(jobs, job{kind: atTime, when: t, thread: int32(rng.IntN(g.threads)), cpu: g.draw(rng, g.cpu, g.spread), speed: 1, serves: true})
+		}
+	case "batch", "sync":
+		n := 6
+		if g.kind == "sync" {
+			n = g.threads
+		}
+		step := func() int64 {
+			if g.kind == "sync" {
+				return g.draw(rng, g.every, "even")
+			}
+			return gap()
+		}
+		for t := step(); t < span; t += step() {
+			for i := range n {
+				jobs = append(jobs, job{kind: atTime, when: t + int64(i)*20_000, thread: int32(i % g.threads), cpu: g.draw(rng, g.cpu, g.spread), speed: 1, serves: true})
+			}
 		}
 	case "timers", "tickers":
 		for i := range g.threads {
@@ -83,9 +103,9 @@ func (g program) play(quota int64, span int64, seed uint64) (event.Recording, fl
 			CPU: uint64(did[t]), Switches: 1, Waker: event.WakerOutside, WakerTID: uint32(900 + t), Slept: 0,
 		}
 		switch g.kind {
-		case "pool":
+		case "pool", "batch":
 			b.WakerTID = 900
-		case "timers", "tickers":
+		case "timers", "tickers", "sync":
 			b.Waker, b.WakerTID, b.Slept = event.WakerInterrupt, 0, 230
 		case "pauses":
 			b.Waker, b.WakerTID, b.Slept = event.WakerInterrupt, 0, 230
@@ -93,7 +113,7 @@ func (g program) play(quota int64, span int64, seed uint64) (event.Recording, fl
 		r.Bursts = append(r.Bursts, b)
 		did[t] = 0
 	}
-	if g.kind == "pool" {
+	if g.kind == "pool" || g.kind == "batch" {
 		m.choose = func(int32) int32 {
 			best := int32(0)
 			for t := range m.threads {
@@ -139,6 +159,9 @@ func programs() []program {
 		{"one timer", "timers", 1, 100, false, 35, "even"},
 		{"pauses", "pauses", 3, 50, false, 12, "fixed"},
 		{"random pauses", "pauses", 3, 60, true, 12, "exp"},
+		{"heavy tail", "pool", 6, 22, true, 6, "tail"},
+		{"batches", "batch", 5, 180, true, 7, "fixed"},
+		{"one clock", "sync", 2, 700, true, 60, "fixed"},
 	}
 }
 

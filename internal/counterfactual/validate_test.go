@@ -28,7 +28,7 @@ type recorded struct {
 	} `json:"measured"`
 }
 
-func readRecorded(t *testing.T, path string) recorded {
+func readRecorded(t testing.TB, path string) recorded {
 	t.Helper()
 	f, err := os.Open(path)
 	if err != nil {

@@ -23,6 +23,8 @@ func (w *workload) build() {
 	for _, s := range streams {
 		w.judge(s)
 	}
+	w.agree(streams)
+	w.together(streams)
 	w.weigh(streams)
 	w.judged = streams
 	w.plan, w.closed = w.planned(jobs, streams, reading{spread: w.saturated})
