@@ -99,7 +99,8 @@ type Bursts struct {
 
 // Predicted is what a replay gives at one limit. Low and high bound the middle
 // 95 % of what replays of resampled stretches of the recording gave, widened by
-// the model's own error (docs/reference/recommender.md).
+// the model's own error; P90 is what nine of ten windows like the recorded one stay
+// within, put together from its stretches (docs/reference/recommender.md).
 // +kubebuilder:validation:XValidation:rule="double(self.throttledPercentLow) <= double(self.throttledPercent) && double(self.throttledPercent) <= double(self.throttledPercentHigh)",message="the interval contains the prediction"
 type Predicted struct {
 	// LimitMillicores of the container (and of its pod, which the kubelet moves with it).
@@ -112,11 +113,17 @@ type Predicted struct {
 	ThrottledPercentLow string `json:"throttledPercentLow"`
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	ThrottledPercentHigh string `json:"throttledPercentHigh"`
+	// ThrottledPercentP90 is absent where it is the same as throttledPercent.
+	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
+	ThrottledPercentP90 string `json:"throttledPercentP90,omitempty"`
 	// StallP99Microseconds of outside activations, and its upper bound.
 	// +kubebuilder:validation:Minimum=0
 	StallP99Microseconds int64 `json:"stallP99Microseconds"`
 	// +kubebuilder:validation:Minimum=0
 	StallP99MicrosecondsHigh int64 `json:"stallP99MicrosecondsHigh"`
+	// StallP99MicrosecondsP90 is absent where it is the same as stallP99Microseconds.
+	// +kubebuilder:validation:Minimum=0
+	StallP99MicrosecondsP90 int64 `json:"stallP99MicrosecondsP90,omitempty"`
 	// UsageMillicores that the container would use.
 	// +kubebuilder:validation:Minimum=0
 	UsageMillicores int64 `json:"usageMillicores"`

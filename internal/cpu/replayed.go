@@ -58,7 +58,7 @@ func replayed(r event.Recording, from counterfactual.Result) *v1alpha1.Counterfa
 }
 
 func predicted(p counterfactual.Prediction, period uint64) v1alpha1.Predicted {
-	return v1alpha1.Predicted{
+	out := v1alpha1.Predicted{
 		LimitMillicores:          max(1, millicores(p.Quota, period)),
 		ThrottledPercent:         share(p.Throttled),
 		ThrottledPercentLow:      share(min(p.Low, p.Throttled)),
@@ -67,6 +67,15 @@ func predicted(p counterfactual.Prediction, period uint64) v1alpha1.Predicted {
 		StallP99MicrosecondsHigh: max(micro(p.StallP99), micro(p.StallP99High)),
 		UsageMillicores:          max(0, int64(math.Round(p.Usage*1000))),
 	}
+	// What nine of ten windows stay within is left out where it says nothing more: a
+	// whisper has little room.
+	if often := share(max(p.ThrottledP90, p.Throttled)); often != out.ThrottledPercent {
+		out.ThrottledPercentP90 = often
+	}
+	if often := micro(p.StallP99P90); often > out.StallP99Microseconds {
+		out.StallP99MicrosecondsP90 = often
+	}
+	return out
 }
 
 func micro(d time.Duration) int64 { return max(0, d.Microseconds()) }

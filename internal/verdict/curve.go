@@ -15,7 +15,9 @@ type point struct {
 	limit                int64
 	throttled, low, high float64
 	stall, stallHigh     float64
-	usage                float64
+	// What nine of ten windows stay within.
+	throttledOften, stallOften float64
+	usage                      float64
 }
 
 // curve holds predictions by limit, rising.
@@ -34,11 +36,21 @@ func newCurve(predicted []v1alpha1.Predicted) curve {
 		c = append(c, point{
 			limit: p.LimitMillicores, throttled: throttled, low: low, high: high,
 			stall: float64(p.StallP99Microseconds), stallHigh: float64(p.StallP99MicrosecondsHigh),
+			throttledOften: often(p.ThrottledPercentP90, throttled), stallOften: float64(max(p.StallP99MicrosecondsP90, p.StallP99Microseconds)),
 			usage: float64(p.UsageMillicores),
 		})
 	}
 	slices.SortStableFunc(c, func(a, b point) int { return cmp.Compare(a.limit, b.limit) })
 	return c
+}
+
+// often is what nine of ten windows stay within; it is left out where that is what
+// is predicted.
+func often(percent string, predicted float64) float64 {
+	if value, known := percentOf(percent); known {
+		return max(value, predicted)
+	}
+	return predicted
 }
 
 // smallest is the least limit from which on every point of the curve is good; 0
@@ -109,11 +121,12 @@ func between(a, b point, limit int64) point {
 	return point{
 		limit: limit, throttled: mix(a.throttled, b.throttled), low: mix(a.low, b.low), high: mix(a.high, b.high),
 		stall: mix(a.stall, b.stall), stallHigh: mix(a.stallHigh, b.stallHigh), usage: mix(a.usage, b.usage),
+		throttledOften: mix(a.throttledOften, b.throttledOften), stallOften: mix(a.stallOften, b.stallOften),
 	}
 }
 
 func (p point) forAPI() *v1alpha1.Predicted {
-	return &v1alpha1.Predicted{
+	out := &v1alpha1.Predicted{
 		LimitMillicores:          p.limit,
 		ThrottledPercent:         oneDecimal(p.throttled),
 		ThrottledPercentLow:      oneDecimal(min(p.low, p.throttled)),
@@ -122,6 +135,13 @@ func (p point) forAPI() *v1alpha1.Predicted {
 		StallP99MicrosecondsHigh: whole(p.stallHigh),
 		UsageMillicores:          whole(p.usage),
 	}
+	if often := oneDecimal(p.throttledOften); often != out.ThrottledPercent {
+		out.ThrottledPercentP90 = often
+	}
+	if often := whole(p.stallOften); often > out.StallP99Microseconds {
+		out.StallP99MicrosecondsP90 = often
+	}
+	return out
 }
 
 // whole rounds into a non-negative int64.

@@ -13,9 +13,9 @@ const (
 	// nextStep: what a container wants beyond a limit that stopped it nearly always
 	// is not known, so the limit at least doubles until that can be seen.
 	nextStep = 2
-	// spare: at a little less than the proposed limit throttling meets the target as
-	// well, because the model errs by some percent to either side and the curve is
-	// steep there. It is just above the distance of the curve's points around the target.
+	// spare: at a little less than the proposed limit the target is met as well, because
+	// the model errs by some percent to either side and the curve is steep there. The
+	// replay's own curve has a point just below that.
 	spare = 0.06
 	// A limit is only lowered on much evidence: a recording of giveBackRecorded ms
 	// with giveBackBursts activations of which none was lost, the upper bounds of
@@ -102,12 +102,13 @@ func (s *scene) curveEnd(best int64) int64 {
 	return s.curve.greatest()
 }
 
-// bestLimit meets the target, with something to spare where the curve is dense
-// enough to tell; 0 if none does.
+// bestLimit meets the target in nine of ten windows like the recorded one, with
+// something to spare where the curve is dense enough to tell; 0 if none does. One that
+// just meets it in the recording would miss it in every second window after that.
 func (s *scene) bestLimit(t Target) int64 {
 	return s.curve.smallest(func(p point) bool {
 		less, near := s.curve.near(int64(float64(p.limit) * (1 - spare)))
-		return t.met(p.throttled, whole(p.stall)) && (!near || less.throttled < t.ThrottledPercent)
+		return t.met(p.throttledOften, whole(p.stallOften)) && (!near || less.throttledOften < t.ThrottledPercent)
 	})
 }
 

@@ -59,6 +59,15 @@ func TestProposal(t *testing.T) {
 		{"where the curve is dense, with something to spare", recorded(replay(func(c *v1alpha1.Counterfactual) {
 			c.Curve = append(c.Curve[:3:3], predicted(760, "4.0", "2.0", "8.0", 4_000, 303), predicted(800, "3.1", "1.0", "5.6", 2_400, 303))
 		})), verdict.DefaultTarget(), plan{800, -1, 32_000, false}},
+		{"one that nine of ten windows do not meet", recorded(replay(func(c *v1alpha1.Counterfactual) {
+			c.Curve[3].ThrottledPercentP90 = "5.0"
+		})), verdict.DefaultTarget(), plan{1_000, -1, 32_000, false}},
+		{"one where stalls are too long in more than one of ten windows", recorded(replay(func(c *v1alpha1.Counterfactual) {
+			c.Curve[3].StallP99MicrosecondsP90 = 5_000
+		})), verdict.DefaultTarget(), plan{1_000, -1, 32_000, false}},
+		{"one that nine of ten windows meet", recorded(replay(func(c *v1alpha1.Counterfactual) {
+			c.Curve[3].ThrottledPercentP90, c.Curve[3].StallP99MicrosecondsP90 = "4.9", 4_900
+		})), verdict.DefaultTarget(), plan{800, -1, 32_000, false}},
 		{"no limit of the curve", recorded(replay(func(c *v1alpha1.Counterfactual) { c.Curve = c.Curve[:3] })), verdict.DefaultTarget(), plan{-1, -1, 32_000, false}},
 		{"no replay", recorded(noReplay), verdict.DefaultTarget(), nothing},
 		{"no recording", whisper(), verdict.DefaultTarget(), nothing},

@@ -142,8 +142,8 @@ func limitInAdvice(s *scene, t Target, p *v1alpha1.Proposal) string {
 		return fmt.Sprintf("A limit of %s would do as well, %s less: %s; the target is %s.", millicores(*p.LimitMillicores),
 			millicores(s.limit-*p.LimitMillicores), predictedInWords(p.Predicted), t.inWords())
 	}
-	return fmt.Sprintf("A limit of %s would have held in the recording: %s; the target is %s.",
-		millicores(*p.LimitMillicores), predictedInWords(p.Predicted), t.inWords())
+	return fmt.Sprintf("A limit of %s meets the target (%s) in nine of ten windows like the recorded one; in that one: %s.",
+		millicores(*p.LimitMillicores), t.inWords(), predictedInWords(p.Predicted))
 }
 
 func keepLimit(s *scene, t Target) string {
@@ -152,7 +152,7 @@ func keepLimit(s *scene, t Target) string {
 	case s.limit <= 0:
 		return ""
 	case best == 0:
-		return fmt.Sprintf("No limit up to %s would have met the target (%s).", millicores(s.curve.greatest()), t.inWords())
+		return fmt.Sprintf("No limit up to %s meets the target (%s) in nine of ten windows like the recorded one.", millicores(s.curve.greatest()), t.inWords())
 	case s.lowerBound:
 		return "Its CPUs give no more than its limit already allows."
 	default:

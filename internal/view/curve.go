@@ -115,9 +115,10 @@ func (c *curve) axis() float64 {
 	return 100
 }
 
-// meets is true if a prediction is within the target.
+// meets is true if what nine of ten windows stay within is within the target.
 func (c *curve) meets(x *v1alpha1.Predicted) bool {
-	return c.target == nil || number(x.ThrottledPercent) < number(c.target.ThrottledPercent) && x.StallP99Microseconds < c.target.StallP99Microseconds
+	return c.target == nil || number(cmp.Or(x.ThrottledPercentP90, x.ThrottledPercent)) < number(c.target.ThrottledPercent) &&
+		max(x.StallP99MicrosecondsP90, x.StallP99Microseconds) < c.target.StallP99Microseconds
 }
 
 // number reads a percentage; the API's schema has checked that it is one.

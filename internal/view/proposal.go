@@ -22,7 +22,7 @@ func proposal(p *page, w *v1alpha1.KernelWhisper) {
 	p.fact("request", stepOf(pr.CurrentRequestMillicores, pr.RequestMillicores), bold)
 	if pr.LimitMillicores != nil {
 		p.fact("predicted", predictionOf(pr.Predicted), plain)
-		p.fact("target", targetOf(pr.Target), plain)
+		p.fact("target", targetOf(pr.Target)+often(pr), plain)
 	}
 	if pr.BurstMicroseconds != nil {
 		p.fact("or instead", fmt.Sprintf("cpu.max.burst of %d at the present limit (%s); Kubernetes has no field for it", *pr.BurstMicroseconds, span(*pr.BurstMicroseconds)), plain)
@@ -34,6 +34,14 @@ func proposal(p *page, w *v1alpha1.KernelWhisper) {
 		return // it was applied
 	}
 	p.fact("apply it", fmt.Sprintf("kubectl gossip apply %s -n %s", w.Name, w.Namespace), plain)
+}
+
+// often says what a limit was chosen by, where what is wanted could be known.
+func often(pr *v1alpha1.Proposal) string {
+	if pr.LowerBound {
+		return ""
+	}
+	return ", in nine of ten windows like the recorded one"
 }
 
 // stepOf is a change of an amount of CPU; empty where none is proposed.
