@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -58,7 +59,7 @@ func TestDoctorWithoutBPF(t *testing.T) {
 
 func TestDoctorsWrongUse(t *testing.T) {
 	for _, args := range []string{"-o svg", "--color=blue", "--without=frob", "--btf=/does/not/exist", "--cgroup-root=/does/not/exist", "more"} {
-		if code := execute(t.Context(), append([]string{"doctor"}, strings.Fields(args)...)); code != exitUsage {
+		if code := execute(t.Context(), append([]string{"doctor"}, strings.Fields(args)...), io.Discard); code != exitUsage {
 			t.Errorf("doctor %s: exit code %d", args, code)
 		}
 	}

@@ -7,9 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
 // Exit codes.
@@ -21,10 +24,11 @@ const (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(execute(ctx, os.Args[1:]))
+	os.Exit(execute(ctx, os.Args[1:], os.Stderr))
 }
 
-func execute(ctx context.Context, args []string) int {
+// execute is the whole program; it returns the exit code. An error is one line.
+func execute(ctx context.Context, args []string, stderr io.Writer) int {
 	var o options
 	cmd := newCommand(&o)
 	cmd.SetArgs(args)
@@ -33,9 +37,9 @@ func execute(ctx context.Context, args []string) int {
 	case err == nil:
 		return o.code
 	case o.parsed:
-		fmt.Fprintf(os.Stderr, "kernel-observer: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "kernel-observer: %s\n", view.Clean(err.Error()))
 		return exitFailure
 	}
-	fmt.Fprintf(os.Stderr, "kernel-observer: %v; see kernel-observer --help\n", err)
+	_, _ = fmt.Fprintf(stderr, "kernel-observer: %s; see kernel-observer --help\n", view.Clean(err.Error()))
 	return exitUsage
 }

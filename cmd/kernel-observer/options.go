@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -109,6 +110,11 @@ func (o *options) check() error {
 	}
 	if err := errors.Join(o.budget.fault, o.checkKernel()); err != nil {
 		return err
+	}
+	if o.listen != "" {
+		if _, _, err := net.SplitHostPort(o.listen); err != nil {
+			return fmt.Errorf("--listen=%s: use HOST:PORT or :PORT", o.listen)
+		}
 	}
 	if o.record != "" && o.replay != "" {
 		return fmt.Errorf("--record and --replay exclude each other")

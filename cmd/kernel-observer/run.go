@@ -33,7 +33,7 @@ func run(ctx context.Context, o *options) error {
 		return err
 	}
 	if o.replay != "" {
-		return replay(o, log, sinks)
+		return replay(ctx, o, log, sinks)
 	}
 	return listen(ctx, o, log, sinks)
 }
@@ -151,7 +151,7 @@ func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, s
 	return group.Wait()
 }
 
-func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
+func replay(ctx context.Context, o *options, log *slog.Logger, sinks []observer.Sink) error {
 	r, err := record.Open(o.replay)
 	if err != nil {
 		return err
@@ -166,5 +166,5 @@ func replay(o *options, log *slog.Logger, sinks []observer.Sink) error {
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", o.replay, err)
 	}
-	return r.Run(engine)
+	return r.Run(ctx, engine)
 }

@@ -86,7 +86,7 @@ func playRecording(t *testing.T, r *record.Replay, leanIn time.Duration) *found 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := r.Run(engine); err != nil {
+	if err := r.Run(t.Context(), engine); err != nil {
 		t.Fatal(err)
 	}
 	return f

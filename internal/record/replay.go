@@ -5,6 +5,7 @@ package record
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,12 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 )
 
-// lineMax bounds one line of a recording; the longest has the bursts of a lean-in.
-const lineMax = 64 << 20
+const (
+	// lineMax bounds one line of a recording; the longest has the bursts of a lean-in.
+	lineMax = 64 << 20
+	// silenceMax bounds the time between two lines, which is played in small steps.
+	silenceMax = 7 * 24 * time.Hour
+)
 
 var errGone = fmt.Errorf("the recording has no such cgroup: %w", event.ErrGone)
 
@@ -63,6 +68,9 @@ func Read(in io.Reader) (*Replay, error) {
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return nil, fmt.Errorf("line %d is not of a recording: %w", n, err)
 		}
+		if !r.follows(e) {
+			return nil, fmt.Errorf("line %d is not of this recording: its time is before the line before, or more than %s after it", n, silenceMax)
+		}
 		r.entries = append(r.entries, e)
 	}
 	if err := lines.Err(); err != nil {
@@ -73,6 +81,15 @@ func Read(in io.Reader) (*Replay, error) {
 	}
 	r.wall, r.began = *r.entries[0].Wall, r.entries[0].At
 	return r, nil
+}
+
+// follows is true for an entry that can have been written next.
+func (r *Replay) follows(e entry) bool {
+	if len(r.entries) == 0 {
+		return true
+	}
+	last := r.entries[len(r.entries)-1].At
+	return e.At >= last && e.At-last <= uint64(silenceMax)
 }
 
 // WithAPI tells whether an API server told of pods.
@@ -101,8 +118,8 @@ func (r *Replay) Wall(monotonic uint64) time.Time {
 }
 
 // Run tells the engine everything in its order, with the time that passes
-// between, until the recording ends.
-func (r *Replay) Run(e *observer.Engine) error {
+// between, until the recording ends or ctx is done, which is an error.
+func (r *Replay) Run(ctx context.Context, e *observer.Engine) error {
 	const births = uint64(100 * time.Millisecond)
 	next := r.began
 	if r.entries[0].LeansIn {
@@ -112,8 +129,11 @@ func (r *Replay) Run(e *observer.Engine) error {
 	}
 	for i, told := range r.entries {
 		r.at = i
-		for ; next < told.At; next += births {
+		for ; next < told.At && ctx.Err() == nil; next += births {
 			e.Births(next)
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("replay: %w", context.Cause(ctx))
 		}
 		switch {
 		case told.Event != nil:
