@@ -4,6 +4,7 @@ package operator
 
 import (
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/resize"
@@ -79,6 +80,11 @@ func (o Options) Validate() error {
 		return fmt.Errorf("workers is %d: at least 1 is needed", o.Workers)
 	case o.StartupTimeout <= 0:
 		return fmt.Errorf("startup timeout is %s: it has to be positive", o.StartupTimeout)
+	}
+	for name, address := range map[string]string{"metrics": o.MetricsAddress, "health": o.HealthAddress} {
+		if _, _, err := net.SplitHostPort(address); err != nil && address != "0" {
+			return fmt.Errorf("%s address is %q: use HOST:PORT, :PORT or 0", name, address)
+		}
 	}
 	if err := o.Target.Validate(); err != nil {
 		return err
