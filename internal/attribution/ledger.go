@@ -28,8 +28,11 @@ type session struct {
 	pod         string
 	containerID string
 	netns       string
-	opened      uint64
-	buffer      []held
+	// within is the path of the container's cgroup that the session was opened in, empty
+	// for one of the node itself.
+	within string
+	opened uint64
+	buffer []held
 }
 
 // held is an event that waits for a name.
@@ -179,7 +182,8 @@ func (l *Ledger) hearOpen(e event.Event) Verdict {
 	case event.RoleMonitor:
 		s.op, s.containerID = monitorCommand(e.Open.Args)
 	}
-	if !ofBirth(s.role, s.op) {
+	s.within = l.containerOf(e.Cgroup)
+	if !ofBirth(s.role, s.op) || !l.mayBelieve(s, e.Open.CNI) {
 		l.count()
 		l.attributed++
 		return Verdict{Forget: []uint64{s.id}}
@@ -211,7 +215,7 @@ func (l *Ledger) learnFromOpen(s *session, e event.Event) {
 	if s.role != event.RoleCNI {
 		return
 	}
-	if name := cniPod(e.Open.CNI.Args); name.UID != "" {
+	if name := cniPod(e.Open.CNI.Args); name.UID != "" && l.believes(s, name.UID) {
 		c.pod = name.UID
 		l.names[name.UID] = name
 	}
@@ -222,7 +226,7 @@ func (l *Ledger) hearJoin(s *session, e event.Event) {
 	if !ok || entry.Place.PodUID == "" {
 		return
 	}
-	if s.pod == "" {
+	if s.pod == "" && l.believes(s, entry.Place.PodUID) {
 		s.pod = entry.Place.PodUID
 	}
 	if s.containerID == "" {
@@ -236,11 +240,11 @@ func (l *Ledger) resolve(s *session) bool {
 	if s.pod != "" {
 		return true
 	}
-	if c := l.containers[s.containerID]; c != nil && c.pod != "" {
+	if c := l.containers[s.containerID]; c != nil && c.pod != "" && l.believes(s, c.pod) {
 		s.pod = c.pod
 		return true
 	}
-	if parent := l.sessions[s.parent]; parent != nil && s.parent != s.id && parent.pod != "" {
+	if parent := l.sessions[s.parent]; parent != nil && s.parent != s.id && parent.pod != "" && l.believes(s, parent.pod) {
 		s.pod = parent.pod
 		return true
 	}

@@ -108,6 +108,17 @@ func (d *Dictionary) Containers() []*Entry {
 	return all
 }
 
+// PodBelow is true if a pod's living cgroup lies below a path: the one of that UID, or
+// any if that is empty.
+func (d *Dictionary) PodBelow(p, uid string) bool {
+	for _, e := range d.byID {
+		if e.Dead == 0 && e.Place.IsPod() && (uid == "" || e.Place.PodUID == uid) && strings.HasPrefix(e.Path, p+"/") {
+			return true
+		}
+	}
+	return false
+}
+
 // Without are the living cgroups that are not among those found, by id.
 func (d *Dictionary) Without(found map[uint64]bool) []uint64 {
 	var gone []uint64
@@ -132,3 +143,22 @@ func (d *Dictionary) Len() int { return len(d.byID) }
 // Changes is how often a cgroup was entered or released: while it stays the same, so
 // do the containers, what is above them and where the kernel has them.
 func (d *Dictionary) Changes() uint64 { return d.changes }
+
+// ContainerPath is the path of the container's own cgroup that a cgroup is or lies
+// below, empty if there is none.
+func (e *Entry) ContainerPath() string {
+	switch {
+	case !e.Place.IsContainer():
+		return ""
+	case !e.Place.Below:
+		return e.Path
+	}
+	own := e.Place
+	own.Below = false
+	for i := strings.LastIndexByte(e.Path, '/'); i > 0; i = strings.LastIndexByte(e.Path[:i], '/') {
+		if ParsePath(e.Path[:i]) == own {
+			return e.Path[:i]
+		}
+	}
+	return ""
+}
