@@ -87,6 +87,8 @@ type seen struct {
 	remarks []Remark
 	asked   uint64
 	answers int
+	// born is true once its birth has ended.
+	born bool
 }
 
 func newSeen(p Pod, first uint64) *seen {
@@ -419,6 +421,9 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	s := b.pods[uid]
 	certificate, ok := b.write(current, c, true)
 	delete(b.births, uid)
+	if s != nil {
+		s.born = true
+	}
 	if ok && b.lacksImages(s) {
 		b.keepLate(current, s, c)
 	}

@@ -30,11 +30,11 @@ type lossReading struct {
 // lossesMax bounds the readings that are kept: one for each change.
 const lossesMax = 256
 
-// lossesAtRest is how often what was lost is read while no birth is under way.
+// lossesAtRest is how often what was lost is read while no birth is under way or expected.
 const lossesAtRest = uint64(time.Second)
 
 func (e *Engine) readLosses(now uint64) {
-	if e.book.Open() == 0 && now-e.lossesRead < lossesAtRest {
+	if e.atRest() && now-e.lossesRead < lossesAtRest {
 		return
 	}
 	e.lossesRead = now

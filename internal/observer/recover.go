@@ -23,10 +23,14 @@ func (e *Engine) learn(id, pointer uint64, path string) {
 }
 
 // The cgroups are walked again once nothing was lost for walkAfter, and every
-// walkLatest while the loss goes on.
+// walkLatest while the loss goes on. While a pod is awaited, of whose birth nothing was
+// heard, it is sooner: its cgroup may be among what was lost, and each moment until it
+// is found is missing from its certificate.
 const (
-	walkAfter  = uint64(time.Second)
-	walkLatest = uint64(10 * time.Second)
+	walkAfter     = uint64(time.Second)
+	walkLatest    = uint64(10 * time.Second)
+	awaitedAfter  = uint64(300 * time.Millisecond)
+	awaitedLatest = uint64(time.Second)
 )
 
 // lostOfCgroups is how much was lost of which cgroups may have been.
@@ -41,7 +45,21 @@ func (e *Engine) walkDue(now uint64) bool {
 	case lostOfCgroups(e.loss) == e.walked:
 		return false
 	}
-	return late || now-e.losses[len(e.losses)-1].at >= walkAfter
+	quiet := now - e.losses[len(e.losses)-1].at
+	if e.book.Awaits(now) {
+		return quiet >= awaitedAfter || now-e.lostSince() >= awaitedLatest
+	}
+	return late || quiet >= walkAfter
+}
+
+// lostSince is when something was first seen to be lost since the last walk.
+func (e *Engine) lostSince() uint64 {
+	for _, r := range e.losses {
+		if lostOfCgroups(r.loss) > e.walked {
+			return r.at
+		}
+	}
+	return e.losses[len(e.losses)-1].at
 }
 
 // walkAgain puts right what is known of the cgroups after events were lost: that
