@@ -12,7 +12,7 @@ import (
 
 // often is the part of the windows like the recorded one that have to meet the
 // target for a limit to be the best: with random arrivals, one that meets it in the
-// recording misses it in every second window after that.
+// recording misses it in about every third window after that.
 const often = 0.9
 
 // heldFor is an activation that a quota held.

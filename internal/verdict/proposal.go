@@ -104,7 +104,7 @@ func (s *scene) curveEnd(best int64) int64 {
 
 // bestLimit meets the target in nine of ten windows like the recorded one, with
 // something to spare where the curve is dense enough to tell; 0 if none does. One that
-// just meets it in the recording would miss it in every second window after that.
+// just meets it in the recording would miss it in about every third window after that.
 func (s *scene) bestLimit(t Target) int64 {
 	return s.curve.smallest(func(p point) bool {
 		less, near := s.curve.near(int64(float64(p.limit) * (1 - spare)))
