@@ -24,6 +24,7 @@ func TestLadderOfStaticFunctions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	delete(spec.Programs, "read_counters") // of Linux 5.10, and loaded where programs can be run only
 	functions := 0
 	for _, prog := range spec.Programs {
 		for i := range prog.Instructions {
