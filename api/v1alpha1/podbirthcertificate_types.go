@@ -296,7 +296,8 @@ type KernelStats struct {
 	// +kubebuilder:validation:Minimum=0
 	NetfilterRules *int64 `json:"netfilterRules,omitempty"`
 	// DurationMicroseconds from spec.origin to Ready or, where Ready was not
-	// seen, to the last milestone.
+	// seen, to the last sign of progress or, of a birth that failed, to the latest
+	// failed attempt.
 	// +kubebuilder:validation:Minimum=0
 	DurationMicroseconds int64 `json:"durationMicroseconds"`
 	// WindowMicroseconds that the counts cover: from spec.origin to their reading.
@@ -452,7 +453,7 @@ type PhaseComparison struct {
 	// Microseconds that it took this time.
 	// +kubebuilder:validation:Minimum=0
 	Microseconds int64 `json:"microseconds"`
-	// MedianMicroseconds of the earlier births that have the phase.
+	// MedianMicroseconds of the earlier births that have the phase; 0 where none has it.
 	// +kubebuilder:validation:Minimum=0
 	MedianMicroseconds int64 `json:"medianMicroseconds"`
 }

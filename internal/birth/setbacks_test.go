@@ -71,6 +71,9 @@ func TestPullsThatFailAreCounted(t *testing.T) {
 		if s.Outcome != v1alpha1.OutcomeFailed || s.Failure.Step != "ImagePull" || !s.UnderWay || s.FailedAttempts != c.want || len(s.Attempts) != 1 {
 			t.Fatalf("%s: %s, %+v, under way %v, %d of %+v", c.name, s.Outcome, s.Failure, s.UnderWay, s.FailedAttempts, s.Attempts)
 		}
+		if s.KernelStats.DurationMicroseconds != 4_000_000 {
+			t.Errorf("%s: failed after %d µs, want when the status showed it last", c.name, s.KernelStats.DurationMicroseconds)
+		}
 		a := s.Attempts[0]
 		if a.Step != "ImagePull" || a.Container != "app" || a.Reason != "ErrImagePull" || a.Failed != c.want || a.LastFailed == nil || *a.LastFailed != c.last {
 			t.Errorf("%s: %+v, last %+v", c.name, a, a.LastFailed)

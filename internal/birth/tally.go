@@ -101,6 +101,19 @@ func (w *writer) writeAttempts() {
 	w.spec.Attempts = all[:min(len(all), attemptsMax)]
 }
 
+// lastFailed is when the latest attempt was seen to have failed, 0 if none was: what only
+// an event tells is of a whole second, and not among them.
+func (w *writer) lastFailed() uint64 {
+	var latest uint64
+	for _, b := range setbacksOf(w.seen) {
+		latest = max(latest, b.last)
+	}
+	for _, a := range attemptsOf(w.birth.events, w.seen) {
+		latest = max(latest, a.failedAt)
+	}
+	return latest
+}
+
 // setbackAttempts tells a container's setbacks. The latest is by the clock that saw it
 // last.
 func (w *writer) setbackAttempts(b setbackOf) v1alpha1.StepAttempts {

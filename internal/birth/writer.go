@@ -187,6 +187,9 @@ func (w *writer) writeOutcome() {
 		w.spec.Outcome = v1alpha1.OutcomeRunning
 	}
 	w.writeAttempts()
+	if w.spec.Outcome == v1alpha1.OutcomeFailed {
+		end = max(end, w.lastFailed())
+	}
 	w.spec.KernelStats.DurationMicroseconds = w.offset(end)
 	w.spec.Duration = Duration(w.spec.KernelStats.DurationMicroseconds)
 }
@@ -266,7 +269,7 @@ func Duration(microseconds int64) string {
 		return fmt.Sprintf("%.1fms", float64(microseconds)/1e3)
 	case d.Round(time.Millisecond) < time.Second:
 		return fmt.Sprintf("%dms", d.Round(time.Millisecond).Milliseconds())
-	case d < time.Minute:
+	case d.Round(10*time.Millisecond) < time.Minute:
 		return fmt.Sprintf("%.2fs", d.Seconds())
 	}
 	return d.Round(time.Second).String()

@@ -90,6 +90,17 @@ func TestCertificateInsight(t *testing.T) {
 				"births of ReplicaSet web-5d9 (the middle half of them 430ms to 430ms).",
 		},
 		{
+			name: "slower by a phase within another, which its siblings did not have",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.KernelStats.DurationMicroseconds = 9_340_000
+				c.Spec.Phases = append(c.Spec.Phases,
+					v1alpha1.Phase{Name: "KubeletContainer", Container: "app", StartMicroseconds: 1_000_000, DurationMicroseconds: 8_300_000},
+					v1alpha1.Phase{Name: "ImagePull", Container: "app", StartMicroseconds: 1_000_000, DurationMicroseconds: 8_000_000})
+			}), others: siblings(1, 1_340_000, 402_000),
+			want: "Born in 9.34s with 4,812 system calls; longest phase: KubeletContainer of app, 8.30s (89 %); 7.0 times the median of 1 earlier " +
+				"birth of ReplicaSet web-5d9; what differs most is ImagePull of app: 8.00s, usually none.",
+		},
+		{
 			name: "the critical path, and what its longest phase waited for",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
 				c.Spec.Phases = []v1alpha1.Phase{

@@ -120,8 +120,11 @@ func comparisonInWords(spec *v1alpha1.PodBirthCertificateSpec, comparison *v1alp
 		text += fmt.Sprintf(" (the middle half of them %s to %s)", duration(*lower), duration(*upper))
 	}
 	if p := comparison.Phase; p != nil {
-		text += fmt.Sprintf("; what differs most is %s: %s, usually %s",
-			phaseInWords(p.Name, p.Container, p.Detail), duration(p.Microseconds), duration(p.MedianMicroseconds))
+		usually := "usually " + duration(p.MedianMicroseconds)
+		if p.MedianMicroseconds == 0 {
+			usually = "usually none"
+		}
+		text += fmt.Sprintf("; what differs most is %s: %s, %s", phaseInWords(p.Name, p.Container, p.Detail), duration(p.Microseconds), usually)
 	}
 	return text
 }
@@ -145,35 +148,66 @@ func phaseTotals(phases []v1alpha1.Phase) map[phaseKey]int64 {
 	return totals
 }
 
+// mostOfOuter is the share of a phase's excess from which one within it is named.
+const mostOfOuter = 0.9
+
 // differingPhase is the phase that accounts for most of what a birth took longer
-// than usual; nil where it did not, or where no single phase does. Of nested
-// phases with the same excess the outer one comes first in the list and has it.
+// than usual; nil where it did not, or where no single phase does. Of nested phases
+// it is the innermost with nearly all of the excess.
 func differingPhase(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate, usual int64) *v1alpha1.PhaseComparison {
 	took := spec.KernelStats.DurationMicroseconds
 	if share(took, usual) < notablySlower {
 		return nil
 	}
-	key, this, middle := greatestExcess(spec, earlier)
-	if share(this-middle, took-usual) < mostOfExcess {
-		return nil
-	}
-	return &v1alpha1.PhaseComparison{Name: key.name, Container: key.container, Detail: key.detail, Microseconds: this, MedianMicroseconds: middle}
-}
-
-// greatestExcess finds the phase that exceeds its median over the earlier
-// births by most. It goes through spec.phases in order, so that a tie always
-// falls the same way.
-func greatestExcess(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate) (greatest phaseKey, this, middle int64) {
-	usual := phaseMedians(earlier)
-	totals := phaseTotals(spec.Phases)
-	for _, p := range spec.Phases {
-		key := phaseKey{p.Name, p.Container, p.Detail}
-		m, known := usual[key]
-		if known && totals[key]-m > this-middle {
-			greatest, this, middle = key, totals[key], m
+	all := phaseExcesses(spec, earlier)
+	found := -1
+	for i := range all {
+		if found < 0 || all[i].excess() > all[found].excess() {
+			found = i
 		}
 	}
-	return greatest, this, middle
+	if found < 0 || share(all[found].excess(), took-usual) < mostOfExcess {
+		return nil
+	}
+	for i := range all {
+		if all[i].liesWithin(&all[found]) && share(all[i].excess(), all[found].excess()) >= mostOfOuter {
+			found = i // what lies within it comes later in the list
+		}
+	}
+	p := all[found]
+	return &v1alpha1.PhaseComparison{Name: p.key.name, Container: p.key.container, Detail: p.key.detail, Microseconds: p.this, MedianMicroseconds: p.middle}
+}
+
+// phaseExcess is what the phases of one key took this time and usually, and from where
+// to where they reached.
+type phaseExcess struct {
+	key          phaseKey
+	this, middle int64
+	from, to     int64
+}
+
+func (p *phaseExcess) excess() int64 { return p.this - p.middle }
+
+func (p *phaseExcess) liesWithin(outer *phaseExcess) bool {
+	return p.key != outer.key && p.from >= outer.from && p.to <= outer.to
+}
+
+// phaseExcesses holds each of a birth's phases against its median over the earlier
+// births that have it; what none of them has took none of their time. They are in the
+// order of spec.phases, so that a tie always falls the same way.
+func phaseExcesses(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate) []phaseExcess {
+	usual, totals := phaseMedians(earlier), phaseTotals(spec.Phases)
+	var all []phaseExcess
+	for _, p := range spec.Phases {
+		key, end := phaseKey{p.Name, p.Container, p.Detail}, addSaturated(p.StartMicroseconds, p.DurationMicroseconds)
+		i := slices.IndexFunc(all, func(x phaseExcess) bool { return x.key == key })
+		if i < 0 {
+			all = append(all, phaseExcess{key: key, this: totals[key], middle: usual[key], from: p.StartMicroseconds, to: end})
+			continue
+		}
+		all[i].from, all[i].to = min(all[i].from, p.StartMicroseconds), max(all[i].to, end)
+	}
+	return all
 }
 
 func phaseMedians(earlier []*v1alpha1.PodBirthCertificate) map[phaseKey]int64 {
