@@ -34,8 +34,9 @@ func Replay(r event.Recording, c Config) Result {
 	}
 	s := &search{w: w, burst: ownBurst(r), seen: map[int64]bool{}}
 	least, top := s.range1()
-	best := round(int64(margin * float64(s.bisect(least, top))))
-	s.curve(least, best, top)
+	found := s.bisect(least, top)
+	best := round(int64(margin * float64(found)))
+	s.curve(least, found, best, top)
 	out.Curve = s.predictions()
 	for i := len(out.Curve) - 1; i >= 0 && out.Curve[i].Quota >= uint64(best) && out.Curve[i].Meets(c.Target); i-- {
 		out.Best = i
@@ -95,14 +96,22 @@ func (s *search) bisect(least, top int64) int64 {
 	return hi
 }
 
+// under is where, below the smallest limit that meets the target, the curve has a
+// point that does not: whoever reads the curve alone finds the margin by them.
+const under = 0.93
+
 // curve adds points from least to where nothing is throttled, dense around best.
-func (s *search) curve(least, best, top int64) {
+func (s *search) curve(least, found, best, top int64) {
 	s.add(best)
+	s.add(found)
+	if q := int64(under*float64(found)) / step * step; q >= least {
+		s.add(q)
+	}
 	if q := s.w.bounds[0].quota; q > 0 {
 		s.add(round(q))
 	}
 	s.add(least)
-	for _, f := range []float64{1 / margin, 0.5, 0.7, 0.8, 0.9, 1.05, 1.2, 1.5, 2} {
+	for _, f := range []float64{0.5, 0.7, 0.8, 1.05, 1.2, 1.5, 2} {
 		q := round(int64(f * float64(best)))
 		if q < least || q > top {
 			continue

@@ -75,6 +75,27 @@ func TestBestLimits(t *testing.T) {
 	}
 }
 
+// TestTheMarginIsInTheCurve: the operator has the curve and no more, and chooses the
+// smallest limit that meets the target with a little less as well.
+func TestTheMarginIsInTheCurve(t *testing.T) {
+	target := DefaultConfig().Target
+	eachRecording(1, func(g program, _ int64, r event.Recording) {
+		out := Replay(r, Config{})
+		if out.Best < 2 {
+			t.Errorf("%s: best is point %d", g.name, out.Best)
+			return
+		}
+		best, found, below := out.Curve[out.Best], out.Curve[out.Best-1], out.Curve[out.Best-2]
+		if q := uint64(round(int64(r.Before[0].Quota))); q == found.Quota || q == below.Quota {
+			return // the present limit lies between them
+		}
+		less := float64(best.Quota) * 0.94
+		if !found.Meets(target) || float64(found.Quota) > less || below.Meets(target) || float64(below.Quota) < 0.88*float64(found.Quota) {
+			t.Errorf("%s: best %d ms, before it %d ms %v, %d ms %v", g.name, best.Quota/ms, found.Quota/ms, found.Meets(target), below.Quota/ms, below.Meets(target))
+		}
+	})
+}
+
 // rule to choose a limit by: at it, less a margin, such a part of the windows like
 // the recorded one meets the target; 0: the recording does.
 type rule struct{ part, margin float64 }

@@ -15,7 +15,7 @@ const (
 	nextStep = 2
 	// spare: at a little less than the proposed limit the target is met as well, because
 	// the model errs by some percent to either side and the curve is steep there. The
-	// replay's own curve has a point just below that.
+	// replay's curve has its margin just below that, and a point that fails below.
 	spare = 0.06
 	// A limit is only lowered on much evidence: a recording of giveBackRecorded ms
 	// with giveBackBursts activations of which none was lost, the upper bounds of
@@ -108,7 +108,7 @@ func (s *scene) curveEnd(best int64) int64 {
 func (s *scene) bestLimit(t Target) int64 {
 	return s.curve.smallest(func(p point) bool {
 		less, near := s.curve.near(int64(float64(p.limit) * (1 - spare)))
-		return t.met(p.throttledOften, whole(p.stallOften)) && (!near || less.throttledOften < t.ThrottledPercent)
+		return t.met(p.throttledOften, whole(p.stallOften)) && (!near || t.met(less.throttledOften, whole(less.stallOften)))
 	})
 }
 

@@ -57,7 +57,7 @@ func TestProposal(t *testing.T) {
 			c.Curve[3].ThrottledPercent = "5.5"
 		})), verdict.DefaultTarget(), plan{1_000, -1, 32_000, false}},
 		{"where the curve is dense, with something to spare", recorded(replay(func(c *v1alpha1.Counterfactual) {
-			c.Curve = append(c.Curve[:3:3], predicted(760, "4.0", "2.0", "8.0", 4_000, 303), predicted(800, "3.1", "1.0", "5.6", 2_400, 303))
+			c.Curve = append(c.Curve[:3:3], predicted(760, "4.0", "2.0", "8.0", 500, 303), predicted(800, "3.1", "1.0", "5.6", 2_400, 303))
 		})), verdict.DefaultTarget(), plan{800, -1, 32_000, false}},
 		{"one that nine of ten windows do not meet", recorded(replay(func(c *v1alpha1.Counterfactual) {
 			c.Curve[3].ThrottledPercentP90 = "5.0"
@@ -68,6 +68,12 @@ func TestProposal(t *testing.T) {
 		{"one that nine of ten windows meet", recorded(replay(func(c *v1alpha1.Counterfactual) {
 			c.Curve[3].ThrottledPercentP90, c.Curve[3].StallP99MicrosecondsP90 = "4.9", 4_900
 		})), verdict.DefaultTarget(), plan{800, -1, 32_000, false}},
+		{"a limit that meets it, and a little less would not", recorded(replay(func(c *v1alpha1.Counterfactual) {
+			c.Curve = []v1alpha1.Predicted{
+				predicted(500, "29.1", "22.4", "35.8", 118_000, 302), predicted(700, "4.0", "2.0", "9.0", 31_000, 303),
+				predicted(750, "3.0", "1.0", "5.6", 0, 303), predicted(803, "1.0", "0.0", "4.0", 0, 303),
+			}
+		})), verdict.DefaultTarget(), plan{803, -1, 32_000, false}},
 		{"no limit of the curve", recorded(replay(func(c *v1alpha1.Counterfactual) { c.Curve = c.Curve[:3] })), verdict.DefaultTarget(), plan{-1, -1, 32_000, false}},
 		{"no replay", recorded(noReplay), verdict.DefaultTarget(), nothing},
 		{"no recording", whisper(), verdict.DefaultTarget(), nothing},
