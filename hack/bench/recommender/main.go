@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -188,8 +189,15 @@ func perform(ctx context.Context, st *stage, p player, s scene) (r result, err e
 	if err := unix.Uname(&name); err != nil {
 		return r, fmt.Errorf("read the kernel's version: %w", err)
 	}
-	r.Kernel = "Linux " + unix.ByteSliceToString(name.Release[:])
+	r.Kernel = "Linux " + version(unix.ByteSliceToString(name.Release[:]))
 	return r, nil
+}
+
+// version is the first two numbers of a kernel's release: what comes after them tells
+// of the machine, not of the scheduler.
+func version(release string) string {
+	parts := strings.SplitN(release, ".", 3)
+	return strings.Join(parts[:min(len(parts), 2)], ".")
 }
 
 // keeper stores the recordings of a scene, for those who tune the model.
