@@ -163,7 +163,7 @@ func statistics(s doctor.Statistics) string {
 func ways(p *page, plan hooks.Plan) {
 	p.blank()
 	t := table{columns: []column{
-		{title: "HOOK"}, {title: "HEARD BY"}, {title: "LOST"}, {title: "BETTER WAYS, REFUSED", rank: 1, least: 20}, {title: "WHAT IT IS FOR", rank: 2, least: 14},
+		{title: "HOOK"}, {title: "HEARD BY"}, {title: "LOST"}, {title: "BETTER WAYS, REFUSED", rank: 1, least: 26}, {title: "WHAT IT IS FOR", rank: 2, least: 14},
 	}}
 	for _, c := range plan {
 		mark, lost := good, text{"-", dim}

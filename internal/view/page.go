@@ -5,7 +5,6 @@ package view
 import (
 	"bufio"
 	"io"
-	"strings"
 )
 
 // page collects lines for a terminal and keeps the first error of many writes.
@@ -53,7 +52,7 @@ func (p *page) say(s string, t tone) {
 const factIndent = "             "
 
 // fact writes a name and a text, which goes on in further lines beneath itself.
-func (p *page) fact(name, s string, t tone) { p.facts(name, strings.Fields(s), " ", t) }
+func (p *page) fact(name, s string, t tone) { p.facts(name, words(s), " ", t) }
 
 // facts does so with texts that are not broken themselves. In a pipe too they
 // are no wider than a picture.

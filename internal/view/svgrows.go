@@ -4,22 +4,6 @@ package view
 
 import "fmt"
 
-// svgStyle has the colors of both schemes. Waiting is hatched and what was not
-// measured is hollow, so that neither is told by its color alone.
-const svgStyle = `<style>
-svg{--back:#fff;--text:#1f2328;--dim:#59636e;--grid:#dfe3e8;--band:#f6f8fa;--cpu:#0072b2;--wait:#d98a00;--none:#8c959f;--critical:#b0186a;--good:#1a7f37;--bad:#c0271c}
-@media(prefers-color-scheme:dark){svg{--back:#0d1117;--text:#e6edf3;--dim:#9198a1;--grid:#2a313a;--band:#151b23;--cpu:#56b4e9;--wait:#f0b040;--none:#6e7681;--critical:#ff7ab8;--good:#4ac26b;--bad:#ff7b72}}
-text{font:12px ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace;fill:var(--text)}
-.end{text-anchor:end}.dim{fill:var(--dim)}.head{font-size:16px;font-weight:bold}.strong{font-weight:bold}
-.good{fill:var(--good)}.bad{fill:var(--bad)}.crit{fill:var(--critical)}
-.back{fill:var(--back)}.band{fill:var(--band)}.grid{stroke:var(--grid)}.axis{stroke:var(--dim)}
-.cpu{fill:var(--cpu)}.wait{fill:url(#kg-wait)}.none{fill:var(--back);stroke:var(--none);stroke-dasharray:3 2}
-.ring{fill:none;stroke:var(--critical);stroke-width:1.5}.pole{fill:var(--text)}.drop{stroke:var(--dim);stroke-dasharray:1 3}
-.flag{paint-order:stroke;stroke:var(--back);stroke-width:5px;stroke-linejoin:round}
-</style>
-<defs><pattern id="kg-wait" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="5" height="5" style="fill:var(--wait);opacity:.28"/><rect width="2" height="5" style="fill:var(--wait)"/></pattern></defs>
-`
-
 // at is the place of a moment on the axis.
 func (g Grid) at(us int64) float64 {
 	return x(g.From) + float64(min(max(us, 0), g.Total))/float64(g.Total)*float64(g.Width)*svgCell

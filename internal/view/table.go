@@ -36,9 +36,8 @@ func (t *table) add(row ...text) { t.rows = append(t.rows, row) }
 // widths of the columns, -1 for one that is left out.
 func (t *table) widths(limit int) []int {
 	natural := make([]int, len(t.columns))
-	last := 0 // the rank that gives way last
+	last := t.highest() // gives way last
 	for i, c := range t.columns {
-		last = max(last, c.rank)
 		natural[i] = cells(c.title)
 		for _, row := range t.rows {
 			natural[i] = max(natural[i], cells(row[i].s))
@@ -52,12 +51,7 @@ func (t *table) widths(limit int) []int {
 	// Where even that is too wide, cut columns are left out too, but for the last.
 	t.giveWay(widths, limit, last-1, func(int) int { return leftOut })
 	t.restore(widths, natural, limit)
-	// What is left over goes to those that were cut.
-	for i := range widths {
-		if widths[i] >= 0 {
-			widths[i] = min(natural[i], widths[i]+max(0, -over(widths, limit)))
-		}
-	}
+	t.widen(widths, natural, limit)
 	return widths
 }
 
@@ -75,9 +69,28 @@ func (t *table) giveWay(widths []int, limit, last int, to func(column int) int) 
 	}
 }
 
+// widen gives what is left over to columns that were cut, those of the highest rank first.
+func (t *table) widen(widths, natural []int, limit int) {
+	for rank := t.highest(); rank > 0; rank-- {
+		for i, c := range t.columns {
+			if c.rank == rank && widths[i] >= 0 {
+				widths[i] = min(natural[i], widths[i]+max(0, -over(widths, limit)))
+			}
+		}
+	}
+}
+
+func (t *table) highest() int {
+	rank := 0
+	for _, c := range t.columns {
+		rank = max(rank, c.rank)
+	}
+	return rank
+}
+
 // restore brings back columns that have room after all, the last one first.
 func (t *table) restore(widths, natural []int, limit int) {
-	for rank := len(t.columns); rank > 0; rank-- {
+	for rank := t.highest(); rank > 0; rank-- {
 		for i, c := range t.columns {
 			if c.rank == rank && widths[i] < 0 && over(widths, limit)+gap+natural[i] <= 0 {
 				widths[i] = natural[i]

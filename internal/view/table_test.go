@@ -31,3 +31,25 @@ func TestColumnsGiveWay(t *testing.T) {
 		}
 	}
 }
+
+// What is left over goes to the column that gives way last, wherever it stands.
+func TestRoomGoesToWhatCounts(t *testing.T) {
+	tab := table{columns: []column{{title: "NAMESPACE", rank: 1, least: 9}, {title: "POD", rank: 2, least: 6}}}
+	tab.add(text{s: "kernel-gossip-e2e-gl9p5"}, text{s: "demo-shop-848795f468-xttz9"})
+	var out bytes.Buffer
+	p := newPage(&out, Terminal{Width: 40})
+	tab.write(p)
+	if err := p.flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "NAMESPACE     POD\nkernel-goss…  demo-shop-848795f468-xttz9\n"; out.String() != want {
+		t.Errorf("%s\nwant\n%s", out.String(), want)
+	}
+}
+
+// A percent sign does not begin a line.
+func TestPercentStaysWithItsNumber(t *testing.T) {
+	if got := wrap("it took 2.83s (45 %), of which", 18); len(got) != 2 || got[1] != "(45 %), of which" {
+		t.Errorf("%q", got)
+	}
+}

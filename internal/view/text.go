@@ -48,7 +48,20 @@ func fit(s string, columns int) string {
 }
 
 // wrap breaks a text into lines of at most so many columns; 0 means one line.
-func wrap(s string, columns int) []string { return wrapWords(strings.Fields(s), " ", columns) }
+func wrap(s string, columns int) []string { return wrapWords(words(s), " ", columns) }
+
+// words of a text; a percent sign stays with its number.
+func words(s string) []string {
+	var out []string
+	for _, w := range strings.Fields(s) {
+		if last := len(out) - 1; last >= 0 && strings.HasPrefix(w, "%") {
+			out[last] += " " + w
+			continue
+		}
+		out = append(out, w)
+	}
+	return out
+}
 
 // wrapWords joins words to lines of at most so many columns, 0 for no limit. A
 // word that is too long is broken.
