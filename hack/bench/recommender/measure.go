@@ -170,9 +170,12 @@ func (p *player) predict(rec event.Recording, limits []float64) []predicted {
 }
 
 // advise is what a recording recommends. Where it cannot know it gives the limit
-// to measure at next.
+// to measure at next. It is what the observer makes of the recording: that knows of
+// no horizon.
 func (p *player) advise(rec event.Recording) advice {
-	r := counterfactual.Replay(rec, p.model)
+	model := p.model
+	model.Horizon = 0
+	r := counterfactual.Replay(rec, model)
 	switch {
 	case r.Best >= 0:
 		return advice{Limit: cores(r.Curve[r.Best].Quota), AtLeast: r.LowerBound}
