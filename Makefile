@@ -67,7 +67,7 @@ support: ## What each kernel lets the observer hear: docs/reference/support.md a
 	@hack/support/run.sh $(SUITES)
 
 .PHONY: test-nodes
-test-nodes: ## Births and a throttled pod on nodes with Linux 5.10 and the newest, in virtual machines at once
+test-nodes: ## Births and a throttled pod on nodes with Linux 5.10 and the newest, in virtual machines one after the other
 	@KG_VM_NODES=both $(TEST) vm
 
 .PHONY: test-api

@@ -18,6 +18,18 @@ type result struct {
 	unstable                []string // full names of the tests that failed and then passed alone
 }
 
+// add counts another run of the same stage.
+func (r *result) add(other result) {
+	r.passed += other.passed
+	r.failed += other.failed
+	r.skipped += other.skipped
+	r.final = r.final || other.final
+	r.failures = append(r.failures, other.failures...)
+	r.passes = append(r.passes, other.passes...)
+	r.skips = append(r.skips, other.skips...)
+	r.unstable = append(r.unstable, other.unstable...)
+}
+
 // report is what became of one stage.
 type report struct {
 	stage  string

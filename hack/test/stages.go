@@ -35,7 +35,7 @@ func stages() []stage {
 		{"demo", "make demo: real workloads heard without a cluster, and checked", bpfReady, script("hack/demo/run.sh")},
 		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
 		{"e2e", "both components on a node", e2eReady, endToEnd},
-		{"vm", "births by runc and crun on a node with cgroup v2, in a virtual machine", vmReady, virtualMachine},
+		{"vm", "births by runc and crun and a throttled pod on a node with cgroup v2, in a virtual machine", vmReady, virtualMachines},
 		{"kernels", "eBPF programs on other kernels, in virtual machines", kernelsReady, kernelMatrix},
 	}
 }

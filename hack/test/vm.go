@@ -10,8 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strings"
-	"sync"
 )
 
 const nodeVM = "hack/cluster/vmnode/node-vm.sh"
@@ -20,22 +20,13 @@ const nodeVM = "hack/cluster/vmnode/node-vm.sh"
 type guest struct{ number, kernel, systemd string }
 
 // guests is one of them, or with KG_VM_NODES=both the oldest kernel with the kubelet's
-// own cgroup driver and the newest with systemd: two at once take more than twice as
-// long on two processors.
+// own cgroup driver and the newest with systemd. They run one after the other: each has one
+// emulated processor, and two at once starve each other and the cluster on two processors.
 func guests() []guest {
 	if os.Getenv("KG_VM_NODES") == "both" {
 		return []guest{{"2", "5.10", ""}, {"3", "sid", "1"}}
 	}
 	return []guest{{"2", "6.12", ""}}
-}
-
-// names of the guests' nodes, with commas.
-func names(all []guest) string {
-	var nodes []string
-	for _, g := range all {
-		nodes = append(nodes, g.node())
-	}
-	return strings.Join(nodes, ",")
 }
 
 func (g guest) node() string { return "node" + g.number }
@@ -77,9 +68,9 @@ func scriptError(said string, err error) string {
 	return err.Error()
 }
 
-// virtualMachine runs the tests of the nodes in virtual machines. It takes down
+// virtualMachines runs the tests of the nodes in virtual machines. It takes down
 // again what it started: the machines, and the one-node cluster if it was not there.
-func virtualMachine(ctx context.Context) (collected result, err error) {
+func virtualMachines(ctx context.Context) (collected result, err error) {
 	after, goesOn := context.WithoutCancel(ctx), true // also after an interrupt
 	if exec.CommandContext(ctx, node, "env").Run() != nil {
 		goesOn = false
@@ -99,39 +90,26 @@ func virtualMachine(ctx context.Context) (collected result, err error) {
 	if goesOn {
 		defer func() { err = errors.Join(err, restore(after)) }()
 	}
-	defer func() {
-		for _, g := range guests() {
-			err = errors.Join(err, runIn(after, g.env(), nodeVM, "down"))
-		}
-	}()
-	if err := startGuests(ctx); err != nil {
-		return result{}, err
+	for _, g := range guests() {
+		one, failure := g.test(ctx, env)
+		collected.add(one)
+		err = errors.Join(err, failure)
 	}
-	if err := runIn(ctx, env, "bash", "-c", "kubectl --namespace kernel-gossip rollout status daemonset/kernel-observer --timeout=10m"); err != nil {
-		return result{}, fmt.Errorf("wait for the observers: %w", err)
-	}
-	env = append(env, "KG_TEST_STAGE=e2e", "KG_VM_NODES="+names(guests()))
-	return testTwice(ctx, env, "^TestVM$", "./test/e2e/")
+	return collected, err
 }
 
-// startGuests starts the machines at the same time: each has one processor, and
-// waits for the cluster as much as it computes.
-func startGuests(ctx context.Context) error {
+// test brings the machine up, runs the tests on its node, and takes it down again.
+func (g guest) test(ctx context.Context, env []string) (collected result, err error) {
 	const archive = "build/images/kernel-observer.tar"
-	if err := run(ctx, nodeVM, "prepare", archive); err != nil {
-		return fmt.Errorf("build the disk of the virtual machines: %w", err)
+	defer func() { err = errors.Join(err, runIn(context.WithoutCancel(ctx), g.env(), nodeVM, "down")) }()
+	if err := runIn(ctx, g.env(), nodeVM, "up", archive); err != nil {
+		return result{}, fmt.Errorf("start %s in a virtual machine: %w", g.node(), err)
 	}
-	failures := make([]error, len(guests()))
-	var all sync.WaitGroup
-	for i, g := range guests() {
-		all.Go(func() {
-			if err := runIn(ctx, g.env(), nodeVM, "up", archive); err != nil {
-				failures[i] = fmt.Errorf("start %s in a virtual machine: %w", g.node(), err)
-			}
-		})
+	if err := runIn(ctx, env, "bash", "-c", "kubectl --namespace kernel-gossip rollout status daemonset/kernel-observer --timeout=10m"); err != nil {
+		return result{}, fmt.Errorf("wait for the observer on %s: %w", g.node(), err)
 	}
-	all.Wait()
-	return errors.Join(failures...)
+	env = append(slices.Clip(env), "KG_TEST_STAGE=e2e", "KG_VM_NODES="+g.node())
+	return testTwice(ctx, env, "^TestVM$", "./test/e2e/")
 }
 
 // nodeEnv is the environment for talking to the one-node cluster.
