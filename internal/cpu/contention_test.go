@@ -82,6 +82,27 @@ func TestContention(t *testing.T) {
 	}
 }
 
+// Go looks after itself in naps that hardly wait, and that are a hundred times as many as
+// the requests.
+func TestHousekeepingDoesNotHideAWait(t *testing.T) {
+	n := newCrowd()
+	requests := n.waiting(40, 99)
+	n.record = func(l LeanIn, from, to uint64) Heard {
+		h := requests(l, from, to)
+		h.Recording.Language = "Go"
+		for at := from; at < to; at += ms {
+			h.Recording.Bursts = append(h.Recording.Bursts, event.Burst{
+				TID: 9, Woken: at, Ended: at + ms/100, CPU: ms / 100, Waker: event.WakerInterrupt, Slept: sleeps[0],
+			})
+		}
+		return h
+	}
+	told := n.seconds(20, 200e6)
+	if len(told) != 1 || *told[0].Spec.KernelTruth.RunQueueWaitP99Microseconds != 40_000 {
+		t.Fatalf("%d whispers, want one of a wait of 40 ms: %+v", len(told), told)
+	}
+}
+
 func w1() Container { return Container{"ns", "pod", "uid", "app", "id"} }
 
 func TestContentionEndsWithTheCrowd(t *testing.T) {

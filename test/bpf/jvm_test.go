@@ -19,7 +19,6 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
-	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
 	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
@@ -117,7 +116,7 @@ func TestAJVMsThreads(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir, path := makeCgroup(t, "jvm-"+name)
-			favor(t, dir)
+			weigh(t, dir, 10_000)
 			j := startJVM(t, dir, "-XX:ActiveProcessorCount="+c.processors)
 			if j.said["processors"] != c.processors || j.said["workers"] != c.workers || j.flags["ActiveProcessorCount"] != c.processors {
 				t.Fatalf("it says %v; ActiveProcessorCount %s", j.said, j.flags["ActiveProcessorCount"])
@@ -125,7 +124,11 @@ func TestAJVMsThreads(t *testing.T) {
 			limit(t, dir, 40_000)
 			group := mustLocate(t, k, path)
 			insistent(t, func() (uint64, string) {
-				w, r := whisperOf(t, l, dir, group)
+				told, r := leanedIn(t, l, cpu.NewWatch(watchConfig()), dir, group)
+				if len(told) != 1 {
+					return r.Lost, fmt.Sprintf("%d whispers", len(told))
+				}
+				w := told[0]
 				s := verdict.Whisper(w, nil, time.Now())
 				t.Logf("%s %s, then %q: %s\n%s", w.Spec.Bursts.Language, s.Cause, s.SecondCause, s.Insight, s.Recommendation)
 				if wrong := j.differs(t, r, w.Spec.Bursts); wrong != "" {
@@ -139,17 +142,6 @@ func TestAJVMsThreads(t *testing.T) {
 			})
 		})
 	}
-}
-
-// favor gives a cgroup the greatest weight: on busy CPUs it would not get as far as its
-// limit.
-func favor(t *testing.T, dir string) {
-	t.Helper()
-	if _, err := os.Stat(filepath.Join(dir, "cpu.weight")); err == nil {
-		write(t, filepath.Join(dir, "cpu.weight"), "10000")
-		return
-	}
-	write(t, filepath.Join(dir, "cpu.shares"), "262144")
 }
 
 // differs says what of a recording is not what the JVM's own threads are.
@@ -178,51 +170,4 @@ func (j *jvm) differs(t *testing.T, r event.Recording, b *v1alpha1.Bursts) strin
 		return fmt.Sprintf("the work is divided among %d, the pool and its caller are %d", b.ParallelThreads, workers+1)
 	}
 	return ""
-}
-
-// whisperOf has the cgroup watched as the observer does, from its counters to the
-// whisper that a recording goes into.
-func whisperOf(t *testing.T, l *bursts.Listener, dir string, group func() event.Group) (*v1alpha1.KernelWhisper, event.Recording) {
-	t.Helper()
-	config := cpu.DefaultConfig()
-	config.LeanIn = 5 * time.Second
-	config.Wall = func(at uint64) time.Time { return time.Unix(0, int64(at)) }
-	watch := cpu.NewWatch(config)
-	container := cpu.Container{Namespace: "test", Pod: "jvm", PodUID: "1", Name: "app", ID: dir}
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Second) {
-		g := group()
-		watch.Take(cpu.Sample{Container: container, Levels: []cpu.Level{{At: v1alpha1.ThrottledAtContainer, Path: dir, Group: g}}})
-		for _, wish := range watch.LeanIns(g.Time) {
-			h := cpu.Heard{ContainerID: wish.ContainerID, Why: wish.Why}
-			eavesdrop(t, l, dir)
-			before := group()
-			time.Sleep(wish.For)
-			after := group()
-			h.Recording = stopListening(t, l, dir)
-			h.Recording.Before, h.Recording.After = []event.Group{before}, []event.Group{after}
-			h.Judge()
-			for _, w := range watch.Heard(h, after.Time) {
-				return w, h.Recording
-			}
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("no limit struck it: %v", cpuStat(t, dir))
-		}
-	}
-}
-
-// mustLocate finds a cgroup in the kernel's own lists.
-func mustLocate(t *testing.T, k *kernel, path string) (read func() event.Group) {
-	t.Helper()
-	id, pointer, err := k.Locate(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() event.Group {
-		g, err := k.ReadGroup(id, pointer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return g
-	}
 }
