@@ -110,6 +110,8 @@ func fullCertificate(namespace string) *v1alpha1.PodBirthCertificate {
 	s.KernelStats.NamespacesCreated = &v1alpha1.NamespacesCreated{Mount: 2, PID: 2, Network: 1, UTS: 1, IPC: 1}
 	s.KernelStats.CgroupWrites, s.KernelStats.Mounts = ptr[int64](31), ptr[int64](51)
 	s.KernelStats.NetDevicesCreated, s.KernelStats.NetfilterRules = ptr[int64](2), ptr[int64](0)
+	s.FailedAttempts = 2
+	s.Attempts = []v1alpha1.StepAttempts{{Step: "ImagePull", Container: "app", Reason: "ErrImagePull", Failed: 2, LastFailed: milestone(300_000)}}
 	s.Coverage.Missing = []string{"FirstAccept of sidecar was not seen before the certificate was written."}
 	return c
 }

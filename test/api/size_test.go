@@ -80,6 +80,10 @@ func largestCertificate(namespace string) *v1alpha1.PodBirthCertificate {
 	for range 32 {
 		s.Phases = append(s.Phases, v1alpha1.Phase{Name: word(40), Container: text(63), StartMicroseconds: math.MaxInt64, DurationMicroseconds: math.MaxInt64, WaitMicroseconds: ptr[int64](math.MaxInt64)})
 	}
+	s.FailedAttempts, s.Attempts = math.MaxInt32, nil
+	for range 16 {
+		s.Attempts = append(s.Attempts, v1alpha1.StepAttempts{Step: word(40), Container: text(63), Reason: word(40), Failed: math.MaxInt32, LastFailed: largestMilestone()})
+	}
 	for range 40 {
 		s.KernelStats.Actors = append(s.KernelStats.Actors, v1alpha1.ActorStats{Actor: v1alpha1.ActorScheduler, Container: text(63), Syscalls: math.MaxInt64, Processes: math.MaxInt64, Execs: math.MaxInt64})
 	}

@@ -99,6 +99,8 @@ func TestBadCertificatesAreRejected(t *testing.T) {
 	rejects(t, f, func(ns string) client.Object { return fullCertificate(ns) }, []bad{
 		{"failed without saying where", "Failed", "spec.outcome", "failure is present exactly when outcome is Failed"},
 		{"a failure of a birth that succeeded", map[string]any{"step": "Entrypoint", "actor": "Runtime"}, "spec.failure", "failure is present exactly when outcome is Failed"},
+		{"complete while it is under way", true, "spec.underWay", "a birth that is under way is not complete"},
+		{"attempts that did not fail", []any{map[string]any{"step": "ImagePull", "failed": int64(0)}}, "spec.attempts", "spec.attempts[0].failed in body should be greater than or equal to 1"},
 		{"unknown outcome", "Lost", "spec.outcome", `supported values: "Pending", "Ready", "Running", "Failed"`},
 		{"coverage that is no percentage", "all", "spec.coverage.attributedPercent", "spec.coverage.attributedPercent in body should match"},
 		{"negative milestone", int64(-1), "spec.milestones.ready.offsetMicroseconds", "spec.milestones.ready.offsetMicroseconds in body should be greater than or equal to 0"},
