@@ -152,6 +152,7 @@ func actorOf(phase string) v1alpha1.Actor {
 		prefix string
 		actor  v1alpha1.Actor
 	}{
+		{"ImageRetry", v1alpha1.ActorKubelet}, {"SandboxRetry", v1alpha1.ActorKubelet}, {"ContainerRetry", v1alpha1.ActorKubelet},
 		{"Schedul", v1alpha1.ActorScheduler}, {"Kubelet", v1alpha1.ActorKubelet}, {"Readiness", v1alpha1.ActorKubelet}, {"Probe", v1alpha1.ActorKubelet},
 		{"Network", v1alpha1.ActorCNI}, {"CNI", v1alpha1.ActorCNI},
 		{"Image", v1alpha1.ActorRuntime}, {"Sandbox", v1alpha1.ActorRuntime}, {"Shim", v1alpha1.ActorRuntime}, {"Container", v1alpha1.ActorRuntime},
