@@ -4,15 +4,13 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"unicode"
-	"unicode/utf8"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
 // write writes an object in the format that the flags name. The API server's
@@ -50,7 +48,7 @@ func (g *gossip) writeRaw(document any) error {
 	if err != nil {
 		return err
 	}
-	raw = append(escapeControls(raw), '\n')
+	raw = append(view.EscapeControls(raw), '\n')
 	if g.output == formatYAML {
 		// From the escaped form, because YAML's reader refuses what JSON's lets through.
 		if raw, err = yaml.JSONToYAML(raw); err != nil {
@@ -59,20 +57,6 @@ func (g *gossip) writeRaw(document any) error {
 	}
 	_, err = g.Out.Write(raw)
 	return err
-}
-
-// escapeControls writes the control characters that JSON allows as they are in
-// its own way, so that no terminal obeys them.
-func escapeControls(raw []byte) []byte {
-	var out []byte
-	for _, r := range string(raw) {
-		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) && r <= 0xffff {
-			out = fmt.Appendf(out, "\\u%04x", r)
-			continue
-		}
-		out = utf8.AppendRune(out, r)
-	}
-	return out
 }
 
 // lastBirth is the latest birth of a pod of that name among last, which may be nil,

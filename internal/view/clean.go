@@ -3,9 +3,11 @@
 package view
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Clean makes a text safe to print within one line of a terminal: control
@@ -22,6 +24,20 @@ func Clean(s string) string {
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
+}
+
+// EscapeControls writes the control characters and invisible marks that JSON allows as
+// they are in its own way, so that no terminal obeys them and nothing is lost.
+func EscapeControls(raw []byte) []byte {
+	var out []byte
+	for _, r := range string(raw) {
+		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) && r <= 0xffff {
+			out = fmt.Appendf(out, "\\u%04x", r)
+			continue
+		}
+		out = utf8.AppendRune(out, r)
+	}
+	return out
 }
 
 // cleaned is a copy of an object in which every text is clean, so that no

@@ -54,19 +54,32 @@ func (s *Sink) Whisper(w *v1alpha1.KernelWhisper) {
 }
 
 func (s *Sink) write(object any, at time.Time, line string) {
+	raw := fmt.Appendf(nil, "%s %s\n", at.Format("15:04:05"), line)
 	var err error
-	switch s.format {
-	case JSON:
-		err = json.NewEncoder(s.out).Encode(object)
-	case YAML:
-		var raw []byte
-		if raw, err = yaml.Marshal(object); err == nil {
-			_, err = fmt.Fprintf(s.out, "---\n%s", raw)
-		}
-	case Text:
-		_, err = fmt.Fprintf(s.out, "%s %s\n", at.Format("15:04:05"), line)
+	if s.format != Text {
+		raw, err = s.document(object)
+	}
+	if err == nil {
+		_, err = s.out.Write(raw)
 	}
 	if err != nil {
 		s.onError(fmt.Errorf("write to the output: %w", err))
 	}
+}
+
+// document is a whole object, in which names and messages of others are escaped: the
+// output may be read in a terminal.
+func (s *Sink) document(object any) ([]byte, error) {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return nil, err
+	}
+	raw = append(view.EscapeControls(raw), '\n')
+	if s.format == JSON {
+		return raw, nil
+	}
+	if raw, err = yaml.JSONToYAML(raw); err != nil {
+		return nil, err
+	}
+	return append([]byte("---\n"), raw...), nil
 }
