@@ -109,7 +109,7 @@ func TestCertificateColumns(t *testing.T) {
 	cells := row(t, got)
 	for column, want := range map[string]string{
 		"Pod": "web", "Outcome": "Ready", "Syscalls": "4812", "Duration": "512ms", "Coverage": "99.2", "Node": "node1",
-		"Insight": "Born in 512ms with 4,812 system calls; longest phase: Network, 170ms (33 %), of which 120ms waiting.",
+		"Insight": "Born in 512ms with 4,812 system calls, after 2 failed attempts at ImagePull of container app (ErrImagePull); longest phase: Network, 170ms (33 %), of which 120ms waiting.",
 	} {
 		if cells[column] != want {
 			t.Errorf("column %s shows %q, want %q", column, cells[column], want)

@@ -102,7 +102,7 @@ func TestCertificateIsComparedWithItsSiblings(t *testing.T) {
 	if got := slow.Status.Comparison; !reflect.DeepEqual(got, comparison) {
 		t.Errorf("comparison %+v, want %+v", got, comparison)
 	}
-	want := "Born in 1.55s with 4,812 system calls; longest phase: Network, 1.25s (81 %), of which 120ms waiting; " +
+	want := "Born in 1.55s with 4,812 system calls, after 2 failed attempts at ImagePull of container app (ErrImagePull); longest phase: Network, 1.25s (81 %), of which 120ms waiting; " +
 		"3.1 times the median of 3 earlier births of ReplicaSet web-5d9; what differs most is Network: 1.25s, usually 200ms."
 	if slow.Status.Insight != want {
 		t.Errorf("insight %q\n    want %q", slow.Status.Insight, want)
