@@ -81,7 +81,8 @@ type Bursts struct {
 	// Language of the program where it can be told.
 	// +kubebuilder:validation:Enum=Go;JVM
 	Language string `json:"language,omitempty"`
-	// StolenMicroseconds that the hypervisor took from the node's CPUs meanwhile.
+	// StolenMicroseconds that the hypervisor took from the node's CPUs meanwhile. Absent
+	// where the container may not use all of them.
 	// +kubebuilder:validation:Minimum=0
 	StolenMicroseconds int64 `json:"stolenMicroseconds,omitempty"`
 	// RequestMillicores that the container's weight stands for (cpu.shares,

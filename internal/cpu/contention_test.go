@@ -176,6 +176,11 @@ func TestRequestsFromWeights(t *testing.T) {
 			t.Errorf("shares %d: %dm, want %dm", shares, got, want)
 		}
 	}
+	for request := int64(3); request <= 64_000; request++ {
+		if got := RequestOfShares(uint64(request) * 1024 / 1000); got != request {
+			t.Fatalf("%dm is told as %dm", request, got)
+		}
+	}
 	// cpu.weight 1, 4, 39 and 79 are what 2, 102, 1024 and 2048 shares give.
 	for weight, want := range map[uint64][2]int64{1: {0, 0}, 4: {75, 105}, 39: {970, 1005}, 79: {1990, 2020}} {
 		if got := RequestOfWeight((weight*1024 + 50) / 100); got < want[0] || got > want[1] {

@@ -47,18 +47,22 @@ func (h *Heard) Judge() {
 // summarize is the recording in the terms of the API.
 func (c *Config) summarize(h Heard, of Container) summary {
 	s := summarize(h.Recording, c.Wall, c.Neighbor)
+	if h.Recording.CPUs < cpusOf(h.Before, h.After) {
+		s.bursts.StolenMicroseconds = 0 // from which CPUs is not known
+	}
 	before, _ := h.own()
 	s.bursts.RequestMillicores = c.Request(of, before)
 	return s
 }
 
 // RequestOfShares is the CPU request, in millicores, for which the kubelet writes
-// a weight (cpu.shares: 1024 is a core); 0 for the least one, 2.
+// a weight (cpu.shares: 1024 is a core); 0 for the least one, 2. The kubelet rounds
+// down (pkg/kubelet/cm/helpers_linux.go, MilliCPUToShares), so this rounds up.
 func RequestOfShares(shares uint64) int64 {
 	if shares <= 2 {
 		return 0
 	}
-	return int64((shares*1000 + 512) / 1024)
+	return int64((shares*1000 + 1023) / 1024)
 }
 
 // RequestOfWeight is the same for the shares that cgroup v2 makes of cpu.weight

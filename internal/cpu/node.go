@@ -4,6 +4,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -38,6 +39,15 @@ func Stolen(before, after Node) uint64 {
 		return 0
 	}
 	return (after.Steal - before.Steal) * tick
+}
+
+// cpusOf is of how many CPUs the time between two readings is; 0 where either is
+// missing.
+func cpusOf(before, after Node) int {
+	if before.Time == 0 || after.Time <= before.Time || after.Total < before.Total {
+		return 0
+	}
+	return int(math.Round(float64((after.Total-before.Total)*tick) / float64(after.Time-before.Time)))
 }
 
 // ParseNode reads the first line of /proc/stat as it was at a time. Time as a guest

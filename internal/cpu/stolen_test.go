@@ -5,6 +5,8 @@ package cpu
 import (
 	"testing"
 	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // The first lines of /proc/stat of a virtual machine with 2 CPUs that had
@@ -33,6 +35,19 @@ func TestStolenFromARealMachine(t *testing.T) {
 	passed := (after.Total - before.Total) * tick
 	if off := float64(passed) - 2*float64(took); off < 0 || off > float64(100*time.Millisecond) {
 		t.Errorf("two CPUs spent %s in %s", time.Duration(passed), time.Duration(took))
+	}
+	if n := cpusOf(before, after); n != 2 {
+		t.Errorf("%d CPUs, want 2", n)
+	}
+	// What was taken from CPUs that a container may not use is not said to be taken from it.
+	h := Heard{Before: before, After: after, Recording: event.Recording{From: began, To: began + took, CPUs: 2, Stolen: 270_000_000}}
+	c := Config{Wall: func(at uint64) time.Time { return time.Unix(0, int64(at)) }, Request: func(Container, event.Group) int64 { return 0 }}
+	if got := c.summarize(h, Container{}).bursts.StolenMicroseconds; got != 270_000 {
+		t.Errorf("%d µs stolen, want 270,000", got)
+	}
+	h.Recording.CPUs = 1
+	if got := c.summarize(h, Container{}).bursts.StolenMicroseconds; got != 0 {
+		t.Errorf("%d µs stolen from one of two CPUs", got)
 	}
 	var l load
 	l.add(before)

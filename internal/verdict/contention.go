@@ -119,8 +119,7 @@ func contentionInsight(s *scene) string {
 	text := fmt.Sprintf("Container %s was ready and waited for a CPU for %s (summed over threads) in %s, and ran for %s, though no limit held it",
 		name, duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()), duration(s.bursts.CPUMicroseconds))
 	if wait := s.truth.RunQueueWaitP99Microseconds; wait != nil && s.outside() > 0 {
-		text += fmt.Sprintf("; one activation in a hundred, of %s that were woken from outside, waited for %s or longer",
-			count(s.outside()), duration(*wait))
+		text += fmt.Sprintf("; one activation in a hundred waited for %s or longer", duration(*wait))
 	}
 	switch top := s.neighbour(); {
 	case s.waitsForItself():
