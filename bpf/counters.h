@@ -39,12 +39,14 @@ enum bpf_func_id___jiffies {
 /* From a limit's period to its counters. */
 #define KG_BANDWIDTH_WORDS 29
 
-static __always_inline void kg_read_bandwidth(struct kg_counters *c, struct task_group *group)
+/* False where nothing can be read: absent is better than zeros. */
+static __always_inline bool kg_read_bandwidth(struct kg_counters *c, struct task_group *group)
 {
 	u64 near[KG_BANDWIDTH_WORDS];
 
 #define KG_BANDWIDTH(member) KG_FROM(near, group, cfs_bandwidth.period, cfs_bandwidth.member)
-	bpf_core_read(near, sizeof(near), &group->cfs_bandwidth.period);
+	if (bpf_core_read(near, sizeof(near), &group->cfs_bandwidth.period))
+		return false;
 	c->time_ns = bpf_ktime_get_ns(); /* user space may be descheduled before and after */
 	c->quota_ns = KG_BANDWIDTH(quota);
 	c->period_ns = KG_BANDWIDTH(period);
@@ -58,6 +60,7 @@ static __always_inline void kg_read_bandwidth(struct kg_counters *c, struct task
 #undef KG_BANDWIDTH
 	if (bpf_core_enum_value_exists(enum bpf_func_id___jiffies, BPF_FUNC_jiffies64___jiffies))
 		c->jiffies = bpf_jiffies64();
+	return true;
 }
 
 /*
@@ -82,9 +85,10 @@ __noinline int kg_read_counters(u32 at)
 	bpf_core_read(&css, sizeof(css), &cgrp->subsys[cpu]);
 	if (!css)
 		return 0;
-	c->has_cpu = 1;
 	group = (struct task_group *)((u64)css - bpf_core_field_offset(struct task_group, css));
-	kg_read_bandwidth(c, group);
+	if (!kg_read_bandwidth(c, group))
+		return 0;
+	c->has_cpu = 1;
 	c->shares = BPF_CORE_READ(group, shares);
 	c->usage_ns = kg_group_usage(group);
 	return 0;

@@ -51,13 +51,16 @@ static __always_inline u64 kg_usage_of_array(struct task_group *group)
 	struct sched_entity **all = BPF_CORE_READ(group, se);
 	struct sched_entity *some[KG_AT_ONCE];
 	u64 sum = 0;
-	u32 i, j;
+	u32 i, j, many;
 
 	for (i = 0; i < KG_CPUS_MAX; i += KG_AT_ONCE) {
 		if (i >= kg_set.cpus)
 			break;
-		/* What lies behind the last is not looked at. */
-		bpf_probe_read_kernel(some, sizeof(some), &all[i]);
+		/* Not beyond the last: what lies there may not be mapped, and none would be read. */
+		many = kg_set.cpus - i;
+		if (many > KG_AT_ONCE)
+			many = KG_AT_ONCE;
+		bpf_probe_read_kernel(some, many * sizeof(some[0]), &all[i]);
 		for (j = 0; j < KG_AT_ONCE; j++)
 			if (i + j < kg_set.cpus)
 				sum += BPF_CORE_READ(some[j], sum_exec_runtime);
