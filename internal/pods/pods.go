@@ -36,6 +36,9 @@ func Watch(ctx context.Context, client kubernetes.Interface, node string, out ch
 			o.FieldSelector = fields.OneTermEqualSelector("spec.nodeName", node).String()
 		}))
 	informer := podFactory.Core().V1().Pods().Informer()
+	if err := informer.SetTransform(keepOfBirth); err != nil {
+		return fmt.Errorf("watch pods: %w", err)
+	}
 
 	t := newTeller(ctx, out, func(name string) *corev1.Namespace {
 		ns, err := nsInformer.Lister().Get(name)
@@ -61,19 +64,6 @@ func Watch(ctx context.Context, client kubernetes.Interface, node string, out ch
 	wait.Wait()
 	namespaces.Shutdown()
 	return nil
-}
-
-// keepAnnotation drops all of a namespace but its name and the opt-out.
-func keepAnnotation(object any) (any, error) {
-	ns, ok := object.(*corev1.Namespace)
-	if !ok {
-		return object, nil
-	}
-	kept := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: ns.Name, ResourceVersion: ns.ResourceVersion}}
-	if v, ok := ns.Annotations[v1alpha1.AnnotationObserve]; ok {
-		kept.Annotations = map[string]string{v1alpha1.AnnotationObserve: v}
-	}
-	return kept, nil
 }
 
 // mirrorAnnotation holds the UID under which the kubelet runs a static pod,

@@ -3,6 +3,7 @@
 package pods
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 )
 
 func cpuOf(quantity string) corev1.ResourceRequirements {
@@ -50,7 +52,11 @@ func TestConvert(t *testing.T) {
 		ContainerStatuses:          []corev1.ContainerStatus{resized, app},
 		EphemeralContainerStatuses: []corev1.ContainerStatus{{Name: "debug", ContainerID: "containerd://d1"}},
 	}
+	p.Annotations = map[string]string{v1alpha1.AnnotationObserve: "true", "last-applied": "x"}
+	p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}}
+	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
 	got := Convert(p)
+	keepsAll(t, p, got)
 	if got.UID != "u1" || got.Namespace != "shop" || got.Name != "web" || got.Phase != "Running" || got.Deleted || got.OptedOut ||
 		*got.Workload != (v1alpha1.WorkloadReference{Kind: "ReplicaSet", Name: "web-5"}) {
 		t.Errorf("%+v", got)
@@ -74,9 +80,30 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+// keepsAll: what is kept of a pod makes the same of it, and has nothing else in it.
+func keepsAll(t *testing.T, p *corev1.Pod, want birth.Pod) {
+	t.Helper()
+	kept, err := keepOfBirth(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := kept.(*corev1.Pod)
+	if got := Convert(k); !reflect.DeepEqual(got, want) {
+		t.Errorf("of what is kept: %+v, want %+v", got, want)
+	}
+	if k.ResourceVersion != p.ResourceVersion || len(k.ManagedFields) > 0 || len(k.Annotations) > 1 || len(k.Spec.Containers[0].Env) > 0 {
+		t.Errorf("kept %+v", k)
+	}
+	if again, _ := keepOfBirth(k); !reflect.DeepEqual(again, kept) {
+		t.Error("what is kept is not kept")
+	}
+}
+
 func TestConvertAStaticPod(t *testing.T) {
 	mirror := pod("kube-system", "etcd-node1", "of-the-mirror", "")
 	mirror.Annotations = map[string]string{mirrorAnnotation: "of-the-pod"}
+	mirror.Spec.Containers = []corev1.Container{{Name: "etcd"}}
+	keepsAll(t, mirror, Convert(mirror))
 	if got := Convert(mirror); got.UID != "of-the-pod" {
 		t.Errorf("%s", got.UID)
 	}
