@@ -3,10 +3,11 @@
 package observer
 
 import (
+	"slices"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
-	"slices"
 )
 
 // Births ends the births that are due and listens no longer than needed.

@@ -3,9 +3,10 @@
 package observer
 
 import (
+	"time"
+
 	"github.com/kernel-gossip/kernel-gossip/internal/birth"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
-	"time"
 )
 
 // totals at a time. What was lost is read ten times a second, events can come
