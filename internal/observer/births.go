@@ -14,11 +14,7 @@ import (
 func (e *Engine) Births(now uint64) {
 	e.readLosses(now)
 	e.walkAgain(now)
-	for _, uid := range e.book.Due(now) {
-		if counts := e.counts(uid); e.book.Resting(uid, workloadSyscalls(counts), now) && e.told(uid, now) {
-			e.closeBirth(uid, now, counts)
-		}
-	}
+	e.endBirths(now)
 	for _, uid := range e.book.Telling(now) {
 		if certificate, ok := e.book.Interim(uid, e.closing(uid, now, e.counts(uid))); ok {
 			e.tell(certificate)
@@ -35,6 +31,23 @@ func (e *Engine) Births(now uint64) {
 		}
 	}
 	e.armForBirths(now)
+}
+
+// endBirths ends those that are due, have come to rest and been read. One that goes on
+// after all comes to rest anew.
+func (e *Engine) endBirths(now uint64) {
+	resting := map[string]end{}
+	for _, uid := range e.book.Due(now) {
+		counts := e.counts(uid)
+		switch {
+		case !e.book.Resting(uid, workloadSyscalls(counts), now):
+		case e.told(uid, now):
+			e.closeBirth(uid, now, counts)
+		default:
+			resting[uid] = e.ends[uid]
+		}
+	}
+	e.ends = resting
 }
 
 // counts reads what the sessions of a birth have counted by now.

@@ -15,6 +15,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // line is one of a recording.
@@ -120,5 +121,34 @@ func TestAnObserverThatIsFarBehind(t *testing.T) {
 	}
 	if c.Spec.Complete || !strings.Contains(strings.Join(c.Spec.Coverage.Missing, "\n"), "too little CPU") {
 		t.Errorf("complete %t, missing %v", c.Spec.Complete, c.Spec.Coverage.Missing)
+	}
+}
+
+// A birth that had come to rest and went on comes to rest anew: what was read by the
+// first time says nothing of the second.
+func TestABirthThatGoesOnEndsAnew(t *testing.T) {
+	k, s := &table{cgroups: map[uint64]string{1: "/"}}, &shelf{}
+	e := k.engineTelling(t, s)
+	e.Earlier(nil, weatherSec)
+	e.Pod(beingBorn(), weatherSec)
+	e.Event(event.Event{Kind: event.CgroupMkdir, Time: 2 * weatherSec, Cgroup: 4, Path: weatherPod}, 2*weatherSec)
+	upTo := func(at uint64) { e.Event(event.Event{Kind: event.UpTo, Time: at}, at) }
+	upTo(2 * weatherSec)
+	e.Pod(born(), 3*weatherSec)
+	passes(e, 3*weatherSec, 4*weatherSec) // it rests, and its end has not been read
+	fallen := born()
+	fallen.Ready, fallen.Containers[0].Ready = false, false
+	e.Pod(fallen, 4*weatherSec)
+	passes(e, 4*weatherSec, 20*weatherSec)
+	upTo(20 * weatherSec)
+	e.Pod(born(), 40*weatherSec)
+	passes(e, 40*weatherSec, 45*weatherSec)
+	if len(s.all) != 0 {
+		t.Fatalf("told before its end has been read: complete %t", s.all[0].Spec.Complete)
+	}
+	upTo(46 * weatherSec)
+	e.Births(46 * weatherSec)
+	if n := len(s.all); n != 1 {
+		t.Errorf("%d certificates after all was read", n)
 	}
 }
