@@ -33,7 +33,6 @@ func leanCertificate(object any) (any, error) {
 		c.Spec.Milestones.Containers = nil
 		c.Spec.KernelStats.Actors = nil
 		c.Spec.KernelStats.TopSyscalls = nil
-		c.Spec.Coverage.Missing = nil
 		if verdict.CertificateJudged(c) {
 			leanSibling(c)
 		}
@@ -45,7 +44,7 @@ func leanCertificate(object any) (any, error) {
 // the same workload are compared with. Most certificates are such, one for each pod.
 func leanSibling(c *v1alpha1.PodBirthCertificate) {
 	c.Spec.Milestones = v1alpha1.Milestones{Scheduled: c.Spec.Milestones.Scheduled}
-	c.Spec.Coverage.Events, c.Spec.Coverage.Lost = nil, nil
+	c.Spec.Coverage.Events, c.Spec.Coverage.Lost, c.Spec.Coverage.Missing = nil, nil, nil
 	k := &c.Spec.KernelStats
 	c.Spec.KernelStats = v1alpha1.KernelStats{TotalSyscalls: k.TotalSyscalls, DurationMicroseconds: k.DurationMicroseconds}
 	for i := range c.Spec.Phases {

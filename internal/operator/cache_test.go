@@ -66,3 +66,36 @@ func TestTheCacheKeepsWhatVerdictsRead(t *testing.T) {
 		t.Errorf("from the cache:\n%+v\nwant\n%+v", got, want)
 	}
 }
+
+// What is not judged yet is judged from the cache: its verdict is the one on the whole
+// certificate.
+func TestTheCacheKeepsWhatItsOwnVerdictReads(t *testing.T) {
+	for name, change := range map[string]func(*v1alpha1.PodBirthCertificateSpec){
+		"complete": func(s *v1alpha1.PodBirthCertificateSpec) { s.Complete = true },
+		"under way, and part of it was missed": func(s *v1alpha1.PodBirthCertificateSpec) {
+			s.Complete, s.UnderWay, s.Outcome = false, true, v1alpha1.OutcomePending
+			s.Coverage.Missing = []string{"The birth is under way.", "12 events were lost."}
+		},
+		"under way, and all of it was heard": func(s *v1alpha1.PodBirthCertificateSpec) {
+			s.Complete, s.UnderWay, s.Outcome = false, true, v1alpha1.OutcomePending
+			s.Coverage.Missing = []string{"The birth is under way."}
+		},
+		"failed again and again": func(s *v1alpha1.PodBirthCertificateSpec) {
+			s.Complete, s.Outcome, s.FailedAttempts = false, v1alpha1.OutcomeRunning, 3
+			s.Attempts = []v1alpha1.StepAttempts{{Step: "ImagePull", Container: "app", Reason: "ErrImagePull", Failed: 3}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			whole := bornAt(1, 900_000)
+			change(&whole.Spec)
+			cached := whole.DeepCopy()
+			if _, err := leanCertificate(cached); err != nil {
+				t.Fatal(err)
+			}
+			want, got := verdict.Certificate(whole, nil, clock), verdict.Certificate(cached, nil, clock)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("from the cache:\n%+v\nwant\n%+v", got, want)
+			}
+		})
+	}
+}
