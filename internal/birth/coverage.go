@@ -181,12 +181,8 @@ func (w *writer) missEntrypoints() {
 	if w.config.unheard(hooks.Exec) {
 		return // missHooks has said it
 	}
-	ran := map[string]bool{}
-	for _, m := range w.spec.Milestones.Containers {
-		ran[m.Name] = m.EntrypointExec != nil
-	}
 	for _, c := range w.seen.pod.Containers {
-		if (c.Running || c.Ended != nil) && !ran[c.Name] && !w.refused(c.Name) {
+		if (c.Running || c.Ended != nil) && !w.ran[c.Name] && !w.refused(c.Name) {
 			w.miss("the entrypoint of container %s", c.Name)
 		}
 	}

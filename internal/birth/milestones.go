@@ -48,12 +48,15 @@ func (w *writer) writeMilestones() {
 		w.noteMilestone(c, e.Event)
 	}
 	for _, name := range order {
+		w.ran[name] = byName[name].EntrypointExec != nil
 		if len(m.Containers) == containersMax {
-			w.miss("more than %d containers: the milestones of the others are left out", containersMax)
-			return
+			continue
 		}
 		w.noteFromAPI(byName[name])
 		m.Containers = append(m.Containers, *byName[name])
+	}
+	if len(order) > containersMax {
+		w.miss("more than %d containers: the milestones of the others are left out", containersMax)
 	}
 }
 

@@ -5,6 +5,7 @@ package birth
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,9 +30,11 @@ type writer struct {
 	// imagesMayCome is set while the kubelet's events of images are waited for.
 	imagesMayCome bool
 
-	origin   uint64
-	spec     *v1alpha1.PodBirthCertificateSpec
-	steps    []*step
+	origin uint64
+	spec   *v1alpha1.PodBirthCertificateSpec
+	steps  []*step
+	// ran are the containers that were heard of, by name, and whether their entrypoint was.
+	ran      map[string]bool
 	missing  []string
 	timeline []v1alpha1.TimelineEntry
 }
@@ -43,7 +46,7 @@ func (w *writer) write() *v1alpha1.PodBirthCertificate {
 	w.spec.PodRef = v1alpha1.PodReference{Name: pod.Name, UID: pod.UID}
 	w.spec.WorkloadRef = pod.Workload
 	w.spec.NodeName = w.config.NodeName
-	w.steps = w.takeSteps()
+	w.steps, w.ran = w.takeSteps(), map[string]bool{}
 	w.spec.Runtime = w.runtime()
 	w.writeScheduling()
 	w.writeMilestones()
@@ -230,24 +233,22 @@ func (w *writer) neverReady() bool {
 
 // workloadsRan is true if every container that the API server names, or at
 // least one where it named none, got to its entrypoint. Where entrypoints are not
-// heard it is the API server's word that they ran.
+// heard it is the API server's word that they ran, and so it is of a pod that has done
+// its work.
 func (w *writer) workloadsRan() bool {
+	if w.seen.pod.Phase == "Succeeded" {
+		return true
+	}
 	if all := w.seen.pod.Containers; w.config.unheard(hooks.Exec) && len(all) > 0 {
 		return !slices.ContainsFunc(all, func(c Container) bool { return !c.Running && c.Ended == nil })
 	}
-	ran := map[string]bool{}
-	for _, c := range w.spec.Milestones.Containers {
-		if c.EntrypointExec != nil {
-			ran[c.Name] = true
-		}
-	}
 	for _, c := range w.seen.pod.Containers {
 		unheard := w.birth.midst && (c.Running || c.Ended != nil)
-		if !ran[c.Name] && !unheard {
+		if !w.ran[c.Name] && !unheard {
 			return false
 		}
 	}
-	return len(ran) > 0 || w.birth.midst
+	return w.birth.midst || slices.Contains(slices.Collect(maps.Values(w.ran)), true)
 }
 
 func (w *writer) lastMilestone() uint64 {
