@@ -69,8 +69,8 @@ type birth struct {
 type seen struct {
 	pod Pod
 	// first is when the pod was first told, ready when it was first told Ready,
-	// outcome when it was first told ready, failing, over or deleted,
-	// and deleted when its deletion was first told.
+	// outcome when it was told so, to be over, or first to be failing, whichever was
+	// last, and deleted when its deletion was first told.
 	first, ready, outcome, deleted uint64
 	// readyClock is what ready was taken by.
 	readyClock v1alpha1.Clock
@@ -198,6 +198,7 @@ func (b *Book) Tell(p Pod, at uint64) {
 		b.pods[p.UID] = s
 	}
 	delete(b.departed, p.UID) // it is back
+	wasOver := s.outcome != 0 && s.pod.over()
 	s.learn(p, at)
 	switch {
 	case p.Ready && s.ready == 0:
@@ -207,8 +208,8 @@ func (b *Book) Tell(p Pod, at uint64) {
 		s.ready = 0 // it fell: what counts is when it gets up
 	}
 	_, _, failing := p.failing()
-	if s.outcome == 0 && (failing || p.over()) {
-		s.outcome = at
+	if s.outcome == 0 && failing || p.over() && !wasOver {
+		s.outcome = at // also of one that was Ready or had failed before
 	}
 	if p.OptedOut {
 		delete(b.births, p.UID)
@@ -228,12 +229,12 @@ func (b *Book) Gone(uid string, at uint64) {
 		// Its cgroup may have been made and not been heard of yet.
 		b.departed[uid] = at
 	}
+	if s.outcome == 0 || !s.pod.over() {
+		s.outcome = at
+	}
 	s.pod.Deleted = true
 	if s.deleted == 0 {
 		s.deleted = at
-	}
-	if s.outcome == 0 {
-		s.outcome = at
 	}
 }
 

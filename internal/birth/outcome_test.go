@@ -80,3 +80,46 @@ func TestMoreContainersThanThereIsRoomFor(t *testing.T) {
 		}
 	}
 }
+
+// A pod that fell, or failed, and is deleted later is told when its end has been read.
+func TestWhatEndsAPodHasTimeToArrive(t *testing.T) {
+	fallen := running(false)
+	failing := running(false)
+	failing.Containers[0].Running, failing.Containers[0].WaitingReason = false, "CrashLoopBackOff"
+	for name, first := range map[string]Pod{"fell": running(true), "failed": failing} {
+		for _, gone := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, gone), func(t *testing.T) {
+				b := newTestBook(false)
+				begin(b, sec)
+				b.Tell(first, 2*sec)
+				b.Tell(fallen, 3*sec)
+				if gone {
+					b.Gone(uid, 60*sec)
+				} else {
+					deleted := fallen
+					deleted.Deleted = true
+					b.Tell(deleted, 60*sec)
+				}
+				if due := b.Due(60*sec + 100*ms); len(due) != 0 {
+					t.Error("due before what happened at its end can have been heard")
+				}
+				if due := b.Due(60*sec + 300*ms); len(due) != 1 {
+					t.Error("not due")
+				}
+			})
+		}
+	}
+}
+
+// Where the events of all births together are too many, fewer are kept of each.
+func TestWhatIsCutIsToldAsItIs(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	current := b.births[uid]
+	b.kept, current.cut = eventsMaxAll, 7
+	b.Tell(running(true), 2*sec)
+	s := mustClose(t, b, 3*sec)
+	if got := strings.Join(s.Coverage.Missing, "\n"); !strings.Contains(got, "7 events beyond the first 3") {
+		t.Errorf("%q", got)
+	}
+}
