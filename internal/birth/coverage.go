@@ -39,7 +39,7 @@ func (w *writer) writeCoverage() {
 	w.missSyscalls()
 	w.missEntrypoints()
 	if w.birth.cut > 0 {
-		w.miss("%d events beyond the first %d", w.birth.cut, eventsMax)
+		w.miss("%d events beyond the first %d", w.birth.cut, len(w.birth.events))
 	}
 	if w.config.WithoutAPI {
 		w.miss("no API server: scheduling, images and readiness were not heard")
