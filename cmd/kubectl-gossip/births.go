@@ -16,7 +16,7 @@ func (g *gossip) birthsCommand() *cobra.Command {
 		Use: "births", Short: "List the births of pods", Args: cobra.NoArgs,
 		Example: "  kubectl gossip births -A --sort-by=duration",
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list v1alpha1.PodBirthCertificateList
+			list := v1alpha1.PodBirthCertificateList{Items: []v1alpha1.PodBirthCertificate{}} // in a document not null
 			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) {
 				if g.output == formatText {
 					view.ForBirths(page.Items)
@@ -30,6 +30,9 @@ func (g *gossip) birthsCommand() *cobra.Command {
 				return err
 			}
 			return g.write(&list, "PodBirthCertificateList", func() error {
+				if len(list.Items) == 0 {
+					return g.none("births")
+				}
 				return view.Births(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
 			})
 		},

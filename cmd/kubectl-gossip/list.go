@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
 // each visits all objects of a kind, of the namespace that the flags name, a page at a
@@ -53,4 +55,18 @@ func eachOf[T any, L interface {
 			return nil
 		}
 	}
+}
+
+// none says on standard error, as kubectl does, that a table would have no row.
+func (g *gossip) none(what string) error {
+	where := ""
+	if !g.allNamespaces {
+		namespace, _, err := g.config.ToRawKubeConfigLoader().Namespace()
+		if err != nil {
+			return fmt.Errorf("find the namespace: %w", err)
+		}
+		where = " in " + view.Clean(namespace) + " namespace"
+	}
+	_, err := fmt.Fprintf(g.ErrOut, "No %s found%s.\n", what, where)
+	return err
 }

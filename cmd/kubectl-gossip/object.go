@@ -7,7 +7,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
@@ -48,12 +47,12 @@ func (g *gossip) writeRaw(document any) error {
 	if err != nil {
 		return err
 	}
-	raw = append(view.EscapeControls(raw), '\n')
 	if g.output == formatYAML {
-		// From the escaped form, because YAML's reader refuses what JSON's lets through.
-		if raw, err = yaml.JSONToYAML(raw); err != nil {
+		if raw, err = view.YAML(raw); err != nil {
 			return err
 		}
+	} else {
+		raw = append(view.EscapeControls(raw), '\n')
 	}
 	_, err = g.Out.Write(raw)
 	return err

@@ -55,6 +55,9 @@ func cluster(t *testing.T) string {
 			{Name: "podbirthcertificates", Namespaced: true, Kind: "PodBirthCertificate"}, {Name: "kernelwhispers", Namespaced: true, Kind: "KernelWhisper"}}},
 		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/default/podbirthcertificates": births,
 		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/default/kernelwhispers":       whispers,
+		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/empty/podbirthcertificates":   v1alpha1.PodBirthCertificateList{},
+		"/apis/" + v1alpha1.GroupVersion.String() + "/namespaces/empty/kernelwhispers":         v1alpha1.KernelWhisperList{},
+		"/apis/" + v1alpha1.GroupVersion.String() + "/kernelwhispers":                          v1alpha1.KernelWhisperList{},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, ok := answers[r.URL.Path]
@@ -91,6 +94,9 @@ func onePage[T any](t *testing.T, r *http.Request, all []T) (page []T, next stri
 		t.Errorf("%s is not asked for in pages", r.URL)
 	}
 	from, _ := strconv.Atoi(r.URL.Query().Get("continue")) // none: the first
+	if len(all) == 0 {
+		return nil, ""
+	}
 	if from+1 < len(all) {
 		next = strconv.Itoa(from + 1)
 	}
@@ -134,7 +140,7 @@ func TestFormats(t *testing.T) {
 		if !strings.HasPrefix(out, begins) {
 			t.Errorf("%s begins with %.60q, want %q", args, out, begins)
 		}
-		if strings.ContainsAny(out, "\u009b") || strings.Contains(out, "managedFields") {
+		if strings.ContainsAny(out, "\u009b\u202e") || strings.Contains(out, "managedFields") {
 			t.Errorf("%s: %s", args, out)
 		}
 	}
@@ -155,6 +161,25 @@ func TestFormats(t *testing.T) {
 	var c v1alpha1.PodBirthCertificate
 	if err := yaml.UnmarshalStrict([]byte(run("birth quick -o yaml")), &c); err != nil || c.Spec.PodRef.Name != "quick" {
 		t.Errorf("yaml: %v %+v", err, c)
+	}
+}
+
+func TestNothingFound(t *testing.T) {
+	kubeconfig := cluster(t)
+	for args, want := range map[string]struct{ out, says string }{
+		"births -n empty":            {"", "No births found in empty namespace.\n"},
+		"whispers -n empty":          {"", "No whispers found in empty namespace.\n"},
+		"whispers -n empty --active": {"", "No active whispers found in empty namespace.\n"},
+		"whispers -A":                {"", "No whispers found.\n"},
+		"whispers -n empty -o json": {"{\n  \"kind\": \"KernelWhisperList\",\n  \"apiVersion\": \"kernel-gossip.io/v1alpha1\",\n" +
+			"  \"metadata\": {},\n  \"items\": []\n}\n", ""},
+		"births -n empty -o yaml": {"apiVersion: kernel-gossip.io/v1alpha1\nitems: []\nkind: PodBirthCertificateList\nmetadata: {}\n", ""},
+	} {
+		var out, errs bytes.Buffer
+		streams := genericiooptions.IOStreams{In: strings.NewReader(""), Out: &out, ErrOut: &errs}
+		if code := execute(t.Context(), append(strings.Fields(args), "--kubeconfig="+kubeconfig), streams); code != 0 || out.String() != want.out || errs.String() != want.says {
+			t.Errorf("%s: exit code %d, %q, %q", args, code, out.String(), errs.String())
+		}
 	}
 }
 

@@ -25,7 +25,7 @@ func (g *gossip) whispersCommand() *cobra.Command {
 		Example: `  kubectl gossip whispers -A --active
   kubectl gossip whispers --sort-by=stall`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var list v1alpha1.KernelWhisperList
+			list := v1alpha1.KernelWhisperList{Items: []v1alpha1.KernelWhisper{}} // in a document not null
 			err := each(g, cmd, func(page *v1alpha1.KernelWhisperList) {
 				if g.whispers.active {
 					page.Items = slices.DeleteFunc(page.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
@@ -42,6 +42,12 @@ func (g *gossip) whispersCommand() *cobra.Command {
 				return err
 			}
 			return g.write(&list, "KernelWhisperList", func() error {
+				switch {
+				case len(list.Items) == 0 && g.whispers.active:
+					return g.none("active whispers")
+				case len(list.Items) == 0:
+					return g.none("whispers")
+				}
 				return view.Whispers(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
 			})
 		},

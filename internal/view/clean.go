@@ -3,11 +3,9 @@
 package view
 
 import (
-	"fmt"
 	"reflect"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // Clean makes a text safe to print within one line of a terminal: control
@@ -19,25 +17,16 @@ func Clean(s string) string {
 		switch {
 		case r == '\t', r == '\n', r == '\r', unicode.In(r, unicode.Zl, unicode.Zp):
 			return ' '
-		case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs):
+		case hidden(r):
 			return -1
 		}
 		return r
 	}, strings.ToValidUTF8(s, string(unicode.ReplacementChar)))
 }
 
-// EscapeControls writes the control characters and invisible marks that JSON allows as
-// they are in its own way, so that no terminal obeys them and nothing is lost.
-func EscapeControls(raw []byte) []byte {
-	var out []byte
-	for _, r := range string(raw) {
-		if r != '\n' && unicode.In(r, unicode.Cc, unicode.Cf) && r <= 0xffff {
-			out = fmt.Appendf(out, "\\u%04x", r)
-			continue
-		}
-		out = utf8.AppendRune(out, r)
-	}
-	return out
+// hidden is true of characters that a terminal obeys, or that do not show.
+func hidden(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Zl, unicode.Zp)
 }
 
 // cleaned is a copy of an object in which every text is clean, so that no

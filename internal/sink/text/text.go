@@ -10,8 +10,6 @@ import (
 	"io"
 	"time"
 
-	"sigs.k8s.io/yaml"
-
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
@@ -74,11 +72,10 @@ func (s *Sink) document(object any) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw = append(view.EscapeControls(raw), '\n')
 	if s.format == JSON {
-		return raw, nil
+		return append(view.EscapeControls(raw), '\n'), nil
 	}
-	if raw, err = yaml.JSONToYAML(raw); err != nil {
+	if raw, err = view.YAML(raw); err != nil {
 		return nil, err
 	}
 	return append([]byte("---\n"), raw...), nil
