@@ -55,13 +55,14 @@ type collector struct {
 	result
 	outputs map[string][]string // by package and test
 	running map[string][]string // the tests that began and have not ended, by package
+	took    map[string][]event  // the ends of the tests, by package
 	show    io.Writer
 }
 
 // collect counts the events of in. It shows one line for each package, and the
 // output of what failed.
 func collect(in io.Reader, show io.Writer) (result, error) {
-	c := collector{outputs: map[string][]string{}, running: map[string][]string{}, show: show}
+	c := collector{outputs: map[string][]string{}, running: map[string][]string{}, took: map[string][]event{}, show: show}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -95,6 +96,7 @@ func (c *collector) hear(e event) {
 			return
 		}
 		c.running[e.Package] = slices.DeleteFunc(c.running[e.Package], func(test string) bool { return test == e.Test })
+		c.took[e.Package] = append(c.took[e.Package], e)
 		c.add(e, output)
 	}
 }
@@ -122,6 +124,9 @@ func (c *collector) addPackage(e event, output []string) {
 		return
 	}
 	_, _ = fmt.Fprintf(c.show, "%-4s  %s  %.1fs\n", e.Action, e.Package, e.Elapsed)
+	if e.Elapsed >= long {
+		_, _ = fmt.Fprintf(c.show, "      slowest: %s\n", slowest(c.took[e.Package], 12))
+	}
 	cut := c.running[e.Package]
 	delete(c.running, e.Package)
 	for _, test := range cut {

@@ -75,3 +75,20 @@ func TestAnErrorWithoutAFailedTestFails(t *testing.T) {
 		t.Errorf("the error is not counted:\n%s", out.String())
 	}
 }
+
+func TestSlowestAreNamed(t *testing.T) {
+	var shown bytes.Buffer
+	const said = `{"Action":"pass","Package":"p","Test":"TestA","Elapsed":2.6}
+{"Action":"pass","Package":"p","Test":"TestB/part","Elapsed":30.2}
+{"Action":"fail","Package":"p","Test":"TestB","Elapsed":31}
+{"Action":"fail","Package":"p","Elapsed":33.5}
+{"Action":"pass","Package":"q","Test":"TestC","Elapsed":1}
+{"Action":"pass","Package":"q","Elapsed":1}
+`
+	if _, err := collect(strings.NewReader(said), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if got := shown.String(); strings.Count(got, "slowest") != 1 || !strings.Contains(got, "slowest: TestB 31 s, TestB/part 30 s, TestA 3 s\n") {
+		t.Errorf("shown:\n%s", got)
+	}
+}

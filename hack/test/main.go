@@ -14,20 +14,21 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	chosen, err := choose(stages(), os.Args[1:])
+	c := &cluster{}
+	chosen, err := choose(stages(c), os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "test:", err)
 		os.Exit(2)
 	}
-	reports := make([]report, 0, len(chosen))
-	for _, s := range chosen {
-		reports = append(reports, runStage(ctx, s))
+	c.keep = both(chosen, "e2e", "vm")
+	reports := runStages(ctx, chosen)
+	if err := c.end(ctx); err != nil {
+		reports = append(reports, report{stage: "cluster", err: fmt.Errorf("take down the one-node cluster: %w", err)})
 	}
 	if !summarize(os.Stdout, reports) {
 		os.Exit(1)
@@ -49,21 +50,4 @@ func choose(all []stage, names []string) ([]stage, error) {
 		}
 	}
 	return slices.DeleteFunc(all, func(s stage) bool { return !slices.Contains(names, s.name) }), nil
-}
-
-// runStage never stops the run: the other stages have something to say as well.
-func runStage(ctx context.Context, s stage) report {
-	began := time.Now()
-	fmt.Printf("\n=== %s: %s\n", s.name, s.purpose)
-	r := report{stage: s.name}
-	if ctx.Err() != nil {
-		r.notRun = "interrupted"
-	} else if reason := s.ready(ctx); reason != "" {
-		r.notRun = reason
-	} else {
-		r.result, r.err = s.run(ctx)
-	}
-	r.took = time.Since(began)
-	fmt.Printf("=== %s: %s in %s\n", s.name, r.verdict(), r.took.Round(time.Second/10))
-	return r
 }

@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,20 +22,26 @@ type stage struct {
 	name, purpose string
 	ready         func(context.Context) string
 	run           func(context.Context) (result, error)
+	// beside names a stage that leaves the processors idle for much of its time. If both
+	// are chosen, this one begins with it; else it runs in its own turn.
+	beside string
 }
 
 // stages are ordered by how soon they tell something.
-func stages() []stage {
+func stages(c *cluster) []stage {
 	return []stage{
-		{"unit", "Go tests that need neither root nor a cluster", always, unit},
-		{"generate-check", "generated files are what their sources give", always, script("hack/tools/generate-check.sh")},
-		{"lint", "linters and formatters", always, script("hack/tools/lint.sh")},
-		{"bpf", "eBPF programs on this kernel", bpfReady, kernel},
-		{"demo", "make demo: real workloads heard without a cluster, and checked", bpfReady, script("hack/demo/run.sh")},
-		{"api", "resources against a real etcd and API server", packageReady("./test/api/..."), api},
-		{"e2e", "both components on a node", e2eReady, endToEnd},
-		{"vm", "births by runc and crun and a throttled pod on a node with cgroup v2, in a virtual machine", vmReady, virtualMachines},
-		{"kernels", "eBPF programs on other kernels, in virtual machines", kernelsReady, kernelMatrix},
+		{name: "unit", purpose: "Go tests that need neither root nor a cluster", ready: always, run: unit},
+		{name: "generate-check", purpose: "generated files are what their sources give", ready: always, run: script("hack/tools/generate-check.sh")},
+		{name: "lint", purpose: "linters and formatters", ready: always, run: script("hack/tools/lint.sh")},
+		{name: "bpf", purpose: "eBPF programs on this kernel", ready: bpfReady, run: kernel},
+		{name: "demo", purpose: "make demo: real workloads heard without a cluster, and checked", ready: bpfReady, run: script("hack/demo/run.sh")},
+		{name: "api", purpose: "resources against a real etcd and API server", ready: packageReady("./test/api/..."), run: api},
+		{name: "e2e", purpose: "both components on a node", ready: e2eReady, run: c.endToEnd},
+		{
+			name: "vm", purpose: "births by runc and crun and a throttled pod on a node with cgroup v2, in a virtual machine",
+			ready: vmReady, run: virtualMachines,
+		},
+		{name: "kernels", purpose: "eBPF programs on other kernels, in virtual machines", ready: kernelsReady, run: kernelMatrix},
 	}
 }
 
@@ -70,40 +75,6 @@ func api(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	return stageTest(ctx, "api", "KG_NODE_BIN="+bin)
-}
-
-// endToEnd uses the cluster of KUBECONFIG if it is set, else the one-node cluster,
-// which it takes down again if it started it.
-func endToEnd(ctx context.Context) (collected result, err error) {
-	env, goesOn := []string{}, true
-	if os.Getenv("KUBECONFIG") == "" {
-		if exec.CommandContext(ctx, node, "env").Run() != nil {
-			goesOn = false
-			defer func() {
-				// Also after an interrupt, so without its context.
-				err = errors.Join(err, run(context.WithoutCancel(ctx), node, "down"))
-			}()
-		}
-		if err := run(ctx, node, "up"); err != nil {
-			return result{}, fmt.Errorf("start the one-node cluster: %w", err)
-		}
-		if env, err = nodeEnv(ctx); err != nil {
-			return result{}, err
-		}
-	}
-	if err := run(ctx, "hack/test/metrics-server.sh"); err != nil {
-		return result{}, fmt.Errorf("start metrics-server: %w", err)
-	}
-	restore, err := deployUnbudgeted(ctx, env)
-	if err != nil {
-		return result{}, err
-	}
-	if goesOn {
-		defer func() { err = errors.Join(err, restore(context.WithoutCancel(ctx))) }()
-	}
-	_ = os.Remove(figuresFile) // of an earlier run, if there was one
-	defer showFigures()
-	return stageTest(ctx, "e2e", env...)
 }
 
 // showFigures prints what the end-to-end tests measured, also where one failed.
