@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What is heard only while a birth is under way: system calls and listening
- * sockets. User space attaches these programs when a pod appears on the node
+ * What is heard only while a birth is under way: system calls. User space attaches these programs when a pod appears on the node
  * and detaches them when the last birth is over, because a program on
  * sys_enter sends every system call of the machine through the slow entry path.
  */
@@ -15,21 +14,21 @@
 #include "join.h"
 
 /* Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. */
-static __always_inline u32 kg_clone3_flags(struct pt_regs *regs)
+static __always_inline u32 kg_clone3_flags(u64 arguments)
 {
 	u64 flags = 0;
 
-	bpf_probe_read_user(&flags, sizeof(flags), (void *)KG_SYSCALL_ARG1(regs));
+	bpf_probe_read_user(&flags, sizeof(flags), (void *)arguments);
 	return flags & KG_CLONE_NAMESPACES;
 }
 
-static __always_inline u32 kg_namespace_flags(struct pt_regs *regs, long nr)
+static __always_inline u32 kg_namespace_flags(u64 first, long nr)
 {
 	if (nr == KG_NR_UNSHARE)
-		return KG_SYSCALL_ARG1(regs) & (KG_CLONE_NAMESPACES | KG_CLONE_NEWTIME);
+		return first & (KG_CLONE_NAMESPACES | KG_CLONE_NEWTIME);
 	if (nr == KG_NR_CLONE)
-		return KG_SYSCALL_ARG1(regs) & KG_CLONE_NAMESPACES;
-	return kg_clone3_flags(regs);
+		return first & KG_CLONE_NAMESPACES;
+	return kg_clone3_flags(first);
 }
 
 /*
@@ -55,11 +54,9 @@ static __always_inline const char *kg_mount_target(struct pt_regs *regs, long nr
 	return (const char *)(nr == KG_NR_MOUNT ? KG_SYSCALL_ARG2(regs) : KG_SYSCALL_ARG4(regs));
 }
 
-/* kernel/entry/common.c syscall_trace_enter(); arch-specific before 5.9. */
-KG_TRACEPOINT("sys_enter")
-int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
+/* Of a member it is noted. That member, if the call makes namespaces, which its first argument tells. */
+static __always_inline struct kg_member *kg_call_begins(const struct kg_out *out, long nr)
 {
-	const struct kg_out *out = KG_OUT(ENTER);
 	u32 tid = (u32)bpf_get_current_pid_tgid();
 	struct kg_member *m = kg_member_of(tid);
 	struct task_struct *task;
@@ -67,7 +64,7 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	bool compat;
 
 	if (!m)
-		return 0;
+		return NULL;
 	task = (struct task_struct *)bpf_get_current_task();
 	compat = KG_IS_COMPAT(task);
 	if (compat)
@@ -76,19 +73,40 @@ int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
 	s = kg_session_of(m);
 	if (!s) {
 		kg_member_drop(tid);
-		return 0;
+		return NULL;
 	}
 	kg_infer_join(out, m, task);
 	if (nr >= 0 && nr < KG_SYSCALLS)
 		__sync_fetch_and_add(&s->syscalls[nr], 1);
 	m->pending = 0;
 	if (compat)
-		return 0; /* its arguments lie elsewhere */
-	if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3)
-		m->pending = kg_namespace_flags(regs, nr);
+		return NULL; /* its arguments lie elsewhere */
 	kg_watch_linking(out, m, nr);
+	return nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3 ? m : NULL;
+}
+
+/* kernel/entry/common.c syscall_trace_enter(); arch-specific before 5.9. */
+KG_TRACEPOINT("sys_enter")
+int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
+{
+	struct kg_member *m = kg_call_begins(KG_OUT(ENTER), nr);
+
+	if (m)
+		m->pending = kg_namespace_flags(KG_SYSCALL_ARG1(regs), nr);
 	return 0;
 }
+
+#if defined(KG_RAW) && !defined(KG_OLD)
+SEC("tracepoint/raw_syscalls/sys_enter")
+int sys_enter_record(struct trace_event_raw_sys_enter *ctx)
+{
+	struct kg_member *m = kg_call_begins(KG_OUT(ENTER), ctx->id);
+
+	if (m)
+		m->pending = kg_namespace_flags(ctx->args[0], ctx->id);
+	return 0;
+}
+#endif
 
 static __always_inline void kg_mounted(struct kg_session *s)
 {
@@ -201,79 +219,66 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 }
 
 /*
- * A bystander's system call has succeeded. Nothing need be kept of its beginning: a call's
- * registers are still there at its end, and so is the path that the kernel has just read.
+ * Whether the end of a call is looked at any further. Nothing need be kept of a
+ * bystander's beginning: a call's registers are still there at its end, and so is the path
+ * that the kernel has just read.
  */
-static __always_inline void kg_bystander_did(const struct kg_out *out, struct pt_regs *regs)
+static __always_inline bool kg_end_is_heard(struct kg_member *m, long nr, long ret)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
-	long nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
+	if (m) {
+		m->nr = -1;
+		if (!kg_end_matters(m, nr, ret))
+			return false;
+	} else if (ret || (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT)) {
+		return false;
+	}
+	return !KG_IS_COMPAT((struct task_struct *)bpf_get_current_task());
+}
 
-	if (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT)
+static __always_inline void kg_call_ends(const struct kg_out *out, struct kg_member *m,
+					 struct pt_regs *regs, long nr, long ret)
+{
+	struct kg_session *s;
+
+	if (!m) {
+		if (kg_administers((struct task_struct *)bpf_get_current_task()))
+			kg_mount(out, kg_mount_target(regs, nr), 0, 0);
 		return;
-	if (!KG_IS_COMPAT(task) && kg_administers(task))
-		kg_mount(out, kg_mount_target(regs, nr), 0, 0);
+	}
+	s = kg_session_of(m);
+	if (s)
+		kg_done(out, s, m, regs, nr, ret);
 }
 
 /* kernel/entry/common.c syscall_exit_work(). */
 KG_TRACEPOINT("sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct kg_member *m = kg_member_of(tid);
-	struct kg_session *s;
+	struct kg_member *m = kg_member_of((u32)bpf_get_current_pid_tgid());
 	long nr;
 
-	if (!m) {
-		if (!ret)
-			kg_bystander_did(KG_OUT(RETURN), regs);
+	if (!m && ret)
 		return 0;
-	}
 	nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
-	m->nr = -1;
-	if (!kg_end_matters(m, nr, ret) ||
-	    KG_IS_COMPAT((struct task_struct *)bpf_get_current_task()))
-		return 0;
-	s = kg_session_of(m);
-	if (s)
-		kg_done(KG_OUT(RETURN), s, m, regs, nr, ret);
+	if (kg_end_is_heard(m, nr, ret))
+		kg_call_ends(KG_OUT(RETURN), m, regs, nr, ret);
 	return 0;
 }
 
-#define KG_TCP_LISTEN 10
-
-/* A socket of the current thread listens. */
-static __always_inline int kg_listens(const struct kg_out *out, u16 port)
+#if defined(KG_RAW) && !defined(KG_OLD)
+/* The record has not the registers; the task's are those with which it entered the kernel. */
+SEC("tracepoint/raw_syscalls/sys_exit")
+int sys_exit_record(struct trace_event_raw_sys_exit *ctx)
 {
 	struct kg_member *m = kg_member_of((u32)bpf_get_current_pid_tgid());
-	struct kg_session *s;
+	long nr = (s32)ctx->id, ret = ctx->ret;
+	struct pt_regs *regs;
 
-	if (!m)
+	if (!kg_end_is_heard(m, nr, ret))
 		return 0;
-	s = kg_session_of(m);
-	if (!s || s->listens >= 8)
-		return 0;
-	__sync_fetch_and_add(&s->listens, 1);
-	kg_send_value(out, KG_LISTEN, (struct task_struct *)bpf_get_current_task(), m, port, 0);
+	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	kg_call_ends(KG_OUT(RETURN), m, regs, nr, ret);
 	return 0;
-}
-
-/* net/ipv4/af_inet.c inet_sk_set_state(), 4.16+; a listen runs in its caller's context. */
-KG_TRACEPOINT("inet_sock_set_state")
-int BPF_PROG(socket_state, struct sock *sk, int old_state, int new_state)
-{
-	if (new_state != KG_TCP_LISTEN)
-		return 0;
-	return kg_listens(KG_OUT(SOCKET), BPF_CORE_READ(sk, __sk_common.skc_num));
-}
-
-#if defined(KG_RAW)
-SEC("tracepoint/sock/inet_sock_set_state")
-int socket_state_record(struct trace_event_raw_inet_sock_set_state *ctx)
-{
-	if (ctx->newstate != KG_TCP_LISTEN)
-		return 0;
-	return kg_listens(KG_OUT(SOCKET), ctx->sport);
 }
 #endif
 

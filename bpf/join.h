@@ -12,6 +12,26 @@ static __always_inline void kg_notes_cgroup(struct kg_member *m, struct task_str
 		m->cgroup = kg_cgroup_id(kg_task_cgroup(task));
 }
 
+#define KG_EEXIST 17	   /* include/uapi/asm-generic/errno-base.h */
+#define KG_MOVE (1U << 31) /* beside a process' id: no thread's, in the table of members */
+
+/*
+ * True for one of the threads that see at once that their process has moved. Whoever has
+ * put a claim into the table may look: programs have no exchange in memory before 5.12.
+ */
+static __always_inline bool kg_tells_move(struct kg_member *whole, u32 tgid, u32 now)
+{
+	u32 claim = tgid | KG_MOVE;
+	bool first;
+
+	if (bpf_map_update_elem(&members, &claim, whole, BPF_NOEXIST) == -KG_EEXIST)
+		return false;
+	first = whole->cgroup != now;
+	whole->cgroup = now;
+	bpf_map_delete_elem(&members, &claim);
+	return first;
+}
+
 /*
  * A member begins a system call, executes a file or ends: is it still where it was seen
  * the last time? A process moves as a whole, so its first thread stands for it.
@@ -20,22 +40,26 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 					  struct task_struct *task)
 {
 	struct kg_value_event *e;
-	struct kg_member *first;
+	struct kg_member *whole;
 	struct kg_session *s;
-	u32 now;
+	u32 now, tgid;
 
 	if (!kg_infers)
 		return;
 	now = kg_cgroup_id(kg_task_cgroup(task));
 	if (now == m->cgroup)
 		return;
-	m->cgroup = now;
-	first = kg_member_of(BPF_CORE_READ(task, tgid));
-	if (first && first != m) {
-		if (first->cgroup == now)
-			return;
-		first->cgroup = now;
+	tgid = BPF_CORE_READ(task, tgid);
+	whole = kg_member_of(tgid);
+	if (!whole)
+		whole = m;
+	if (whole->cgroup == now) {
+		m->cgroup = now;
+		return;
 	}
+	if (!kg_tells_move(whole, tgid, now))
+		return; /* another thread does; this one looks again at its next event */
+	m->cgroup = now;
 	s = kg_session_of(m);
 	if (!s || !kg_tells(s, KG_CGROUP_JOIN))
 		return;

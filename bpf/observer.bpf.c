@@ -6,6 +6,7 @@
 #include "counters.h"
 #include "process.h"
 #include "births.h"
+#include "listen.h"
 #include "sched.h"
 #include "memory.h"
 

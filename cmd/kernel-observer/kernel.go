@@ -36,6 +36,8 @@ type kernel struct {
 type terms struct {
 	without hooks.Without
 	btfFile bool
+	// preempts is hooks.Offer.Preempts.
+	preempts bool
 	// noBPF is why there is none, noFiles why the cgroup file system cannot be used.
 	noBPF, noFiles error
 	// held is what BPF was found to give; failed is what failed later.
@@ -46,7 +48,7 @@ type terms struct {
 // openKernel begins to hear. It fails where neither BPF nor the cgroup file system
 // can be used.
 func openKernel(o *options, log *slog.Logger) (*kernel, error) {
-	k := &kernel{log: log, terms: terms{without: o.taken, btfFile: o.btf != "", failed: map[hooks.Hook]map[hooks.Way]string{}}}
+	k := &kernel{log: log, terms: terms{without: o.taken, btfFile: o.btf != "", preempts: probe.Preempts(), failed: map[hooks.Hook]map[hooks.Way]string{}}}
 	hierarchy, err := cgroupfs.Find(o.cgroupRoot)
 	k.terms.noFiles = err
 	k.bpf, k.terms.noBPF = probe.Load(probe.Options{Runtimes: o.runtimes, Without: o.taken, BTF: o.btf})
@@ -69,7 +71,7 @@ func openKernel(o *options, log *slog.Logger) (*kernel, error) {
 
 // plan is on which rung each hook stands.
 func (t *terms) plan() hooks.Plan {
-	return hooks.Choose(hooks.Offer{BTFFile: t.btfFile, Refuses: t.refuses}, t.without)
+	return hooks.Choose(hooks.Offer{BTFFile: t.btfFile, Preempts: t.preempts, Refuses: t.refuses}, t.without)
 }
 
 func (t *terms) refuses(h hooks.Hook, w hooks.Way) string {

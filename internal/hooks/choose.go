@@ -10,7 +10,7 @@ import (
 // Choose says on which rung each hook stands: the best one that is neither taken
 // away nor refused, and of whose own needs none is missing.
 func Choose(offer Offer, without Without) Plan {
-	ladders := Ladders()
+	ladders := offer.Ladders()
 	plan := make(Plan, 0, len(ladders))
 	for _, l := range ladders {
 		plan = append(plan, choose(ladders, l, offer, without))
@@ -54,7 +54,7 @@ func needs(all []Ladder, h Hook, w Way, offer Offer, without Without) string {
 	switch {
 	case w.BPF() && h != Events && way(Events) == Off:
 		return "no events can travel"
-	case w == Typed && way(Events) != RingBuffer:
+	case (w == Typed || w == Tracepoint && (h == SysEnter || h == SysExit)) && way(Events) != RingBuffer:
 		return "only with the ring buffer"
 	case w == Inferred && way(Exec) == Off:
 		return fmt.Sprintf("%s is not heard", Exec)

@@ -9,8 +9,20 @@ import (
 )
 
 func TestLadders(t *testing.T) {
+	wellMade(t, Ladders())
+	wellMade(t, Offer{Preempts: true}.Ladders())
+	for i, l := range (Offer{Preempts: true}).Ladders() {
+		usual := Ladders()[i]
+		if l.Hook != usual.Hook || len(l.Rungs) != len(usual.Rungs) {
+			t.Errorf("%s has %d rungs, %s usually %d", l.Hook, len(l.Rungs), usual.Hook, len(usual.Rungs))
+		}
+	}
+}
+
+func wellMade(t *testing.T, ladders []Ladder) {
+	t.Helper()
 	seen := map[Hook]bool{}
-	for _, l := range Ladders() {
+	for _, l := range ladders {
 		if seen[l.Hook] || l.Hears == "" {
 			t.Errorf("%s is there twice, or hears nothing", l.Hook)
 		}
@@ -66,8 +78,13 @@ func TestChoose(t *testing.T) {
 		}},
 		{"no typed programs", Offer{}, "tp_btf", map[Hook]Way{Events: RingBuffer, CgroupMkdir: Raw, CgroupAttach: Raw, SysEnter: Raw, Bursts: Off}},
 		{"perf tracepoints", Offer{}, "tp_btf,raw_tp", map[Hook]Way{
-			CgroupMkdir: Tracepoint, CgroupAttach: Inferred, Exec: Tracepoint, Fork: Off, SysEnter: Off, Switch: Tracepoint,
+			CgroupMkdir: Tracepoint, CgroupAttach: Inferred, Exec: Tracepoint, Fork: Off, SysEnter: Tracepoint, Switch: Tracepoint,
 		}},
+		{"a kernel that preempts programs", Offer{Preempts: true}, "", map[Hook]Way{
+			SysEnter: Tracepoint, SysExit: Tracepoint, Exec: Tracepoint, Exit: Tracepoint, Fork: Typed, Switch: Typed, CgroupMkdir: Typed,
+		}},
+		{"the same without tracefs", Offer{Preempts: true}, "tracepoint", map[Hook]Way{SysEnter: Typed, SysExit: Typed, Exec: Typed, Exit: Typed}},
+		{"the same without the ring", Offer{Preempts: true}, "ringbuf", map[Hook]Way{SysEnter: Raw, SysExit: Raw, Exec: Tracepoint}},
 		{"no ring buffer", Offer{}, "ringbuf", map[Hook]Way{Events: PerfBuffer, CgroupMkdir: Raw, Switch: Raw, Bursts: Off, Bandwidth: TestRun}},
 		{"a managed node without cgroup tracepoints", refuse("tp_btf/cgroup_mkdir", "raw_tp/cgroup_mkdir", "tracepoint/cgroup_mkdir"), "", map[Hook]Way{
 			CgroupMkdir: Inotify, CgroupRmdir: Typed, CgroupAttach: Typed,
@@ -128,7 +145,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestWithout(t *testing.T) {
-	for _, name := range []string{"", "kprobe", "off", "tp_btf/", "tracepoint/sys_enter", "poll/sys_enter", "off/events", "cgroup_mkdir/tp_btf", "BPF"} {
+	for _, name := range []string{"", "kprobe", "off", "tp_btf/", "tracepoint/sched_process_fork", "poll/sys_enter", "off/events", "cgroup_mkdir/tp_btf", "BPF"} {
 		_, err := ParseWithout([]string{"tp_btf", name})
 		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) || !strings.Contains(err.Error(), "cgroup_attach_task") ||
 			!strings.Contains(err.Error(), "perfbuf") || strings.Contains(err.Error(), "\n") {
@@ -154,6 +171,12 @@ func TestLoses(t *testing.T) {
 	plan := Choose(Offer{}, Without{[]string{"sched_switch", "cgroup_mkdir", "inotify", "cgroup_rmdir"}})
 	if all := plan.Loses(Switch); len(all) != 1 || all[0] != choice(t, plan, Switch).Loses {
 		t.Errorf("%q", all)
+	}
+	if all := Choose(Offer{Preempts: true}, Without{}).Loses(); len(all) != 0 {
+		t.Errorf("where programs are preempted the best rungs lose %q", all)
+	}
+	if all := Choose(Offer{Preempts: true}, Without{[]string{"tracepoint"}}).Loses(); len(all) != 1 || !strings.Contains(all[0], "preempted, what happens there is left out") {
+		t.Errorf("where programs are preempted raw tracepoints lose %q", all)
 	}
 	// Both cgroup hooks are polled: one sentence.
 	if all := plan.Loses(); len(all) != 2 {

@@ -4,9 +4,10 @@ package hooks
 
 // Ladders are all hooks with their rungs, in the order of plans and tables.
 //
-// System calls and forks have no rung of perf tracepoints: their records have
-// neither the registers of the call nor the child's task, and a cgroup_attach_task's
-// not the process of the thread.
+// Forks have no rung of perf tracepoints, whose record has not the child's task, nor
+// has cgroup_attach_task, whose record has not the thread's process.
+//
+// A kernel that preempts programs has another order: see Offer.Ladders.
 func Ladders() []Ladder {
 	off := func(loses string) Rung { return Rung{Off, loses} }
 	// Those of a tracepoint whose record says enough, and of one whose record does not.
@@ -36,8 +37,8 @@ func Ladders() []Ladder {
 		{MarkVictim, "the kernel kills for want of memory", []Rung{
 			{Way: Raw}, {Tracepoint, leftOut}, off("that the kernel killed a process of a birth for want of memory is known from its signal only"),
 		}},
-		{SysEnter, "system calls that begin", task("system calls are not counted, and what they were asked is not known")},
-		{SysExit, "system calls that end", task("what system calls did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
+		{SysEnter, "system calls that begin", full("system calls are not counted, and what they were asked is not known")},
+		{SysExit, "system calls that end", full("what system calls did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
 		{SocketState, "ports that are listened on", full("when a container listens on a port is not known")},
 		{Switch, "threads that leave a CPU and come back", full("phases are not divided into running and waiting")},
 		{Wakeup, "threads that become ready to run", full("a wait for a CPU is not told from what it followed")},
@@ -50,6 +51,31 @@ func Ladders() []Ladder {
 // leftOut is what a perf tracepoint loses: trace_call_bpf (kernel/trace/bpf_trace.c) runs
 // no program while any other runs on that CPU.
 const leftOut = "what happens while another BPF program runs on that CPU is left out, and counted since Linux 6.7 only"
+
+// overtaken is what a raw tracepoint loses where its program may be preempted:
+// __bpf_trace_run (kernel/trace/bpf_trace.c) does not run a program that is under way on
+// that CPU, in whichever thread.
+const overtaken = "while the same program is under way on that CPU, preempted, what happens there is left out; it is counted, and births then are not complete"
+
+// Ladders are those of a kernel. Where it preempts programs on raw tracepoints, perf
+// tracepoints come first for what is heard in the middle of a thread: they run their
+// program with preemption off (include/trace/perf.h), and lose nothing of what their own
+// record says. What they leave out, while a map is being changed for user space on that
+// CPU, is counted there. What the scheduler and cgroups tell is told with interrupts off
+// on each kernel.
+func (o Offer) Ladders() []Ladder {
+	all := Ladders()
+	if !o.Preempts {
+		return all
+	}
+	for i, l := range all {
+		switch l.Hook {
+		case SysEnter, SysExit, Exec, Exit:
+			all[i].Rungs = []Rung{{Way: Tracepoint}, {Typed, overtaken}, {Raw, overtaken}, l.Rungs[len(l.Rungs)-1]}
+		}
+	}
+	return all
+}
 
 // cgroups are the rungs of BPF for a cgroup's making and removal.
 func cgroups() []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Tracepoint, leftOut}} }

@@ -10,6 +10,8 @@ type Offer struct {
 	// BTFFile: the types are those of a file, not the kernel's own, so that the
 	// latter's absence takes nothing more away.
 	BTFFile bool
+	// Preempts: programs on raw tracepoints may be preempted (Linux 7).
+	Preempts bool
 }
 
 // Refusal is a rung that was passed over, and why.

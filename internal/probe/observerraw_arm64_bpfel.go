@@ -46,7 +46,9 @@ const (
 	observerRawProgSocketState         = "socket_state"
 	observerRawProgSocketStateRecord   = "socket_state_record"
 	observerRawProgSysEnter            = "sys_enter"
+	observerRawProgSysEnterRecord      = "sys_enter_record"
 	observerRawProgSysExit             = "sys_exit"
+	observerRawProgSysExitRecord       = "sys_exit_record"
 	observerRawVarKgHints              = "kg_hints"
 	observerRawVarKgInfers             = "kg_infers"
 	observerRawVarKgLayoutCgroupEvent  = "kg_layout_cgroup_event"
@@ -121,7 +123,9 @@ type observerRawProgramSpecs struct {
 	SocketState       *ebpf.ProgramSpec `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.ProgramSpec `ebpf:"socket_state_record"`
 	SysEnter          *ebpf.ProgramSpec `ebpf:"sys_enter"`
+	SysEnterRecord    *ebpf.ProgramSpec `ebpf:"sys_enter_record"`
 	SysExit           *ebpf.ProgramSpec `ebpf:"sys_exit"`
+	SysExitRecord     *ebpf.ProgramSpec `ebpf:"sys_exit_record"`
 }
 
 // observerRawMapSpecs contains maps before they are loaded into the kernel.
@@ -239,7 +243,9 @@ type observerRawPrograms struct {
 	SocketState       *ebpf.Program `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.Program `ebpf:"socket_state_record"`
 	SysEnter          *ebpf.Program `ebpf:"sys_enter"`
+	SysEnterRecord    *ebpf.Program `ebpf:"sys_enter_record"`
 	SysExit           *ebpf.Program `ebpf:"sys_exit"`
+	SysExitRecord     *ebpf.Program `ebpf:"sys_exit_record"`
 }
 
 func (p *observerRawPrograms) Close() error {
@@ -265,7 +271,9 @@ func (p *observerRawPrograms) Close() error {
 		p.SocketState,
 		p.SocketStateRecord,
 		p.SysEnter,
+		p.SysEnterRecord,
 		p.SysExit,
+		p.SysExitRecord,
 	)
 }
 

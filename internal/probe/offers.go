@@ -8,11 +8,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
+	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
@@ -35,6 +39,8 @@ type offered struct {
 	tracefs string
 	// listed: the types tell which tracepoints there are.
 	listed bool
+	// preempts: programs on raw tracepoints may be preempted.
+	preempts bool
 }
 
 // Offers is what the running kernel offers, found without attaching anything. btf is
@@ -46,7 +52,7 @@ func Offers(btf string) hooks.Offer {
 
 // look probes the running kernel. With a file, the kernel's own types are not looked at.
 func look(btfFile string) *offered {
-	o := &offered{foreign: btfFile != "", tracefs: findTracefs(), cache: btf.NewCache()}
+	o := &offered{foreign: btfFile != "", tracefs: findTracefs(), cache: btf.NewCache(), preempts: Preempts()}
 	o.types, o.noTypes = findTypes(btfFile, o.cache)
 	o.ways = map[hooks.Way]error{
 		hooks.RingBuffer: features.HaveMapType(ebpf.RingBuf),
@@ -57,6 +63,19 @@ func look(btfFile string) *offered {
 	}
 	o.listed = o.types != nil && o.hasType("btf_trace_sched_switch")
 	return o
+}
+
+// Preempts is true of a kernel that preempts programs on raw tracepoints: Linux 7, where
+// include/linux/tracepoint.h no longer switches preemption off around them.
+func Preempts() bool {
+	const first = 7
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return false
+	}
+	major, _, _ := strings.Cut(unix.ByteSliceToString(name.Release[:]), ".")
+	n, err := strconv.Atoi(major)
+	return err == nil && n >= first
 }
 
 // findTypes reads the types of a file, or the kernel's own.
@@ -99,7 +118,7 @@ func haveTestRun() error {
 
 // offer tells what was found; failed is what did not hold what it promised.
 func (o *offered) offer(failed map[rung]string) hooks.Offer {
-	return hooks.Offer{BTFFile: o.foreign, Refuses: func(h hooks.Hook, w hooks.Way) string {
+	return hooks.Offer{BTFFile: o.foreign, Preempts: o.preempts, Refuses: func(h hooks.Hook, w hooks.Way) string {
 		if why := failed[rung{h, w}]; why != "" {
 			return why
 		}
@@ -200,6 +219,9 @@ func (o *offered) refusesRecord(h hooks.Hook) string {
 			return noTracepoint
 		}
 	}
+	if (h == hooks.SysEnter || h == hooks.SysExit) && !o.tellsRegisters() {
+		return "the record has not the registers, and a program cannot ask for them (Linux 5.15)"
+	}
 	if (h == hooks.CgroupMkdir || h == hooks.CgroupRmdir) && !o.recordHasID() {
 		return "the record has not the id of the file system (Linux 5.5)"
 	}
@@ -211,6 +233,15 @@ func (o *offered) hasTracepoint(name string) bool { return o.hasType("btf_trace_
 func (o *offered) hasType(name string) bool {
 	_, err := o.types.AnyTypeByName(name)
 	return err == nil
+}
+
+// tellsRegisters: a program may ask for those with which a task entered the kernel.
+func (o *offered) tellsRegisters() bool {
+	var helpers *btf.Enum
+	if err := o.types.TypeByName("bpf_func_id", &helpers); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(helpers.Values, func(v btf.EnumValue) bool { return v.Name == "BPF_FUNC_task_pt_regs" })
 }
 
 // recordHasID: before 5.5 the record has a short id of its own numbering.

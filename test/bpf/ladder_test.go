@@ -49,12 +49,27 @@ func onRungs(t *testing.T, o probe.Options) *sharedProbe {
 	return shared
 }
 
+// ladder of a hook on this kernel.
+func ladder(h hooks.Hook) hooks.Ladder {
+	all := hooks.Offer{Preempts: probe.Preempts()}.Ladders()
+	return all[slices.IndexFunc(all, func(l hooks.Ladder) bool { return l.Hook == h })]
+}
+
+// ofCalls is the way in which system calls are heard where perf tracepoints are preferred
+// to this one: where this kernel preempts programs, as far as it has them.
+func ofCalls(way hooks.Way) hooks.Way {
+	if probe.Preempts() {
+		return hooks.Tracepoint
+	}
+	return way
+}
+
 // The best rungs lose nothing, and there is one for each hook: whatever else a kernel
 // may lack, all kernels of the matrix have these.
 func TestLadderBest(t *testing.T) {
 	k := listen(t)
 	for _, c := range k.Plan() {
-		want := hooks.Ladders()[slices.IndexFunc(hooks.Ladders(), func(l hooks.Ladder) bool { return l.Hook == c.Hook })].Rungs[0].Way
+		want := ladder(c.Hook).Rungs[0].Way
 		if c.Way != want || c.Loses != "" {
 			t.Errorf("%s: %s, want %s: %+v", c.Hook, c.Way, want, c.Refused)
 		}
@@ -70,10 +85,14 @@ func TestLadder(t *testing.T) {
 	mountTracefs(t)
 	types := copyOfTypes(t)
 	records := []string{"tp_btf"} // where there is a record that says enough, it is the source
+	offer, recorded := probe.Offers(""), hooks.Raw
 	for _, l := range hooks.Ladders() {
-		if slices.ContainsFunc(l.Rungs, func(r hooks.Rung) bool { return r.Way == hooks.Tracepoint }) {
+		if slices.ContainsFunc(l.Rungs, func(r hooks.Rung) bool { return r.Way == hooks.Tracepoint }) && offer.Refuses(l.Hook, hooks.Tracepoint) == "" {
 			records = append(records, "raw_tp/"+string(l.Hook))
 		}
+	}
+	if slices.Contains(records, "raw_tp/"+string(hooks.SysEnter)) {
+		recorded = hooks.Tracepoint
 	}
 	for _, rungs := range []struct {
 		name    string
@@ -81,17 +100,17 @@ func TestLadder(t *testing.T) {
 		want    map[hooks.Hook]hooks.Way
 		tests   []string // where the CPU is emulated (none: what the others have has to do); all of them elsewhere
 	}{
-		{"raw tracepoints", probe.Options{Without: without(t, "tp_btf")},
+		{"raw tracepoints", probe.Options{Without: without(t, "tp_btf", "tracepoint")},
 			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysEnter: hooks.Raw, hooks.CgroupAttach: hooks.Raw, hooks.Switch: hooks.Raw, hooks.Bursts: hooks.Off},
 			nil},
 		{"perf tracepoints", probe.Options{Without: without(t, records...)},
-			map[hooks.Hook]hooks.Way{hooks.SysEnter: hooks.Raw, hooks.CgroupMkdir: hooks.Tracepoint, hooks.Exec: hooks.Tracepoint, hooks.Switch: hooks.Tracepoint, hooks.MarkVictim: hooks.Tracepoint},
-			[]string{"a container", "cgroups", "an exec's thread", "system calls", "a wait"}},
+			map[hooks.Hook]hooks.Way{hooks.SysEnter: recorded, hooks.SysExit: recorded, hooks.CgroupMkdir: hooks.Tracepoint, hooks.Exec: hooks.Tracepoint, hooks.Switch: hooks.Tracepoint, hooks.MarkVictim: hooks.Tracepoint},
+			[]string{"a container", "cgroups", "an exec's thread", "deeds", "system calls", "a wait"}},
 		{"a file's types and the perf buffer", probe.Options{Without: without(t, "btf", "ringbuf"), BTF: types},
 			map[hooks.Hook]hooks.Way{hooks.Events: hooks.PerfBuffer, hooks.SysEnter: hooks.Raw, hooks.CgroupMkdir: hooks.Raw, hooks.Bandwidth: hooks.TestRun},
 			[]string{"a container", "deeds", "memory"}},
 		{"inferred joins", probe.Options{Without: without(t, "cgroup_attach_task")},
-			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysEnter: hooks.Typed, hooks.CgroupAttach: hooks.Inferred, hooks.Bursts: hooks.Typed},
+			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysEnter: ofCalls(hooks.Typed), hooks.CgroupAttach: hooks.Inferred, hooks.Bursts: hooks.Typed},
 			[]string{"a container", "born elsewhere"}},
 	} {
 		if slack != 1 && rungs.tests == nil {
@@ -105,7 +124,7 @@ func TestLadder(t *testing.T) {
 				}
 			}
 			for _, c := range plan { // nothing else but what these rungs are known to lose
-				if known := c.Hook == hooks.Bursts && c.Way == hooks.Off || c.Way == hooks.PerfBuffer || c.Way == hooks.Tracepoint; known != (c.Loses != "") {
+				if known := c.Hook == hooks.Bursts && c.Way == hooks.Off || c.Way == hooks.PerfBuffer || knownToLose(c); known != (c.Loses != "") {
 					t.Errorf("%s/%s loses %q", c.Way, c.Hook, c.Loses)
 				}
 			}
@@ -116,6 +135,16 @@ func TestLadder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// knownToLose is true of the lesser of raw and perf tracepoints, on kernels where either
+// is: perf tracepoints before Linux 7, since then raw ones of what may be preempted.
+func knownToLose(c hooks.Choice) bool {
+	rungs := ladder(c.Hook).Rungs
+	if i := slices.IndexFunc(rungs, func(r hooks.Rung) bool { return r.Way == hooks.Tracepoint }); i != 0 {
+		return c.Way == hooks.Tracepoint
+	}
+	return c.Way == hooks.Typed || c.Way == hooks.Raw
 }
 
 // heldAgainst are tests of the best rungs that the others have to pass as well.
