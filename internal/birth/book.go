@@ -51,8 +51,9 @@ const goneFor = time.Minute
 // birth is one birth under way.
 type birth struct {
 	uid      string
-	began    uint64 // the pod's cgroup
-	last     uint64 // the latest event
+	began    uint64    // the pod's cgroup
+	epoch    time.Time // what the wall clock was at zero of the clock of events then
+	last     uint64    // the latest event
 	events   []attribution.Attributed
 	cut      int
 	sessions map[uint64]bool
@@ -156,6 +157,9 @@ func NewBook(c Config) *Book {
 // Open is how many births are under way.
 func (b *Book) Open() int { return len(b.births) }
 
+// Follows is true while the birth of the pod is under way.
+func (b *Book) Follows(uid string) bool { return b.births[uid] != nil }
+
 // Expecting is true while a birth is under way or a pod is known that has not
 // started yet: system calls should be heard. Not while all that are under way
 // have failed and rest before the next attempt.
@@ -189,7 +193,8 @@ func (p *Pod) started() bool {
 	return false
 }
 
-// Tell takes the state of a pod, as delivered at the given time.
+// Tell takes the state of a pod, as delivered at the given time. It may end a birth
+// that is none.
 func (b *Book) Tell(p Pod, at uint64) {
 	s := b.pods[p.UID]
 	if s == nil {
@@ -211,10 +216,15 @@ func (b *Book) Tell(p Pod, at uint64) {
 	if s.outcome == 0 && failing || p.over() && !wasOver {
 		s.outcome = at // also of one that was Ready or had failed before
 	}
-	if p.OptedOut {
+	current := b.births[p.UID]
+	switch {
+	case current == nil:
+	case p.OptedOut:
 		delete(b.births, p.UID)
-	}
-	if current := b.births[p.UID]; current != nil {
+	case b.isAnew(current, &p, at):
+		s.born = true
+		delete(b.births, p.UID)
+	default:
 		b.leaveOutEphemeral(current, s, false)
 	}
 }
@@ -267,15 +277,9 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 	uid := a.Who.PodUID
 	current := b.births[uid]
 	if current == nil {
-		if a.Kind != event.CgroupMkdir || a.Who.ContainerID != "" {
+		if current = b.begin(a, totals); current == nil {
 			return false
 		}
-		if s := b.pods[uid]; s != nil && s.pod.OptedOut {
-			return false
-		}
-		began := totals(a.Time)
-		current = &birth{uid: uid, began: a.Time, sessions: map[uint64]bool{}, mark: began.Mark, lost: began.Lost}
-		b.births[uid] = current
 	}
 	if s := b.pods[uid]; s != nil && s.pod.isEphemeral(a.Who.ContainerID) {
 		return false
@@ -291,6 +295,26 @@ func (b *Book) Hear(a attribution.Attributed, totals func(at uint64) Totals) boo
 	}
 	current.events = append(current.events, a)
 	return true
+}
+
+// begin begins a birth with the pod's cgroup; nil if the event is another, or makes none.
+func (b *Book) begin(a attribution.Attributed, totals func(at uint64) Totals) *birth {
+	if a.Kind != event.CgroupMkdir || a.Who.ContainerID != "" {
+		return nil
+	}
+	uid, s := a.Who.PodUID, b.pods[a.Who.PodUID]
+	if s != nil && (s.pod.OptedOut || s.born) {
+		return nil
+	}
+	current := &birth{uid: uid, began: a.Time, epoch: b.epoch(a.Time), sessions: map[uint64]bool{}}
+	if s != nil && b.isAnew(current, &s.pod, a.Time) {
+		s.born = true
+		return nil
+	}
+	at := totals(a.Time)
+	current.mark, current.lost = at.Mark, at.Lost
+	b.births[uid] = current
+	return current
 }
 
 // Stretch takes that a thread of a session has left its CPU.

@@ -222,6 +222,7 @@ func TestLateHearingIsNamed(t *testing.T) {
 	}
 	c = closing(3 * sec)
 	c.Deaf = []Span{{0, c.Now}}
+	b = newTestBook(false)
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	certificate, _ = b.Close(uid, c)

@@ -30,6 +30,9 @@ type Pod struct {
 	// Created is when the pod object was made, Scheduled when it was bound to its
 	// node, both in whole seconds; zero if unknown.
 	Created, Scheduled time.Time
+	// FirstStarted is when the first of its containers was started, of all that the API
+	// server still tells of, in whole seconds; zero if none was.
+	FirstStarted time.Time `json:",omitzero"`
 	// Containers of the pod, init containers first; ephemeral ones are left out.
 	Containers []Container
 	// Ephemeral are the ids of the ephemeral containers, empty until they are made.

@@ -190,7 +190,13 @@ func (e *Engine) Pod(p birth.Pod, now uint64) {
 	if p.OptedOut {
 		e.endObserving(p.UID)
 	}
+	sessions := e.book.Sessions(p.UID)
 	e.book.Tell(p, now)
+	if !e.book.Follows(p.UID) { // it was no birth
+		for _, session := range sessions {
+			e.forget(session)
+		}
+	}
 	e.takeUp(p.UID, now)
 	e.armForBirths(now)
 }

@@ -5,6 +5,7 @@ package observer_test
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -219,5 +220,27 @@ func TestNothingWaitsForEver(t *testing.T) {
 	e.Event(open(8, 40*weatherSec), 40*weatherSec)
 	if len(k.forgot) != 2 {
 		t.Errorf("forgot %v, want both sessions", k.forgot)
+	}
+}
+
+// What was taken for the birth of a pod that had been there before is given up, with
+// its sessions.
+func TestARestartOfTheNodeIsNoBirth(t *testing.T) {
+	k := &table{cgroups: map[uint64]string{1: "/"}}
+	e := k.engine(t)
+	e.Earlier(nil, weatherSec)
+	e.Event(event.Event{Kind: event.CgroupMkdir, Time: 2 * weatherSec, Cgroup: 4, Path: weatherPod}, 2*weatherSec)
+	e.Event(event.Event{
+		Kind: event.CgroupMkdir, Time: 2*weatherSec + 1, Cgroup: 5, Path: weatherPod + "/" + strings.Repeat("ab", 32),
+	}, 2*weatherSec)
+	e.Event(open(9, 3*weatherSec), 3*weatherSec)
+	if n := e.Stats().BirthsOpen; n != 1 {
+		t.Fatalf("%d births", n)
+	}
+	p := beingBorn()
+	p.Phase, p.FirstStarted = "Running", time.Now().Add(-time.Hour)
+	e.Pod(p, 4*weatherSec)
+	if n := e.Stats().BirthsOpen; n != 0 || len(k.forgot) != 1 || k.forgot[0] != 9 {
+		t.Errorf("%d births, forgot %v", n, k.forgot)
 	}
 }

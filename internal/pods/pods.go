@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,7 +99,34 @@ func Convert(pod *corev1.Pod) birth.Pod {
 	p.Containers = append(initContainers(pod),
 		containers(pod.Spec.Containers, pod.Status.ContainerStatuses)...)
 	p.Ephemeral = ephemeral(pod)
+	p.FirstStarted = firstStarted(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses)
 	return p
+}
+
+// firstStarted is when the first container was started of those that are told; zero if
+// none was.
+func firstStarted(statuses ...[]corev1.ContainerStatus) time.Time {
+	var first time.Time
+	note := func(s corev1.ContainerState) {
+		var at time.Time
+		switch {
+		case s.Running != nil:
+			at = s.Running.StartedAt.Time
+		case s.Terminated != nil:
+			at = s.Terminated.StartedAt.Time
+		}
+		// A container that could not be started has the beginning of time.
+		if at.Unix() > 0 && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	for _, all := range statuses {
+		for _, s := range all {
+			note(s.State)
+			note(s.LastTerminationState)
+		}
+	}
+	return first
 }
 
 // ephemeral are the ids of the ephemeral containers.

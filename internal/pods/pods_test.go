@@ -55,13 +55,15 @@ func TestConvert(t *testing.T) {
 	p.Annotations = map[string]string{v1alpha1.AnnotationObserve: "true", "last-applied": "x"}
 	p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "PASSWORD", Value: "secret"}}
 	p.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kubelet"}}
+	p.Status.ContainerStatuses[0].State.Running.StartedAt = later
+	p.Status.ContainerStatuses[1].LastTerminationState.Terminated.StartedAt = made
 	got := Convert(p)
 	keepsAll(t, p, got)
 	if got.UID != "u1" || got.Namespace != "shop" || got.Name != "web" || got.Phase != "Running" || got.Deleted || got.OptedOut ||
 		*got.Workload != (v1alpha1.WorkloadReference{Kind: "ReplicaSet", Name: "web-5"}) {
 		t.Errorf("%+v", got)
 	}
-	if !got.Ready || !got.ReadySince.Equal(later.Time) || !got.Scheduled.Equal(made.Time) || !got.Created.Equal(made.Time) {
+	if !got.Ready || !got.ReadySince.Equal(later.Time) || !got.Scheduled.Equal(made.Time) || !got.Created.Equal(made.Time) || !got.FirstStarted.Equal(made.Time) {
 		t.Errorf("%+v", got)
 	}
 	if len(got.Containers) != 4 || len(got.Ephemeral) != 1 || got.Ephemeral[0] != "d1" {
