@@ -37,7 +37,7 @@ func allBPF(why string) hooks.Offer {
 // mounted is an offer of a machine that refuses the ways by files unless it shows all
 // of its cgroups.
 func mounted(f *Facts, kernel hooks.Offer) hooks.Offer {
-	return hooks.Offer{Refuses: func(h hooks.Hook, w hooks.Way) string {
+	return hooks.Offer{Preempts: kernel.Preempts, Refuses: func(h hooks.Hook, w hooks.Way) string {
 		switch {
 		case onFiles(w) && !f.Cgroup.Whole:
 			return "no cgroup hierarchy of the cpu controller"
@@ -128,6 +128,12 @@ func TestWhatWouldMendIt(t *testing.T) {
 			offer:   refuses(map[hooks.Way]string{hooks.Tracepoint: "tracefs is not mounted here"}),
 			without: "tp_btf/sched_switch,raw_tp/sched_switch", verdict: Degraded,
 			mends: []string{"leave --without tp_btf/sched_switch out", "leave --without raw_tp/sched_switch out", "mount tracefs"},
+		},
+		"a kernel that preempts programs": {offer: hooks.Offer{Preempts: true}, verdict: Full},
+		"a kernel that preempts programs, without tracefs": {
+			change:  func(f *Facts) { f.Tracefs = false },
+			offer:   hooks.Offer{Preempts: true, Refuses: refuses(map[hooks.Way]string{hooks.Tracepoint: "tracefs is not mounted here"}).Refuses},
+			verdict: Degraded, mends: []string{"mount tracefs on the node's /sys/kernel/tracing"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

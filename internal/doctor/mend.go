@@ -117,7 +117,7 @@ func mendWay(f *Facts, h hooks.Hook, r hooks.Refusal) []string {
 	case r.Way == hooks.TestRun && f.Kernel.before5(10), r.Way == hooks.RingBuffer && f.Kernel.before5(8):
 		return []string{"run Linux 5.10 or newer"}
 	case r.Way == hooks.Tracepoint && !f.Tracefs && mentions([]hooks.Refusal{r}, "tracefs"):
-		return []string{"mount tracefs on /sys/kernel/tracing"}
+		return []string{"mount tracefs on the node's /sys/kernel/tracing, and let the pod see it (k8s/30-daemonset-kernel-observer.yaml does, read-only)"}
 	}
 	return nil
 }
