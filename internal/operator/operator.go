@@ -34,7 +34,7 @@ func Run(ctx context.Context, config *rest.Config, options Options, logger *slog
 	if err := options.Validate(); err != nil {
 		return fmt.Errorf("options: %w", err)
 	}
-	if err := waitForAPI(ctx, config, options.StartupTimeout, logger); err != nil {
+	if err := preflight(ctx, config, options, logger); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -51,6 +51,15 @@ func Run(ctx context.Context, config *rest.Config, options Options, logger *slog
 		return fmt.Errorf("run: %w", err)
 	}
 	return nil
+}
+
+// preflight waits for what the operator cannot work without.
+func preflight(ctx context.Context, config *rest.Config, options Options, logger *slog.Logger) error {
+	err := waitForAPI(ctx, config, options.StartupTimeout, logger)
+	if err != nil || !options.LeaderElection {
+		return err
+	}
+	return waitForLease(ctx, config, options.Namespace, options.StartupTimeout, logger)
 }
 
 func newManager(config *rest.Config, options Options, logger *slog.Logger) (manager.Manager, error) {

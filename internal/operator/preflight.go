@@ -39,9 +39,14 @@ func waitForAPI(ctx context.Context, config *rest.Config, timeout time.Duration,
 	if err != nil {
 		return fmt.Errorf("client of the API server: %w", err)
 	}
+	return waitUntil(ctx, timeout, logger, func(context.Context) error { return serves(client, config.Host) })
+}
+
+// waitUntil returns once there is no problem any more; after the timeout it returns the last one.
+func waitUntil(ctx context.Context, timeout time.Duration, logger *slog.Logger, check func(context.Context) error) error {
 	var problem error
-	err = wait.PollUntilContextTimeout(ctx, preflightInterval, timeout, true, func(context.Context) (bool, error) {
-		now := serves(client, config.Host)
+	err := wait.PollUntilContextTimeout(ctx, preflightInterval, timeout, true, func(context.Context) (bool, error) {
+		now := check(ctx) // not cut short by the timeout: the last answer is the one that is told
 		if now != nil && (problem == nil || now.Error() != problem.Error()) {
 			logger.Warn("waiting for the API server", "problem", now, "for", timeout)
 		}
