@@ -132,6 +132,20 @@ proposed() {
   [[ -n $recorded ]] && ((limit > 0 && recorded >= 8000))
 }
 
+# throttling_of UID: the whisper that tells of the limit. On a busy node another one may
+# tell, and sooner, that the pod waits for a CPU.
+throttling_of() {
+  in_namespace get "$WHISPERS" -l "kernel-gossip.io/pod-uid=$1" \
+    -o jsonpath='{.items[?(@.spec.reason=="CPUThrottling")].metadata.name}' | cut -d ' ' -f 1
+}
+
+# judged UID: there is such a whisper, and the operator has judged it.
+judged() {
+  local whisper
+  whisper=$(throttling_of "$1")
+  [[ -n $whisper ]] && in_namespace wait "$WHISPERS/$whisper" --for=condition=Assessed --timeout=1s
+}
+
 # quoted: the operator has asked metrics.k8s.io, where there is one.
 quoted() {
   local source
@@ -171,8 +185,8 @@ main() {
   read -r pod uid ip < <(in_namespace get pods -l "app=$SHOP" -o jsonpath='{.items[0].metadata.name} {.items[0].metadata.uid} {.items[0].status.podIP}{"\n"}')
   deploy_visitor "$ip"
   await 60 "visitors ask for pages of four files" in_namespace wait "pod/$VISITOR" --for=condition=Ready --timeout=1s
-  await 60 "a whisper about pod $pod" found "$WHISPERS" "$uid"
-  whisper=$(name_of "$WHISPERS" "$uid")
+  await 60 "a whisper that pod $pod is throttled" judged "$uid"
+  whisper=$(throttling_of "$uid")
   title "The whisper, as soon as there was one"
   show kubectl gossip whispers -n "$NAMESPACE" --active
   print_top "$pod"
