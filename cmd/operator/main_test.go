@@ -27,7 +27,7 @@ func TestBadInputGivesOneLine(t *testing.T) {
 		{"negative age", []string{"--certificate-age=-1h"}, 2, "operator: certificate age is -1h0m0s: it has to be positive; see operator --help\n"},
 		{"no workers", []string{"--workers=0"}, 2, "operator: workers is 0: at least 1 is needed; see operator --help\n"},
 		{"target that nothing meets", []string{"--target-throttled-percent=0"}, 2, "operator: target of throttled periods is 0 %: it has to be above 0 and at most 100; see operator --help\n"},
-		{"steps that do not step", []string{"--auto-resize-max-factor=1"}, 2, "operator: maximum factor of a resize is 1: it has to be above 1 and at most 100; see operator --help\n"},
+		{"steps that do not step", []string{"--auto-resize-max-factor=1"}, 2, "operator: maximum factor of a resize is 1: it has to be between 1.1 and 100; see operator --help\n"},
 		{"no address", []string{"--metrics-address=nonsense"}, 2, "operator: metrics address is \"nonsense\": use HOST:PORT, :PORT or 0; see operator --help\n"},
 		{"unknown log level", []string{"--log-level=loud"}, 2, `operator: log level "loud": use debug, info, warn or error; see operator --help` + "\n"},
 		{"unknown log format", []string{"--log-format=xml"}, 2, `operator: log format "xml": use text or json; see operator --help` + "\n"},

@@ -54,7 +54,8 @@ func (r *certificateReconciler) Reconcile(ctx context.Context, request reconcile
 		return reconcile.Result{}, err
 	}
 	status := verdict.Certificate(certificate, others, r.now())
-	return reconcile.Result{}, r.status.write(ctx, kindCertificate, certificate, &status)
+	_, err = r.status.write(ctx, kindCertificate, certificate, &status, "")
+	return reconcile.Result{}, err
 }
 
 // ofSameWorkload lists from the cache without copying: verdicts only read.

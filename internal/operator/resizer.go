@@ -5,7 +5,9 @@ package operator
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -117,7 +119,10 @@ func (r *resizer) decide(ctx context.Context, whisper *v1alpha1.KernelWhisper, p
 	}
 	// This one with its new verdict, whether or not it is labeled.
 	others := slices.DeleteFunc(kin.Items, func(k v1alpha1.KernelWhisper) bool { return k.Name == whisper.Name })
-	situation := resize.Situation{Whisper: whisper, Kin: append(others, *whisper), Pod: pod, Now: r.now()}
+	situation := resize.Situation{
+		Whisper: whisper, Kin: append(others, *whisper), Pod: pod, Now: r.now(),
+		Ours: setLimit(pod, whisper.Spec.ContainerName, FieldOwner),
+	}
 	decision := resize.Decide(situation, r.bounds)
 	if decision.Action != resize.Raise {
 		return decision, nil
@@ -168,7 +173,9 @@ func setResized(whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperS
 }
 
 // carryOut changes the pod. Where the API server refuses, status is put back to
-// what it was before the plan, with a condition that says so.
+// what it was before the plan, with a condition that says so. Where it does not
+// answer, the change may have been made: the status keeps what was planned, and the
+// next look finds out.
 func (r *resizer) carryOut(ctx context.Context, d resize.Decision, s resizeScene, status *v1alpha1.KernelWhisperStatus) error {
 	if d.Action == resize.Nothing {
 		return nil
@@ -179,11 +186,22 @@ func (r *resizer) carryOut(ctx context.Context, d resize.Decision, s resizeScene
 		return nil
 	}
 	r.telemetry.resizes.WithLabelValues(resizeFailed).Inc()
-	status.ResizeStep = s.whisper.Status.ResizeStep.DeepCopy()
-	failed := resize.Decision{Status: metav1.ConditionFalse, Reason: resize.ReasonFailed,
-		Message: fmt.Sprintf("The limit of container %s could not be changed from %dm to %dm: %s.", s.whisper.Spec.ContainerName, d.From, d.To, reasonOf(err))}
+	message := fmt.Sprintf("It is not known whether the limit of container %s was changed from %dm to %dm: %s.",
+		s.whisper.Spec.ContainerName, d.From, d.To, reasonOf(err))
+	if refused(err) {
+		status.ResizeStep = s.whisper.Status.ResizeStep.DeepCopy()
+		message = fmt.Sprintf("The limit of container %s could not be changed from %dm to %dm: %s.",
+			s.whisper.Spec.ContainerName, d.From, d.To, reasonOf(err))
+	}
+	failed := resize.Decision{Status: metav1.ConditionFalse, Reason: resize.ReasonFailed, Message: message}
 	setResized(s.whisper, status, failed, r.now())
 	return fmt.Errorf("resize pod %s/%s: %w", s.pod.Namespace, s.pod.Name, err)
+}
+
+// refused is true where the API server has said that it changed nothing.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && status.Status().Code >= http.StatusBadRequest && status.Status().Code < http.StatusInternalServerError
 }
 
 // reasonOf is short and the same each time, unlike an error's text.

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/resize"
 	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
@@ -63,36 +64,52 @@ func (r *whisperReconciler) Reconcile(ctx context.Context, request reconcile.Req
 	return reconcile.Result{RequeueAfter: sooner(nextLook(whisper, r.now()), again)}, nil
 }
 
+// tryAgain is when to look again at a whisper that changed while it was decided what
+// to do about it.
+const tryAgain = time.Second
+
 // act writes the verdict, and what the automation is about to do, before that is
-// done.
+// done. Nothing is done that could not be written, nor on account of a whisper that
+// somebody else, such as another replica, has written since it was read.
 func (r *whisperReconciler) act(ctx context.Context, whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperStatus) (again time.Duration, err error) {
 	if r.automation == nil {
-		return 0, r.write(ctx, whisper, status)
+		_, err := r.write(ctx, whisper, status, "")
+		return 0, err
 	}
 	r.automation.mu.Lock()
 	defer r.automation.mu.Unlock()
 	decision, scene, planErr := r.automation.plan(ctx, whisper, status)
-	if err := r.write(ctx, whisper, status); err != nil || planErr != nil {
+	version := ""
+	if decision.Action != resize.Nothing {
+		version = whisper.ResourceVersion
+	}
+	held, err := r.write(ctx, whisper, status, version)
+	switch {
+	case err != nil || planErr != nil:
 		return 0, errors.Join(err, planErr)
+	case !held && decision.Action != resize.Nothing:
+		return tryAgain, nil
 	}
 	written := whisper.DeepCopy()
 	written.Status = *status.DeepCopy()
 	if err := r.automation.carryOut(ctx, decision, scene, status); err != nil {
-		return 0, errors.Join(err, r.write(ctx, written, status))
+		_, failed := r.write(ctx, written, status, "")
+		return 0, errors.Join(err, failed)
 	}
 	return decision.Again, nil
 }
 
 // write applies the status if it changed, and counts what it says for the first time.
-func (r *whisperReconciler) write(ctx context.Context, whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperStatus) error {
+// The whisper holds it then, unless it is gone or not of that version any more.
+func (r *whisperReconciler) write(ctx context.Context, whisper *v1alpha1.KernelWhisper, status *v1alpha1.KernelWhisperStatus, version string) (held bool, err error) {
 	if equality.Semantic.DeepEqual(whisper.Status, *status) {
-		return nil
+		return true, nil
 	}
-	if err := r.status.write(ctx, kindWhisper, whisper, status); err != nil {
-		return err
+	held, err = r.status.write(ctx, kindWhisper, whisper, status, version)
+	if held {
+		r.telemetry.record(&whisper.Status, status)
 	}
-	r.telemetry.record(&whisper.Status, status)
-	return nil
+	return held, err
 }
 
 // sooner of two times to look again, of which 0 is never.

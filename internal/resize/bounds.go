@@ -9,7 +9,8 @@ import (
 
 // Bounds that no step exceeds.
 type Bounds struct {
-	// Factor by which one step raises a limit at most, above 1.
+	// Factor by which one step raises a limit at most, 1.1 at least: a smaller step is
+	// not worth the change.
 	Factor float64
 	// CeilingMillicores that no limit is raised above.
 	CeilingMillicores int64
@@ -27,8 +28,8 @@ func DefaultBounds() Bounds {
 // Validate names the first bound that cannot work.
 func (b Bounds) Validate() error {
 	switch {
-	case !(b.Factor > 1 && b.Factor <= 100):
-		return fmt.Errorf("maximum factor of a resize is %g: it has to be above 1 and at most 100", b.Factor)
+	case !(b.Factor >= leastStep && b.Factor <= 100):
+		return fmt.Errorf("maximum factor of a resize is %g: it has to be between %g and 100", b.Factor, leastStep)
 	case b.CeilingMillicores < 1:
 		return fmt.Errorf("ceiling of a resize is %dm: it has to be positive", b.CeilingMillicores)
 	case b.HeadroomPercent < 0 || b.HeadroomPercent > 100:

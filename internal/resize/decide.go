@@ -57,6 +57,8 @@ func ownStep(s Situation, step *v1alpha1.ResizeStep, limit int64) (d Decision, o
 		step.FromMillicores, step.ToMillicores, step.Time.UTC().Format(time.RFC3339))
 	outcome := outcomeOf(s.Whisper, step)
 	switch {
+	case step.BackedOutTime != nil && limit == step.ToMillicores && s.Ours: // that was not carried out
+		return backOut(s, step, fmt.Sprintf("It did not help that %s.", made)), true
 	case step.BackedOutTime != nil:
 		return refused(ReasonBackedOut, fmt.Sprintf("It did not help that %s; %dm was restored, and the container is left alone.", made, step.FromMillicores)), true
 	case limit == step.FromMillicores && s.Now.Sub(step.Time.Time) >= grace && outcome == nil:
@@ -66,14 +68,23 @@ func ownStep(s Situation, step *v1alpha1.ResizeStep, limit int64) (d Decision, o
 	case infeasible(s.Pod) && limit == step.ToMillicores:
 		return backOut(s, step, fmt.Sprintf("The node cannot give what was asked for when %s.", made)), true
 	case outcome == nil:
-		d := done(ReasonRaised, fmt.Sprintf("%s; whether that helps is being measured.", upperFirst(made)))
-		d.Again = max(0, grace-s.Now.Sub(step.Time.Time))
-		return d, true
+		return awaited(s, step, limit, made), true
 	case !helped(step, outcome):
 		return backOut(s, step, fmt.Sprintf("It did not help that %s: %s %% of periods were throttled before and %s %% after.",
 			made, step.ThrottledPercentBefore, outcome.MeasuredThrottledPercent)), true
 	}
 	return Decision{}, false
+}
+
+// awaited is a step of which it is not known yet whether it helped.
+func awaited(s Situation, step *v1alpha1.ResizeStep, limit int64, made string) Decision {
+	d := done(ReasonRaised, fmt.Sprintf("%s; whether that helps is being measured.", upperFirst(made)))
+	if limit == step.FromMillicores {
+		d = refused(ReasonFailed, fmt.Sprintf("The limit of container %s was to be raised from %dm to %dm at %s; the pod does not have it yet.",
+			s.Whisper.Spec.ContainerName, step.FromMillicores, step.ToMillicores, step.Time.UTC().Format(time.RFC3339)))
+	}
+	d.Again = max(0, grace-s.Now.Sub(step.Time.Time))
+	return d
 }
 
 func backOut(s Situation, step *v1alpha1.ResizeStep, message string) Decision {

@@ -30,8 +30,9 @@ func situation(change ...func(*resize.Situation)) resize.Situation {
 				PodRef: v1alpha1.PodReference{Name: "web", UID: "uid-1"}, ContainerName: "app", Reason: v1alpha1.ReasonCPUThrottling,
 			},
 			Status: v1alpha1.KernelWhisperStatus{
-				Severity: v1alpha1.SeverityCritical,
-				Proposal: &v1alpha1.Proposal{ContainerName: "app", CurrentLimitMillicores: 500, LimitMillicores: ptr[int64](800)},
+				Severity:   v1alpha1.SeverityCritical,
+				Conditions: []metav1.Condition{{Type: v1alpha1.ConditionActive, Status: metav1.ConditionTrue}},
+				Proposal:   &v1alpha1.Proposal{ContainerName: "app", CurrentLimitMillicores: 500, LimitMillicores: ptr[int64](800)},
 			},
 		},
 		Pod: &corev1.Pod{
@@ -65,6 +66,11 @@ func proposal(from, to int64) func(*resize.Situation) {
 	}
 }
 
+// active is what the verdict says of whether the episode lasts.
+func active(status metav1.ConditionStatus) func(*resize.Situation) {
+	return func(s *resize.Situation) { s.Whisper.Status.Conditions[0].Status = status }
+}
+
 // stepped is a step from 250m to 500m that was made some time ago.
 func stepped(ago time.Duration) func(*resize.Situation) {
 	return func(s *resize.Situation) { s.Whisper.Status.ResizeStep = step(ago) }
@@ -75,6 +81,11 @@ func step(ago time.Duration) *v1alpha1.ResizeStep {
 		Time: micro(clock.Add(-ago)), FromMillicores: 250, ToMillicores: 500,
 		ThrottledPercentBefore: "60.0", StallP99MicrosecondsBefore: ptr[int64](200_000),
 	}
+}
+
+// backedOut says that the way back was taken.
+func backedOut(s *resize.Situation) {
+	s.Whisper.Status.ResizeStep.BackedOutTime = ptr(micro(clock.Add(-time.Minute)))
 }
 
 // measured is the outcome of that step.
@@ -120,7 +131,8 @@ func TestDecide(t *testing.T) {
 		{"above the ceiling", situation(limit("6"), proposal(6_000, 7_000)), nothing, 0, resize.ReasonCeiling},
 
 		{"nobody is hurt", situation(settled), nothing, 0, ""},
-		{"the episode is over", situation(func(s *resize.Situation) { s.Whisper.Spec.EndTime = ptr(micro(clock)) }), nothing, 0, ""},
+		{"the episode is over", situation(active(metav1.ConditionFalse)), nothing, 0, ""},
+		{"the observer is silent, and nobody knows whether it lasts", situation(active(metav1.ConditionUnknown)), nothing, 0, ""},
 		{"nothing is proposed", situation(func(s *resize.Situation) { s.Whisper.Status.Proposal = nil }), nothing, 0, ""},
 		{"a limit is never lowered", situation(proposal(500, 300)), nothing, 0, ""},
 		{"the proposal is for another limit", situation(limit("600m")), nothing, 0, resize.ReasonOvertaken},
@@ -145,9 +157,7 @@ func TestDecide(t *testing.T) {
 		{"it helped the stalls", situation(stepped(time.Hour), measured("59.0", ptr[int64](150_000)), settled), nothing, 0, resize.ReasonHelped},
 		{"it helped, but not by the margin", situation(stepped(time.Minute), measured("45.1", ptr[int64](150_001))), back, 250, resize.ReasonBackedOut},
 		{"it did not help", situation(stepped(time.Minute), measured("61.0", nil)), back, 250, resize.ReasonBackedOut},
-		{"it did not help, and the episode is over", situation(stepped(time.Minute), measured("61.0", nil), func(s *resize.Situation) {
-			s.Whisper.Spec.EndTime = ptr(micro(clock))
-		}), back, 250, resize.ReasonBackedOut},
+		{"it did not help, and the episode is over", situation(stepped(time.Minute), measured("61.0", nil), active(metav1.ConditionFalse)), back, 250, resize.ReasonBackedOut},
 		{"it did not help, and somebody went on from there", situation(stepped(time.Hour), measured("61.0", nil), limit("600m")), nothing, 0, resize.ReasonOvertaken},
 		{"the node can never give it", situation(stepped(time.Minute), condition(corev1.PodResizePending, corev1.PodReasonInfeasible)), back, 250, resize.ReasonBackedOut},
 		{"an outcome of another change", situation(stepped(time.Hour), measured("61.0", nil), func(s *resize.Situation) {
@@ -155,9 +165,10 @@ func TestDecide(t *testing.T) {
 		}), nothing, 0, resize.ReasonRaised},
 		{"a step that was never carried out", situation(stepped(time.Hour), limit("250m"), proposal(250, 400)), raise, 400, resize.ReasonRaised},
 		{"a step that was never carried out, and cool-down", situation(stepped(2*time.Minute), limit("250m"), proposal(250, 400)), nothing, 0, resize.ReasonCoolDown},
-		{"backed out before", situation(stepped(time.Hour), limit("250m"), proposal(250, 400), func(s *resize.Situation) {
-			s.Whisper.Status.ResizeStep.BackedOutTime = ptr(micro(clock.Add(-time.Minute)))
-		}), nothing, 0, resize.ReasonBackedOut},
+		{"a step that the pod does not have yet", situation(stepped(time.Second), limit("250m"), proposal(250, 400)), nothing, 0, resize.ReasonFailed},
+		{"a way back that was never carried out", situation(stepped(time.Hour), backedOut, func(s *resize.Situation) { s.Ours = true }), back, 250, resize.ReasonBackedOut},
+		{"somebody else set the limit that was backed out of", situation(stepped(time.Hour), backedOut), nothing, 0, resize.ReasonBackedOut},
+		{"backed out before", situation(stepped(time.Hour), limit("250m"), proposal(250, 400), backedOut), nothing, 0, resize.ReasonBackedOut},
 
 		{"an earlier episode's step, a moment ago", situation(kin(func(w *v1alpha1.KernelWhisper) {
 			w.Status.ResizeStep = step(9 * time.Minute)
@@ -259,7 +270,24 @@ func TestConcerns(t *testing.T) {
 	}
 	contention := situation(func(s *resize.Situation) { s.Whisper.Spec.Reason = v1alpha1.ReasonCPUContention }).Whisper
 	info := situation(func(s *resize.Situation) { s.Whisper.Status.Severity = v1alpha1.SeverityInfo }).Whisper
+	silent := situation(active(metav1.ConditionUnknown)).Whisper
+	if resize.Concerns(silent) {
+		t.Error("looks at an episode of which nobody knows whether it lasts")
+	}
+	if !resize.Concerns(situation(stepped(time.Hour), backedOut, active(metav1.ConditionFalse)).Whisper) {
+		t.Error("passes over a way back that may not have been taken")
+	}
 	if resize.Concerns(contention) || resize.Concerns(info) {
 		t.Error("looks at what needs none")
+	}
+}
+
+// A factor below the least step would name the ceiling for what the factor forbids.
+func TestBoundsHaveRoomForAStep(t *testing.T) {
+	b := resize.DefaultBounds()
+	for factor, want := range map[float64]bool{0.5: false, 1: false, 1.05: false, 1.1: true, 2: true, 100: true, 101: false} {
+		if b.Factor = factor; (b.Validate() == nil) != want {
+			t.Errorf("factor %g: %v", factor, b.Validate())
+		}
 	}
 }

@@ -46,7 +46,7 @@ const (
 	ReasonNoHeadroom = "NoHeadroom"
 	// ReasonNotInPlace: the container cannot be resized in place.
 	ReasonNotInPlace = "NotInPlace"
-	// ReasonFailed: the API server refused the change.
+	// ReasonFailed: the API server refused the change, or did not answer.
 	ReasonFailed = "ResizeFailed"
 )
 
@@ -73,7 +73,9 @@ type Situation struct {
 	// Kin are all whispers of the same pod, with their status.
 	Kin []v1alpha1.KernelWhisper
 	Pod *corev1.Pod
-	Now time.Time
+	// Ours is true where the automation was the last to set the container's limit.
+	Ours bool
+	Now  time.Time
 }
 
 func refused(reason, message string) Decision {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
@@ -16,15 +17,16 @@ func Concerns(w *v1alpha1.KernelWhisper) bool {
 	if w.Spec.Reason != v1alpha1.ReasonCPUThrottling {
 		return false
 	}
-	step := w.Status.ResizeStep
-	return wanted(w) || step != nil && step.BackedOutTime == nil
+	return wanted(w) || w.Status.ResizeStep != nil
 }
 
 // wanted is true where the verdict is that somebody is hurt now, and that a
-// higher limit would help. Limits are never lowered by the automation.
+// higher limit would help. Limits are never lowered by the automation. Of an
+// episode whose observer has fallen silent nobody knows whether it lasts, and
+// nobody would measure what a step does.
 func wanted(w *v1alpha1.KernelWhisper) bool {
 	p := w.Status.Proposal
-	return w.Spec.EndTime == nil &&
+	return meta.IsStatusConditionTrue(w.Status.Conditions, v1alpha1.ConditionActive) &&
 		(w.Status.Severity == v1alpha1.SeverityCritical || w.Status.Severity == v1alpha1.SeverityWarning) &&
 		p != nil && p.LimitMillicores != nil && *p.LimitMillicores > p.CurrentLimitMillicores
 }

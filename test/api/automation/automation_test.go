@@ -9,9 +9,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -181,4 +183,25 @@ func managedBy(p *corev1.Pod, manager string) bool {
 		}
 	}
 	return false
+}
+
+// A write of status that names a version is refused once the whisper has changed: that is
+// what holds two replicas apart that both take themselves for the leader.
+func TestStatusOfAnOldVersionIsRefused(t *testing.T) {
+	admin := admin(t)
+	_, w := onNode(t, admin, namespace(t, admin), corev1.PodQOSBurstable, nil)
+	w = judged(t, admin, create(t, admin, w))
+	status := func(version, insight string) error {
+		return admin.Status().Apply(t.Context(), client.ApplyConfigurationFromUnstructured(&unstructured.Unstructured{Object: map[string]any{
+			"apiVersion": v1alpha1.GroupVersion.String(), "kind": "KernelWhisper",
+			"metadata": map[string]any{"namespace": w.Namespace, "name": w.Name, "resourceVersion": version},
+			"status":   map[string]any{"insight": insight},
+		}}), client.FieldOwner("another"), client.ForceOwnership)
+	}
+	if err := status(w.ResourceVersion, "first"); err != nil {
+		t.Fatal(err)
+	}
+	if err := status(w.ResourceVersion, "second"); !apierrors.IsConflict(err) {
+		t.Errorf("%v, want a conflict", err)
+	}
 }
