@@ -13,6 +13,9 @@ type Preemptor struct {
 	Namespace string `json:"namespace,omitempty"`
 	// +kubebuilder:validation:MaxLength=253
 	Pod string `json:"pod,omitempty"`
+	// Container of the same pod, where it is another one than the one that waited.
+	// +kubebuilder:validation:MaxLength=63
+	Container string `json:"container,omitempty"`
 	// Cgroup path of who is no pod, from its end.
 	// +kubebuilder:validation:MaxLength=128
 	Cgroup string `json:"cgroup,omitempty"`

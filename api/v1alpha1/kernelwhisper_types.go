@@ -112,7 +112,8 @@ type KernelTruth struct {
 	// +kubebuilder:validation:Minimum=0
 	StallP99Microseconds *int64 `json:"stallP99Microseconds,omitempty"`
 	// RunQueueWaitP99Microseconds is the 99th percentile of the wait for a CPU, of all
-	// activations; of one that has not ended, what it has waited within the window.
+	// activations but the naps in which a runtime looks after itself; of one that has not
+	// ended, what it has waited within the window.
 	// +kubebuilder:validation:Minimum=0
 	RunQueueWaitP99Microseconds *int64 `json:"runQueueWaitP99Microseconds,omitempty"`
 	// ContextSwitches of the container's threads.

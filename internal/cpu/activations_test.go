@@ -36,7 +36,7 @@ func recording(bursts ...event.Burst) event.Recording {
 func unnamed(uint64) v1alpha1.Preemptor { return v1alpha1.Preemptor{Cgroup: "/other"} }
 
 func summaryOf(r event.Recording) summary {
-	return summarize(r, func(t uint64) time.Time { return began.Add(time.Duration(t)) }, unnamed)
+	return summarize(r, w1(), func(t uint64) time.Time { return began.Add(time.Duration(t)) }, unnamed)
 }
 
 // A request wakes thread 1, which hands it to thread 2, and the quota holds both.
@@ -169,32 +169,5 @@ func TestThePeakIsOfOnePeriod(t *testing.T) {
 	))
 	if s.bursts.PeakCPUMicroseconds != 70_000 {
 		t.Errorf("%d", s.bursts.PeakCPUMicroseconds)
-	}
-}
-
-func TestPreemptorsAreAddedUpByPod(t *testing.T) {
-	queued := func(preemptor, ms uint64) event.Burst {
-		b := burst(1, 0, 100, event.WakerInterrupt, 0, 0, ms)
-		b.Preemptor, b.PreemptorTime = preemptor, ms*1_000_000
-		return b
-	}
-	names := map[uint64]v1alpha1.Preemptor{
-		1: {Namespace: "a", Pod: "hog"}, 2: {Namespace: "a", Pod: "hog"}, 3: {Cgroup: "/system.slice"},
-		4: {Namespace: "b", Pod: "x"}, 5: {Namespace: "b", Pod: "y"},
-	}
-	got := preemptors(recording(queued(1, 20), queued(2, 20), queued(3, 30), queued(4, 1), queued(5, 2)),
-		func(id uint64) v1alpha1.Preemptor { return names[id] })
-	want := []v1alpha1.Preemptor{
-		{Namespace: "a", Pod: "hog", WaitMicroseconds: 40_000},
-		{Cgroup: "/system.slice", WaitMicroseconds: 30_000},
-		{Namespace: "b", Pod: "y", WaitMicroseconds: 2_000},
-	}
-	if len(got) != len(want) {
-		t.Fatalf("%v", got)
-	}
-	for i := range want {
-		if got[i] != want[i] {
-			t.Errorf("%d: %+v, want %+v", i, got[i], want[i])
-		}
 	}
 }

@@ -3,7 +3,6 @@
 package cpu
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -13,9 +12,6 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
-
-// Neighbor names whoever has a cgroup; WaitMicroseconds is not set.
-type Neighbor func(cgroup uint64) v1alpha1.Preemptor
 
 const (
 	// stalledFrom is how long a quota must have held an activation for it to count
@@ -27,7 +23,6 @@ const (
 	wholeWindow = 0.9
 	// periodDefault stands in where no quota tells a period.
 	periodDefault = uint64(100 * time.Millisecond)
-	preemptorsMax = 3
 )
 
 // figures are those of a KernelTruth that come from a recording.
@@ -61,8 +56,8 @@ type summary struct {
 	figures figures
 }
 
-// summarize counts the activations of a recording.
-func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) summary {
+// summarize counts the activations of a recording of a container.
+func summarize(r event.Recording, of Container, wall func(uint64) time.Time, name Neighbor) summary {
 	all := activations(r)
 	s := summary{bursts: v1alpha1.Bursts{
 		Time:               metav1.NewMicroTime(wall(r.To)),
@@ -71,11 +66,10 @@ func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) su
 		StolenMicroseconds: int64(r.Stolen / 1000), Lost: int64(r.Lost),
 	}}
 	f := &s.figures
-	var stalls, waits []uint64
+	var stalls []uint64
 	for i := range all {
 		a := &all[i]
 		f.cpu, f.parked, f.queued = f.cpu+a.cpu, f.parked+a.parked, f.queued+a.queued
-		waits = append(waits, a.queued)
 		if !a.complete {
 			continue
 		}
@@ -95,28 +89,40 @@ func summarize(r event.Recording, wall func(uint64) time.Time, name Neighbor) su
 	s.bursts.PeakCPUMicroseconds = int64(peak(r, all) / 1000)
 	s.bursts.NeverSleptPercent = percent(neverSlept(r, all), f.cpu)
 	s.bursts.ParallelThreads, s.bursts.LoopingThreads = parallel(all), looping(r, all)
-	s.bursts.Preemptors = preemptors(r, name)
-	f.take(r, s.bursts, stalls, waits)
+	ran := meanwhile(r, of, name)
+	s.bursts.Preemptors = preemptors(ran)
+	for _, x := range ran {
+		if x.own {
+			f.ownQueue += x.waited
+		} else {
+			f.foreign += x.waited
+		}
+	}
+	f.waitP99 = waitOfWork(all)
+	f.take(r, s.bursts, stalls)
 	return s
 }
 
-func (f *figures) take(r event.Recording, b v1alpha1.Bursts, stalls, waits []uint64) {
+func (f *figures) take(r event.Recording, b v1alpha1.Bursts, stalls []uint64) {
 	if ready := f.cpu + f.parked + f.queued; ready > 0 {
 		f.threadTimeLost = percent(f.parked, ready)
 	}
 	f.stallP50, f.stallP99 = rank(stalls, 50), rank(stalls, 99)
-	f.waitP99 = rank(waits, 99)
 	f.switches, f.runnable = int64(r.Switches), int64(r.RunnableMax)
 	f.activations, f.outside = b.Activations, b.OutsideActivations
-	for _, burst := range r.Bursts {
-		switch burst.Preemptor {
-		case 0:
-		case r.Cgroup:
-			f.ownQueue += burst.PreemptorTime
-		default:
-			f.foreign += burst.PreemptorTime
+}
+
+// waitOfWork is the 99th percentile of the wait for a CPU, in whole microseconds, of
+// activations but those of a runtime that looks after itself: Go's wakes up to 50,000
+// times a second, hardly waits, and leaves those who answer less than one in a hundred.
+func waitOfWork(all []activation) *int64 {
+	var queued []uint64
+	for i := range all {
+		if a := &all[i]; !a.naps() || a.served >= servesFrom {
+			queued = append(queued, a.queued)
 		}
 	}
+	return rank(queued, 99)
 }
 
 func span(from, to uint64) uint64 { return max(from, to) - from }
@@ -181,31 +187,4 @@ func peak(r event.Recording, all []activation) uint64 {
 		}
 	}
 	return most
-}
-
-// preemptors are those who ran while the container waited, the greatest first.
-func preemptors(r event.Recording, name Neighbor) []v1alpha1.Preemptor {
-	byCgroup := map[uint64]uint64{}
-	for _, b := range r.Bursts {
-		if b.Preemptor != 0 && b.PreemptorTime > 0 {
-			byCgroup[b.Preemptor] += b.PreemptorTime
-		}
-	}
-	// Several cgroups may be one pod's.
-	byName := map[v1alpha1.Preemptor]uint64{}
-	for cgroup, waited := range byCgroup {
-		byName[name(cgroup)] += waited
-	}
-	var all []v1alpha1.Preemptor
-	for who, waited := range byName {
-		who.WaitMicroseconds = int64(waited / 1000)
-		if who.WaitMicroseconds > 0 {
-			all = append(all, who)
-		}
-	}
-	slices.SortFunc(all, func(a, b v1alpha1.Preemptor) int {
-		return cmp.Or(cmp.Compare(b.WaitMicroseconds, a.WaitMicroseconds),
-			cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Pod, b.Pod), cmp.Compare(a.Cgroup, b.Cgroup))
-	})
-	return all[:min(len(all), preemptorsMax)]
 }

@@ -119,7 +119,7 @@ func (c *change) hear(h Heard, config Config) {
 	if c.base == nil || h.Recording.From+uint64(time.Second) < c.base.time() {
 		return
 	}
-	s := summarize(h.Recording, config.Wall, config.Neighbor)
+	s := summarize(h.Recording, c.base.Container, config.Wall, config.Neighbor)
 	c.figures = &s.figures
 }
 

@@ -112,7 +112,6 @@ func (c *Contention) Heard(h Heard) []*v1alpha1.KernelWhisper {
 		return nil
 	}
 	s := c.config.summarize(h, at.Container)
-	s.figures.waitP99 = waitOfWork(h.Recording)
 	e := c.episodes[h.ContainerID]
 	if !waits(s.figures, span(h.Recording.From, h.Recording.To), e != nil) {
 		if e == nil {
@@ -125,20 +124,6 @@ func (c *Contention) Heard(h Heard) []*v1alpha1.KernelWhisper {
 	}
 	e.hear(at, h, s)
 	return []*v1alpha1.KernelWhisper{e.whisper(c.config)}
-}
-
-// waitOfWork is the 99th percentile of the wait for a CPU, in whole microseconds, of
-// activations but those of a runtime that looks after itself: Go's wakes up to 50,000
-// times a second, hardly waits, and leaves those who answer less than one in a hundred.
-func waitOfWork(r event.Recording) *int64 {
-	var queued []uint64
-	all := activations(r)
-	for i := range all {
-		if a := &all[i]; !a.naps() || a.served >= servesFrom {
-			queued = append(queued, a.queued)
-		}
-	}
-	return rank(queued, 99)
 }
 
 // waits is true for a container whose threads wait for others' sake. What they

@@ -103,6 +103,19 @@ func TestHousekeepingDoesNotHideAWait(t *testing.T) {
 	}
 }
 
+// So it is where a limit throttles: the figure is of those who answer.
+func TestHousekeepingIsNoWaitOfThrottledOnes(t *testing.T) {
+	bursts := []event.Burst{burst(1, 5, 60, event.WakerOutside, 9, 0, 40)}
+	for at := range uint64(500) {
+		bursts = append(bursts, event.Burst{
+			TID: 9, Woken: at * ms, Ended: at*ms + ms/100, CPU: ms / 100, Waker: event.WakerInterrupt, Slept: sleeps[0],
+		})
+	}
+	if got := summaryOf(recording(bursts...)).figures.waitP99; got == nil || *got != 40_000 {
+		t.Errorf("%v µs", got)
+	}
+}
+
 func w1() Container { return Container{"ns", "pod", "uid", "app", "id"} }
 
 func TestContentionEndsWithTheCrowd(t *testing.T) {
@@ -118,9 +131,15 @@ func TestContentionEndsWithTheCrowd(t *testing.T) {
 
 func TestWhatIsNoContention(t *testing.T) {
 	for name, set := range map[string]func(*crowd){
-		"an idle node":              func(n *crowd) { n.idle, n.record = 20, n.waiting(40, 99) },
-		"turns on a busy node":      func(n *crowd) { n.record = n.waiting(8, 99) },
-		"more threads than CPUs":    func(n *crowd) { n.record = n.waiting(40, 1) },
+		"an idle node":           func(n *crowd) { n.idle, n.record = 20, n.waiting(40, 99) },
+		"turns on a busy node":   func(n *crowd) { n.record = n.waiting(8, 99) },
+		"more threads than CPUs": func(n *crowd) { n.record = n.waiting(40, 1) },
+		"threads in a cgroup below its own": func(n *crowd) {
+			n.record = n.waiting(40, 99)
+			n.watch.contention.config.Neighbor = func(uint64) v1alpha1.Preemptor {
+				return v1alpha1.Preemptor{Namespace: w1().Namespace, Pod: w1().Pod, Container: w1().Name}
+			}
+		},
 		"a lean-in that was barred": func(n *crowd) { n.record = refused },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -46,7 +46,7 @@ func (h *Heard) Judge() {
 
 // summarize is the recording in the terms of the API.
 func (c *Config) summarize(h Heard, of Container) summary {
-	s := summarize(h.Recording, c.Wall, c.Neighbor)
+	s := summarize(h.Recording, of, c.Wall, c.Neighbor)
 	if h.Recording.CPUs < cpusOf(h.Before, h.After) {
 		s.bursts.StolenMicroseconds = 0 // from which CPUs is not known
 	}

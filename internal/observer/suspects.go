@@ -42,8 +42,8 @@ func (e *Engine) Heard(h Heard, now uint64) {
 	e.whisper(e.watch.Heard(h.Heard, now))
 }
 
-// neighbor names the cgroup of whoever ran while a container waited: by its pod,
-// or by its path. Pods that opted out are not named.
+// neighbor names the cgroup of whoever ran while a container waited: by its pod and
+// container, or by its path. Pods that opted out are not named.
 func (e *Engine) neighbor(id uint64) v1alpha1.Preemptor {
 	entry, ok := e.dictionary.Lookup(id)
 	if !ok {
@@ -54,10 +54,10 @@ func (e *Engine) neighbor(id uint64) v1alpha1.Preemptor {
 			if pod.OptedOut {
 				return v1alpha1.Preemptor{Cgroup: "a pod that is not observed"}
 			}
-			return v1alpha1.Preemptor{Namespace: pod.Namespace, Pod: pod.Name}
+			return v1alpha1.Preemptor{Namespace: pod.Namespace, Pod: pod.Name, Container: pod.ContainerName(entry.Place.ContainerID)}
 		}
 		if name := e.ledger.Name(uid); name.Name != "" {
-			return v1alpha1.Preemptor{Namespace: name.Namespace, Pod: name.Name}
+			return v1alpha1.Preemptor{Namespace: name.Namespace, Pod: name.Name, Container: shortID(entry.Place.ContainerID)}
 		}
 	}
 	return v1alpha1.Preemptor{Cgroup: cpu.PathEnd(entry.Path, neighborPathMax)}

@@ -96,9 +96,12 @@ func (e *Engine) identify(c *cgroup.Entry) (cpu.Container, bool) {
 		return out, false
 	}
 	name := e.ledger.Name(c.Place.PodUID)
-	out.Namespace, out.Pod, out.Name = name.Namespace, name.Name, id[:min(12, len(id))]
+	out.Namespace, out.Pod, out.Name = name.Namespace, name.Name, shortID(id)
 	return out, out.Pod != ""
 }
+
+// shortID is what a container is called whose name nobody tells.
+func shortID(id string) string { return id[:min(12, len(id))] }
 
 func (e *Engine) containerGone(id string) {
 	delete(e.cgroups, id)

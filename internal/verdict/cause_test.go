@@ -102,6 +102,10 @@ func TestCauses(t *testing.T) {
 		{"not NoisyNeighbour: its own threads are in each other's way", waiting(bursts(func(b *v1alpha1.Bursts) {
 			b.Preemptors[0] = v1alpha1.Preemptor{Namespace: "shop", Pod: "burner", WaitMicroseconds: 1_700_000}
 		})), many, ""},
+		{"NoisyNeighbour: another container of its pod is in its way", waiting(bursts(func(b *v1alpha1.Bursts) {
+			b.Preemptors[0] = v1alpha1.Preemptor{Namespace: "shop", Pod: "burner", Container: "mesh", WaitMicroseconds: 1_700_000}
+			b.RequestMillicores = 500
+		})), noisy, ""},
 		{"NoisyNeighbour: a pod of the same name in another namespace", waiting(bursts(func(b *v1alpha1.Bursts) {
 			b.Preemptors[0] = v1alpha1.Preemptor{Namespace: "garage", Pod: "burner", WaitMicroseconds: 1_700_000}
 			b.RequestMillicores = 500

@@ -53,11 +53,12 @@ func (s *scene) busiest() int64 {
 	return min(max(peak, s.average(s.bursts.CPUMicroseconds)), s.cpus())
 }
 
+// own are its own threads, and not those of another container of its pod.
 func (s *scene) own(p v1alpha1.Preemptor) bool {
-	return p.Pod != "" && p.Pod == s.spec.PodRef.Name && p.Namespace == s.namespace
+	return p.Container == "" && p.Pod != "" && p.Pod == s.spec.PodRef.Name && p.Namespace == s.namespace
 }
 
-// ownWait is the time for which its threads waited for others of its own pod.
+// ownWait is the time for which its threads waited for each other.
 func (s *scene) ownWait() int64 {
 	sum := int64(0)
 	for _, p := range s.bursts.Preemptors {
@@ -91,6 +92,8 @@ func (s *scene) neighbour() *v1alpha1.Preemptor {
 
 func neighbourInWords(p *v1alpha1.Preemptor) string {
 	switch {
+	case p.Container != "":
+		return "container " + plain(p.Container) + " of its own pod"
 	case p.Pod != "" && p.Namespace != "":
 		return "pod " + plain(p.Namespace) + "/" + plain(p.Pod)
 	case p.Pod != "":
@@ -123,7 +126,7 @@ func contentionInsight(s *scene) string {
 	}
 	switch top := s.neighbour(); {
 	case s.waitsForItself():
-		text += "; what ran meanwhile were mostly its own pod's threads, for " + duration(s.ownWait())
+		text += "; what ran meanwhile were mostly its own threads, for " + duration(s.ownWait())
 	case top != nil:
 		text += fmt.Sprintf("; meanwhile %s ran for %s of that time", neighbourInWords(top), duration(top.WaitMicroseconds))
 	}

@@ -120,6 +120,8 @@ func preemptors(p *page, b *v1alpha1.Bursts) {
 
 func preemptorOf(x v1alpha1.Preemptor) string {
 	switch {
+	case x.Container != "":
+		return "container " + x.Container + " of its pod"
 	case x.Pod != "":
 		return "pod " + x.Namespace + "/" + x.Pod
 	case x.Cgroup == "/":
