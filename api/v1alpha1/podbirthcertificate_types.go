@@ -339,7 +339,7 @@ type PhaseComparison struct {
 	// Microseconds that it took this time.
 	// +kubebuilder:validation:Minimum=0
 	Microseconds int64 `json:"microseconds"`
-	// MedianMicroseconds of the earlier births that have the phase; 0 where none has it.
+	// MedianMicroseconds of the earlier births; 0 where most of them do not have the phase.
 	// +kubebuilder:validation:Minimum=0
 	MedianMicroseconds int64 `json:"medianMicroseconds"`
 }

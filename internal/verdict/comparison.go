@@ -193,8 +193,7 @@ func (p *phaseExcess) liesWithin(outer *phaseExcess) bool {
 }
 
 // phaseExcesses holds each of a birth's phases against its median over the earlier
-// births that have it; what none of them has took none of their time. They are in the
-// order of spec.phases, so that a tie always falls the same way.
+// births. They are in the order of spec.phases, so that a tie always falls the same way.
 func phaseExcesses(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.PodBirthCertificate) []phaseExcess {
 	usual, totals := phaseMedians(earlier), phaseTotals(spec.Phases)
 	var all []phaseExcess
@@ -210,16 +209,25 @@ func phaseExcesses(spec *v1alpha1.PodBirthCertificateSpec, earlier []*v1alpha1.P
 	return all
 }
 
+// phaseMedians are what the phases of earlier births usually took. A phase that a birth
+// does not have took none of its time; of one that is not complete that is not known.
 func phaseMedians(earlier []*v1alpha1.PodBirthCertificate) map[phaseKey]int64 {
-	values := map[phaseKey][]int64{}
+	values, whole := map[phaseKey][]int64{}, map[phaseKey]int{}
+	complete := 0
 	for _, b := range earlier {
+		if b.Spec.Complete {
+			complete++
+		}
 		for key, total := range phaseTotals(b.Spec.Phases) {
 			values[key] = append(values[key], total)
+			if b.Spec.Complete {
+				whole[key]++
+			}
 		}
 	}
 	medians := make(map[phaseKey]int64, len(values))
 	for key, v := range values {
-		medians[key] = median(v)
+		medians[key] = median(append(v, make([]int64, complete-whole[key])...))
 	}
 	return medians
 }
