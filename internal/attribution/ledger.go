@@ -3,6 +3,7 @@
 package attribution
 
 import (
+	"maps"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
@@ -131,7 +132,7 @@ func (l *Ledger) addCgroup(id uint64, p string, pointer uint64) *cgroup.Entry {
 	entry := l.dictionary.Add(id, p, pointer)
 	if entry.Place.IsContainer() {
 		c := l.container(entry.Place.ContainerID)
-		c.pod, c.hasGroup = entry.Place.PodUID, true
+		c.pod, c.hasGroup, c.released = entry.Place.PodUID, true, false
 	}
 	return entry
 }
@@ -338,12 +339,24 @@ func (l *Ledger) Sweep(now uint64) []uint64 {
 	for id, c := range l.containers {
 		if (c.released || !c.hasGroup) && now-c.dead > rememberDead {
 			delete(l.containers, id)
-			delete(l.names, c.pod)
 		}
 	}
 	l.sweepMounts(now)
 	if now > rememberDead {
 		l.dictionary.Sweep(now - rememberDead)
 	}
+	l.sweepNames()
 	return given
+}
+
+// sweepNames forgets what pods are called of which nothing else is known any more.
+func (l *Ledger) sweepNames() {
+	if len(l.names) == 0 {
+		return
+	}
+	known := l.dictionary.Pods()
+	for _, c := range l.containers {
+		known[c.pod] = true
+	}
+	maps.DeleteFunc(l.names, func(uid string, _ PodName) bool { return !known[uid] })
 }

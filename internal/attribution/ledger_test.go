@@ -3,6 +3,7 @@
 package attribution
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -38,6 +39,8 @@ func open(session uint64, role event.Role, args ...string) event.Event {
 }
 
 func exec(session uint64) event.Event { return event.Event{Kind: event.Exec, Session: session} }
+
+func idOf(n int) string { return fmt.Sprintf("%064x", n) }
 
 func mkdir(cgroup uint64, path string) event.Event {
 	return event.Event{Kind: event.CgroupMkdir, Cgroup: cgroup, Path: path}
@@ -156,5 +159,53 @@ func TestNamelessSessionsAreGivenUpAndCounted(t *testing.T) {
 	st := s.Stats()
 	if st.Waiting != 0 || st.Dropped[event.RoleRuntime] != 2 || st.Total() != 2 {
 		t.Errorf("stats: %+v", st)
+	}
+}
+
+// What a pod is called is known for as long as it lives: one of its containers may be
+// made anew, and a sandbox may have no cgroup at all.
+func TestANameStaysWithItsPod(t *testing.T) {
+	s := newStory()
+	cni := open(4, event.RoleCNI)
+	cni.Open.CNI = &event.CNI{Command: "ADD", ContainerID: idOf(9), Args: "K8S_POD_UID=" + uid + ";K8S_POD_NAME=web;K8S_POD_NAMESPACE=ns"}
+	s.hear(mkdir(podGroup, podPath), cni, mkdir(11, podPath+"/"+id), mkdir(12, podPath+"/"+idOf(2)))
+	s.hear(event.Event{Kind: event.CgroupRmdir, Cgroup: 11, Time: 10})
+	s.Sweep(11 + rememberDead)
+	if n := s.Name(uid); n.Name != "web" {
+		t.Errorf("its name is %+v after a container of it was made anew", n)
+	}
+	later := 12 + rememberDead
+	s.hear(event.Event{Kind: event.CgroupRmdir, Cgroup: 12, Time: later}, event.Event{Kind: event.CgroupRmdir, Cgroup: podGroup, Time: later})
+	s.Sweep(later + 1)
+	if n := s.Name(uid); n.Name != "web" {
+		t.Errorf("its name is %+v just after its end", n)
+	}
+	s.Sweep(later + 1 + rememberDead)
+	if n := s.Name(uid); n.Name != "" {
+		t.Errorf("its name is kept: %+v", n)
+	}
+}
+
+// A cgroup that was taken to be gone, and is found again, is not forgotten.
+func TestACgroupThatIsFoundAgain(t *testing.T) {
+	s := newStory()
+	s.hear(mkdir(podGroup, podPath), open(1, event.RoleShim, "containerd-shim-runc-v2", "-id", id, "start"), mkdir(11, podPath+"/"+id))
+	s.hear(event.Event{Kind: event.CgroupRmdir, Cgroup: 11, Time: 10})
+	s.Learn(11, 0, podPath+"/"+id)
+	s.Sweep(11 + rememberDead)
+	if !s.IsSandbox(id) {
+		t.Error("it is not known any more to be a sandbox")
+	}
+}
+
+// A daemon that mounts on the same path again and again keeps nothing else waiting.
+func TestMountsThatNobodyNamesAreGivenUpOneByOne(t *testing.T) {
+	s := newStory()
+	for i := range uint64(10) {
+		s.hear(event.Event{Kind: event.NetnsBind, File: "/run/netns/mine", Time: i * rememberDead / 2})
+		s.Sweep(i * rememberDead / 2)
+	}
+	if w := s.Stats(); w.Waiting > 3 || w.Daemons != 10-w.Waiting {
+		t.Errorf("%+v", w)
 	}
 }

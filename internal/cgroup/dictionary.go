@@ -119,6 +119,17 @@ func (d *Dictionary) PodBelow(p, uid string) bool {
 	return false
 }
 
+// Pods are those of which a cgroup is known, living or released, by UID.
+func (d *Dictionary) Pods() map[string]bool {
+	all := map[string]bool{}
+	for _, e := range d.byID {
+		if e.Place.PodUID != "" {
+			all[e.Place.PodUID] = true
+		}
+	}
+	return all
+}
+
 // Without are the living cgroups that are not among those found, by id.
 func (d *Dictionary) Without(found map[uint64]bool) []uint64 {
 	var gone []uint64
