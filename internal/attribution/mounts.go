@@ -4,6 +4,7 @@ package attribution
 
 import (
 	"regexp"
+	"slices"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
@@ -83,11 +84,11 @@ func (l *Ledger) takeMounts(key string, who Identity) []Attributed {
 // namespaces and containers of others than the kubelet.
 func (l *Ledger) sweepMounts(now uint64) {
 	for key, all := range l.mounts {
-		if now-all[len(all)-1].Time <= rememberDead {
-			continue
+		kept := slices.DeleteFunc(all, func(h held) bool { return now > h.Time+rememberDead })
+		given := uint64(len(all) - len(kept))
+		l.waiting, l.daemons = l.waiting-given, l.daemons+given
+		if l.mounts[key] = kept; len(kept) == 0 {
+			delete(l.mounts, key)
 		}
-		delete(l.mounts, key)
-		l.waiting -= uint64(len(all))
-		l.daemons += uint64(len(all))
 	}
 }
