@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // crowd is how much CPU time a ready thread of the container would have had up to
@@ -56,9 +58,19 @@ func (c *crowd) upTo(t int64) float64 {
 const noise = 0.97
 
 // speeds sets for each job which part of the time that it has a CPU others leave
-// to it. While a quota holds a thread nobody takes anything from it.
+// to it. While a quota holds a thread nobody takes anything from it. What threads of
+// its own cgroup took of its time the replay takes again, unless they met on one CPU
+// because others had the rest.
 func (w *workload) speeds(jobs []job) {
 	c := w.newCrowd()
+	if w.taken = w.slow(jobs, c, w.foreign); w.taken > takenMuch {
+		w.taken = w.slow(jobs, c, func(b *event.Burst) float64 { return float64(b.Queued) })
+	}
+}
+
+// slow sets the speeds by the most that others can have taken of each burst's time
+// (ns), and returns which part of all CPU time they took.
+func (w *workload) slow(jobs []job, c *crowd, most func(*event.Burst) float64) float64 {
 	var got, lost float64
 	for i := range w.bursts {
 		b := &w.bursts[i]
@@ -67,12 +79,21 @@ func (w *workload) speeds(jobs []job) {
 		if to > from {
 			due *= 1 - min(1, float64(b.Parked)/float64(to-from))
 		}
+		due = min(due, float64(jobs[i].cpu)+most(b))
 		jobs[i].speed = 1
 		got += float64(jobs[i].cpu)
-		if s := float64(jobs[i].cpu) / due; due > 0 && s < noise && b.Queued > 0 {
+		if s := float64(jobs[i].cpu) / due; due > 0 && s < noise {
 			jobs[i].speed = float32(max(s, 0.01))
 			lost += due - float64(jobs[i].cpu)
 		}
 	}
-	w.taken = lost / max(got+lost, 1)
+	return lost / max(got+lost, 1)
+}
+
+// foreign is the most that other cgroups can have taken of a burst's time (ns).
+func (w *workload) foreign(b *event.Burst) float64 {
+	if b.Preemptor == w.cgroup && b.Preemptor != 0 {
+		return float64(b.Queued - min(b.Queued, b.PreemptorTime))
+	}
+	return float64(b.Queued)
 }

@@ -34,7 +34,7 @@ func (w *workload) judge(s *stream) {
 			return
 		}
 	}
-	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept)) {
+	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept) && !s.irregular()) {
 		// A client of its own, or a thread's own pause: a loop, unless it is shown to be none.
 		s.likely = closed
 	}
@@ -82,6 +82,23 @@ func (s *stream) pauses(waker event.Waker) {
 		s.likely = open
 	}
 }
+
+// irregular is true if the pauses differ much. Who sleeps in a loop sleeps for as long
+// each time; who computes for how long to sleep waits for what is due next.
+// If how long the work took tells whether the pause came after it, that decides.
+func (s *stream) irregular() bool {
+	if quartiles(s.gaps) < irregularFrom*float64(middle(s.gaps)) {
+		return false
+	}
+	slope, err := s.slope()
+	return err > halfway || slope < -halfway
+}
+
+// halfway between a loop's slope, 0, and that of what comes at its time, -1.
+const halfway = 0.5
+
+// irregularFrom is the part of a pause that the quartiles of irregular ones lie apart.
+const irregularFrom = 0.3
 
 // steady is the part of a pause that the quartiles of a steady one lie within.
 const steady = 0.7

@@ -66,6 +66,7 @@ type processor struct {
 	since   int64 // up to when its running thread is charged
 	speed   float64
 	next    int64 // its next event
+	ending  bool  // its running thread is about to block
 	blocked int   // levels that are throttled here
 	block   int64 // since when
 	queue   fifo  // threads that wait here
@@ -81,6 +82,7 @@ type machine struct {
 	arrival int   // the next of plan.arrivals
 	tick    int64 // between two scheduler ticks
 	phase   int64 // the first tick
+	turn    int64 // for how long a thread runs while another waits
 	now     int64
 	waiting int // threads in the CPUs' queues
 	used    int64
@@ -96,7 +98,7 @@ type machine struct {
 }
 
 func newMachine(p *plan, levels []*level, cpus int, tick, phase int64) *machine {
-	m := &machine{plan: p, levels: levels, tick: tick, phase: phase}
+	m := &machine{plan: p, levels: levels, tick: tick, phase: phase, turn: turnOf(cpus)}
 	m.stalls, m.served = make([]int64, 0, p.serving), make([]int64, 0, p.serving)
 	m.cpus = make([]processor, cpus)
 	for i := range m.cpus {
@@ -227,6 +229,9 @@ func (m *machine) place(t int32) {
 		}
 	}
 	c := int(th.cpu)
+	if m.preempt(c, t) {
+		return
+	}
 	m.wait(c, t)
 	m.schedule(c)
 }

@@ -2,9 +2,15 @@
 
 package counterfactual
 
-// turn is how long a thread runs while another waits for its CPU
-// (sysctl_sched_base_slice, 2.8 ms on two CPUs; seen at the next tick).
-const turn = 2_800_000
+import "math/bits"
+
+// turnOf is for how long (ns) a thread runs while another waits for its CPU
+// (sysctl_sched_base_slice and get_update_sysctl_factor: it grows with the CPUs, up to
+// eight of them). Whether it is over is seen at a tick and at a wake.
+func turnOf(cpus int) int64 {
+	const base = 700_000
+	return base * int64(bits.Len(uint(min(max(cpus, 1), 8))))
+}
 
 // dispatch lets a free CPU run the next thread that waits for it, or one that
 // waits for another CPU (sched_balance_newidle).
@@ -109,6 +115,35 @@ func (m *machine) unblock(freed []int) {
 			m.dispatch(c)
 		}
 	}
+	m.balance()
+}
+
+// balance lets idle CPUs run what waits for busy ones.
+func (m *machine) balance() {
+	for c := range m.cpus {
+		if m.waiting > 0 && m.cpus[c].running < 0 && m.cpus[c].blocked == 0 {
+			m.dispatch(c)
+		}
+	}
+}
+
+// preempt lets a thread that was woken run in place of one whose turn is over
+// (wakeup_preempt_fair).
+func (m *machine) preempt(c int, t int32) bool {
+	p := &m.cpus[c]
+	if p.running < 0 || p.ending || m.now-m.threads[p.running].ran < m.turn {
+		return false
+	}
+	m.charge(c)
+	before := p.running
+	p.running = -1
+	m.wait(c, before)
+	th := &m.threads[t]
+	th.cpu, th.readyAt = int32(c), m.now
+	p.queue.pushFront(t)
+	m.waiting++
+	m.dispatch(c)
+	return true
 }
 
 // charge takes the time since the last charge from the thread and the levels.
@@ -157,7 +192,7 @@ func (m *machine) schedule(c int) {
 		t = min(t, m.tickAt(max(p.since+p.wall(l.local[c]), m.now+1)))
 	}
 	if p.queue.len() > 0 {
-		t = min(t, m.tickAt(max(th.ran+turn, m.now+1)))
+		t = min(t, m.tickAt(max(th.ran+m.turn, m.now+1)))
 	}
 	p.next = t
 }
@@ -170,6 +205,9 @@ func (m *machine) event(c int) {
 	t := p.running
 	th := &m.threads[t]
 	m.wakeChildren(th)
+	if p.running != t {
+		return // one that it woke runs in its place
+	}
 	if th.left <= 0 {
 		m.finish(c)
 		return
@@ -178,7 +216,7 @@ func (m *machine) event(c int) {
 		if !m.settle(c) {
 			return
 		}
-		if p.queue.len() > 0 && m.now-th.ran >= turn {
+		if p.queue.len() > 0 && m.now-th.ran >= m.turn {
 			p.running = -1
 			m.wait(c, t)
 			m.dispatch(c)
@@ -218,7 +256,9 @@ func (m *machine) finish(c int) {
 	if m.done != nil {
 		m.done(t, th.job)
 	}
+	p.ending = true
 	m.follow(th)
+	p.ending = false
 	if th.head < len(th.queue) {
 		next := th.queue[th.head]
 		th.head++

@@ -118,13 +118,14 @@ type exam struct{ came, open, closed, err float64 }
 
 func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 	var e exam
-	var total, pause float64
+	var total, squares, pause float64
 	var pauses int
 	life := &survival{}
 	for _, s := range doubt {
 		for _, i := range s.acts {
 			a := &w.acts[i]
 			total += float64(a.cpu)
+			squares += float64(a.cpu) * float64(a.cpu)
 		}
 		w.live(life, s, stalls)
 		for _, g := range s.gaps {
@@ -154,12 +155,16 @@ func (w *workload) examine(doubt []*stream, stalls []stalled) exam {
 		}
 	}
 	pause /= float64(max(pauses, 1))
+	var expected float64
 	for _, s := range stalls {
 		d := float64(s.to - s.from)
+		expected += squares / float64(w.span) * d
 		e.open += total / float64(w.span) * d
 		e.closed += float64(len(doubt)-1) * life.rest(0) * (1 - math.Exp(-d/max(pause, 1)))
 	}
-	e.err = math.Sqrt(e.err)
+	// That nothing came tells nothing where nothing was due: the error is at least that
+	// of what was.
+	e.err = math.Sqrt(max(e.err, expected))
 	return e
 }
 

@@ -82,6 +82,7 @@ func (w *workload) planned(known []job, streams []*stream, r reading) (*plan, fl
 			jobs = w.tick(jobs, s)
 		default:
 			jobs = w.unstack(jobs, s)
+			jobs = w.handOn(jobs, s)
 			if r.spread {
 				w.spreadOut(jobs, s)
 			}
@@ -110,6 +111,9 @@ func (w *workload) planned(known []job, streams []*stream, r reading) (*plan, fl
 // and returns where each is now: neighbors in time are then neighbors in memory.
 func (w *workload) byTime(jobs []job) (place []int32) {
 	at := func(i int32) int64 {
+		if int(i) >= len(w.bursts) && jobs[i].kind != atTime {
+			i = jobs[i].cause
+		}
 		if int(i) < len(w.bursts) {
 			return w.rel(w.bursts[i].Woken)
 		}

@@ -30,6 +30,7 @@ type workload struct {
 	// tireless threads wanted a CPU throughout the recording.
 	tireless []bool
 	from     uint64
+	cgroup   uint64
 	language string
 	span     int64 // nanoseconds
 	cpus     int
@@ -45,6 +46,7 @@ type workload struct {
 	saturated bool
 	of        []int32 // the activation of each burst
 	mother    []bool  // bursts whose progress releases others
+	giver     []int32 // of each activation, once it was asked for
 	// kappa is how much of the work that an open stream would have brought came in
 	// the recording's stalls; kappaClosed, what a closed one would have.
 	kappa, kappaClosed float64
@@ -63,7 +65,7 @@ type bound struct {
 }
 
 func newWorkload(r event.Recording, c Config) *workload {
-	w := &workload{config: c, from: r.From, language: r.Language}
+	w := &workload{config: c, from: r.From, cgroup: r.Cgroup, language: r.Language}
 	if r.To > r.From {
 		w.span = min(int64(r.To-r.From), spanMax)
 	}
