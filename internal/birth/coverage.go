@@ -3,10 +3,7 @@
 package birth
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -16,9 +13,6 @@ import (
 const (
 	missingMax    = 12
 	missingLength = 160
-	// sizeMax is the certificate's share of the contract's 16 KiB: the rest is
-	// for metadata and status.
-	sizeMax = 14 * 1024
 )
 
 // miss notes something that was not heard.
@@ -215,38 +209,4 @@ func attributedPercent(e *v1alpha1.CoverageEvents) string {
 	}
 	// Rounded down: 100.0 means all.
 	return fmt.Sprintf("%.1f", float64((e.Heard-e.Unresolved)*1000/e.Heard)/10)
-}
-
-// bound keeps the spec within its size: first go the entries of the timeline that
-// say least, then its end, then how the shortest phases waited.
-func (w *writer) bound() {
-	if !w.tooLarge() {
-		return
-	}
-	for _, action := range leastTelling {
-		w.spec.Timeline = slices.DeleteFunc(w.spec.Timeline, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
-		if !w.tooLarge() {
-			return
-		}
-	}
-	entries := len(w.spec.Timeline)
-	for len(w.spec.Timeline) > 0 && w.tooLarge() {
-		w.spec.Timeline = w.spec.Timeline[:len(w.spec.Timeline)-1]
-	}
-	w.spec.Complete = false
-	w.spec.Coverage.Missing = append(w.spec.Coverage.Missing[:min(len(w.spec.Coverage.Missing), missingMax-1)],
-		fmt.Sprintf("%d later entries of the timeline: the certificate would be too large", entries-len(w.spec.Timeline)))
-	order := make([]*v1alpha1.Phase, len(w.spec.Phases))
-	for i := range w.spec.Phases {
-		order[i] = &w.spec.Phases[i]
-	}
-	slices.SortStableFunc(order, func(a, b *v1alpha1.Phase) int { return cmp.Compare(a.DurationMicroseconds, b.DurationMicroseconds) })
-	for i := 0; i < len(order) && w.tooLarge(); i++ {
-		order[i].Waits = nil
-	}
-}
-
-func (w *writer) tooLarge() bool {
-	raw, err := json.Marshal(w.spec)
-	return err == nil && len(raw) > sizeMax
 }
