@@ -109,7 +109,15 @@ func (t *tracks) forget(session uint64) {
 }
 
 // Tracked are the sessions of which the book keeps what their threads did.
-func (b *Book) Tracked() []uint64 { return slices.Collect(maps.Keys(b.tracks.bySession)) }
+func (b *Book) Tracked() []uint64 {
+	all := slices.Collect(maps.Keys(b.tracks.bySession))
+	for session := range b.tracks.cut {
+		if _, kept := b.tracks.bySession[session]; !kept {
+			all = append(all, session)
+		}
+	}
+	return all
+}
 
 // stretch is a time in which a thread was in one state.
 type stretch struct {

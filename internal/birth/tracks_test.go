@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // System calls of the tests, by number.
@@ -118,5 +120,19 @@ func TestAThreadIsInOneStateAtATime(t *testing.T) {
 				t.Fatalf("round %d: %v of %+v", round, all, ds)
 			}
 		}
+	}
+}
+
+// What is kept of a session of which nothing else could be kept is forgotten with the rest.
+func TestASessionWithoutRoomIsTracked(t *testing.T) {
+	b := newTestBook(false)
+	b.tracks.total = departuresMax
+	b.Stretch(event.Event{Kind: event.OffCPU, Session: 9, Stretch: &event.Stretch{}})
+	if all := b.Tracked(); !slices.Equal(all, []uint64{9}) {
+		t.Fatalf("tracked: %v", all)
+	}
+	b.Forget(9)
+	if all := b.Tracked(); len(all) != 0 {
+		t.Errorf("tracked: %v", all)
 	}
 }
