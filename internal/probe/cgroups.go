@@ -12,8 +12,6 @@ import (
 	"strings"
 	"unsafe"
 
-	"github.com/cilium/ebpf"
-
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -22,7 +20,7 @@ var ErrGone = event.ErrGone
 
 // ErrNoTestRun says that this kernel runs no programs for user space, by which
 // cgroups would be read: the cgroup file system is the way.
-var ErrNoTestRun = errors.New("this kernel does not run programs for user space (Linux 5.10)")
+var ErrNoTestRun = errors.New("this kernel does not run programs for user space (Linux 5.8)")
 
 // loadShift is how the kernel scales weights on 64 bit (scale_load, kernel/sched/sched.h).
 const loadShift = 10
@@ -39,8 +37,7 @@ func (p *Probe) readCgroup(pointer uint64) (observerKgCgroupRecord, error) {
 	if p.cgroup == nil {
 		return observerKgCgroupRecord{}, ErrNoTestRun
 	}
-	p.address[0] = pointer
-	if _, err := p.cgroup.Run(&ebpf.RunOptions{Context: p.address[:]}); err != nil {
+	if err := p.counters.runner.Run(p.cgroup, pointer); err != nil {
 		return observerKgCgroupRecord{}, explain("read a cgroup", err)
 	}
 	memory, err := p.objects.CgroupRecord.Memory()

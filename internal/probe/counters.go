@@ -11,7 +11,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
-	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 // errNotRun says that the kernel answered and did nothing.
@@ -20,6 +20,7 @@ var errNotRun = errors.New("the kernel did not run the program")
 // counters reads the bandwidth of many cgroups in one run of a program: to ask for a
 // run costs several times what it does for one.
 type counters struct {
+	runner  run.Way
 	program *ebpf.Program // nil where programs cannot be run
 	memory  *ebpf.Memory  // of the map that both sides write to
 	// most cgroups of one run.
@@ -46,7 +47,7 @@ func (c *counters) open(o *objects, cpus uint32) (err error) {
 	}
 	room := int(of.MaxEntries())
 	c.most, c.read = batchOf(cpus, room), make([]observerKgCounters, room)
-	c.program, err = o.program("read_counters", hooks.Raw)
+	c.program, err = o.runs("read_counters", c.runner)
 	return err
 }
 
@@ -66,7 +67,7 @@ func (c *counters) batch(of []event.CgroupRef, into []event.Reading) error {
 		}
 	}
 	c.run++
-	if _, err := c.program.Run(&ebpf.RunOptions{Context: []uint64{uint64(len(of)), c.run}}); err != nil {
+	if err := c.runner.Run(c.program, uint64(len(of)), c.run); err != nil {
 		return explain("read cgroups", err)
 	}
 	// Copied as it lies there, which costs a twentieth of decoding it by its type.

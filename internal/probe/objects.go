@@ -11,6 +11,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 // Data sections, by the names that they have as maps.
@@ -97,9 +98,20 @@ func (o *objects) program(name string, way hooks.Way) (*ebpf.Program, error) {
 	if way == hooks.Tracepoint {
 		name += recordSuffix
 	}
+	return o.load(name, from, run.Way{})
+}
+
+// runs loads one program that user space runs.
+func (o *objects) runs(name string, r run.Way) (*ebpf.Program, error) { return o.load(name, o.raw, r) }
+
+func (o *objects) load(name string, from *ebpf.CollectionSpec, r run.Way) (*ebpf.Program, error) {
 	spec := from.Programs[name]
 	if spec == nil {
 		return nil, fmt.Errorf("the object has no program %s", name)
+	}
+	spec, err := r.Spec(spec)
+	if err != nil {
+		return nil, err
 	}
 	of := map[string]*ebpf.MapSpec{}
 	for name := range o.loaded {

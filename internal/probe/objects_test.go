@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
@@ -96,31 +95,6 @@ func TestEachRungHasItsProgram(t *testing.T) {
 				if prog := spec.Programs[name]; prog == nil || prog.Type != want {
 					t.Errorf("%s/%s: %v", r.Way, l.Hook, prog)
 				}
-			}
-		}
-	}
-}
-
-// What stands in for a missing ring buffer is for Linux 5.4, which has not been run: its
-// helpers end at number 110 (include/uapi/linux/bpf.h there). Four more, which read
-// memory, the eBPF library replaces by older ones. Those that read cgroups need
-// Linux 5.10 anyhow, and ask the kernel's types for what is newer than that.
-func TestHelpersOfLinux54(t *testing.T) {
-	const last = 110
-	replaced := []asm.BuiltinFunc{asm.FnProbeReadUser, asm.FnProbeReadKernel, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr}
-	_, _, old := specs(t)
-	for name, prog := range old.Programs {
-		if name == "read_cgroup" || name == "read_counters" {
-			continue
-		}
-		for _, ins := range prog.Instructions {
-			f := asm.BuiltinFunc(ins.Constant)
-			if ins.IsBuiltinCall() && f > last && !slices.Contains(replaced, f) {
-				t.Errorf("%s calls %s (%d)", name, f, f)
-			}
-			// Of Linux 5.12: an atomic operation that returns what was there.
-			if ins.OpCode.Class() == asm.StXClass && ins.OpCode.Mode() == asm.AtomicMode && ins.Constant != int64(asm.AddAtomic) && ins.Constant != 0 {
-				t.Errorf("%s: %v", name, ins)
 			}
 		}
 	}

@@ -13,12 +13,12 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 // What a refusal says; short, as it stands in a table.
@@ -35,6 +35,7 @@ type offered struct {
 	foreign bool
 	noTypes error // why there are none
 	ways    map[hooks.Way]error
+	runner  run.Way // of programs for user space
 	// tracefs is where perf tracepoints are, empty if it is not mounted.
 	tracefs string
 	// listed: the types tell which tracepoints there are.
@@ -59,8 +60,8 @@ func look(btfFile string) *offered {
 		hooks.PerfBuffer: features.HaveMapType(ebpf.PerfEventArray),
 		hooks.Raw:        features.HaveProgramType(ebpf.RawTracepoint),
 		hooks.Tracepoint: features.HaveProgramType(ebpf.TracePoint),
-		hooks.TestRun:    haveTestRun(),
 	}
+	o.runner, o.ways[hooks.TestRun] = run.Find()
 	o.listed = o.types != nil && o.hasType("btf_trace_sched_switch")
 	return o
 }
@@ -102,20 +103,6 @@ func findTracefs() string {
 	return ""
 }
 
-// haveTestRun runs a program that does nothing, as a raw tracepoint's would run.
-func haveTestRun() error {
-	prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "nothing", Type: ebpf.RawTracepoint, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
-	if err != nil {
-		return err
-	}
-	defer func() { _ = prog.Close() }()
-	_, err = prog.Run(&ebpf.RunOptions{Context: []uint64{0}})
-	return err
-}
-
 // offer tells what was found; failed is what did not hold what it promised.
 func (o *offered) offer(failed map[rung]string) hooks.Offer {
 	return hooks.Offer{BTFFile: o.foreign, Preempts: o.preempts, Refuses: func(h hooks.Hook, w hooks.Way) string {
@@ -155,7 +142,7 @@ func (o *offered) refuses(h hooks.Hook, w hooks.Way) string {
 	case hooks.PerfBuffer:
 		return o.lacks(w, "this kernel has no perf buffer (Linux 4.4)")
 	case hooks.TestRun:
-		return o.lacks(w, "this kernel does not run programs for user space (Linux 5.10)")
+		return o.lacks(w, "this kernel does not run programs for user space (Linux 5.8)")
 	case hooks.Typed:
 		return o.refusesTyped(h)
 	case hooks.Raw:

@@ -62,7 +62,6 @@ type Probe struct {
 	failed   map[rung]string
 	plan     hooks.Plan
 	settings observerKgSettings
-	address  [1]uint64 // what read_cgroup is asked for
 	armed    bool
 	armedAt  uint64
 }
@@ -128,7 +127,8 @@ func (p *Probe) prepare() error {
 	if err := p.setConstants(); err != nil {
 		return err
 	}
-	if p.cgroup, err = p.objects.program("read_cgroup", hooks.Raw); err == nil {
+	p.counters.runner = p.offered.runner
+	if p.cgroup, err = p.objects.runs("read_cgroup", p.counters.runner); err == nil {
 		_, err = p.readCgroup(0)
 	}
 	if err == nil {

@@ -60,6 +60,13 @@ func TestEachRungIsOfItsKernel(t *testing.T) {
 			}
 		}
 	}
+	for _, name := range []string{"read_cgroup", "read_counters"} {
+		for _, use := range since.Filter(raw.Programs[name]) {
+			if !slices.Contains(unless[name], use.What) {
+				t.Errorf("%s is run as a filter by Linux 5.8 and uses %s at %d", name, use.What, use.At)
+			}
+		}
+	}
 	if newer := since.Linux54().Program(raw.Programs["process_exec"]); len(newer) == 0 {
 		t.Error("the ring's helpers are not seen")
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 const (
@@ -53,6 +54,7 @@ type Options struct {
 // Listener is the loaded object. Its methods may be called from several goroutines.
 type Listener struct {
 	max        int
+	way        run.Way // of the programs that are run from here
 	cpus       int
 	interrupts bool // see TellsInterrupts
 	oneByOne   bool // a quota holds threads (6.18 and later), not run queues
@@ -75,13 +77,28 @@ func Load(opts Options) (*Listener, error) {
 	if l.max <= 0 {
 		l.max = defaultMaxBursts
 	}
-	if err := loadBurstsObjects(&l.objects, nil); err != nil {
+	// Where nothing is run, a program's run will say so.
+	l.way, _ = run.Find()
+	if err := l.load(); err != nil {
 		return nil, probe.Explain("load the programs that hear bursts", err)
 	}
 	if err := l.prepare(); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
+}
+
+func (l *Listener) load() error {
+	spec, err := loadBursts()
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{"find_group", "burst_pulse"} {
+		if spec.Programs[name], err = l.way.Spec(spec.Programs[name]); err != nil {
+			return err
+		}
+	}
+	return spec.LoadAndAssign(&l.objects, nil)
 }
 
 func (l *Listener) prepare() error {

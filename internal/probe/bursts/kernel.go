@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
@@ -124,7 +123,7 @@ func (l *Listener) findGroup(cgroup uint64) (uint64, error) {
 	const most = 1 << 10 // runs, of 256 groups each
 	next := uint64(0)
 	for range most {
-		if _, err := l.objects.FindGroup.Run(&ebpf.RunOptions{Context: []uint64{cgroup, next}}); err != nil {
+		if err := l.way.Run(l.objects.FindGroup, cgroup, next); err != nil {
 			return 0, probe.Explain("find a cgroup", err)
 		}
 		var found uint64
@@ -143,7 +142,6 @@ func (l *Listener) findGroup(cgroup uint64) (uint64, error) {
 
 // pulse looks at what runs on each CPU now. A CPU that is offline runs nothing.
 func (l *Listener) pulse(flush bool) error {
-	const onCPU = 1 // BPF_F_TEST_RUN_ON_CPU
 	arg := uint64(0)
 	if flush {
 		arg = 1
@@ -151,8 +149,7 @@ func (l *Listener) pulse(flush bool) error {
 	ran := 0
 	var last error
 	for cpu := range l.cpus {
-		_, err := l.objects.BurstPulse.Run(&ebpf.RunOptions{Context: []uint64{arg}, CPU: uint32(cpu), Flags: onCPU})
-		if err != nil {
+		if err := l.way.RunOn(cpu, l.objects.BurstPulse, arg); err != nil {
 			last = err
 			continue
 		}

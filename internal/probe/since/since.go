@@ -7,6 +7,7 @@ package since
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
@@ -59,6 +60,24 @@ func (r Release) Program(spec *ebpf.ProgramSpec) (newer []Use) {
 		}
 	}
 	return newer
+}
+
+// inFilters are the helpers that Linux 5.8 gives a filter of packets of those that may read
+// the kernel's memory (bpf_base_func_proto, kernel/bpf/helpers.c), as far as we use them.
+var inFilters = []asm.BuiltinFunc{
+	asm.FnMapLookupElem, asm.FnMapUpdateElem, asm.FnMapDeleteElem, asm.FnGetSmpProcessorId, asm.FnKtimeGetNs,
+	asm.FnRingbufReserve, asm.FnRingbufSubmit, asm.FnRingbufDiscard, asm.FnJiffies64, asm.FnGetCurrentTask,
+	asm.FnProbeReadUser, asm.FnProbeReadKernel, asm.FnProbeReadUserStr, asm.FnProbeReadKernelStr,
+}
+
+// Filter tells which helpers a program calls that Linux 5.8 does not give to filters.
+func Filter(spec *ebpf.ProgramSpec) (others []Use) {
+	for i, ins := range spec.Instructions {
+		if f := asm.BuiltinFunc(ins.Constant); ins.IsBuiltinCall() && !slices.Contains(inFilters, f) {
+			others = append(others, Use{i, f.String()})
+		}
+	}
+	return others
 }
 
 // Map tells what of the map is newer than the release; empty: nothing.

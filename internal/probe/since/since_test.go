@@ -40,6 +40,13 @@ func TestNewerInstructions(t *testing.T) {
 	}
 }
 
+func TestFilters(t *testing.T) {
+	spec := &ebpf.ProgramSpec{Instructions: asm.Instructions{asm.FnKtimeGetNs.Call(), asm.FnGetCurrentPidTgid.Call()}}
+	if others := Filter(spec); len(others) != 1 || others[0].At != 1 {
+		t.Errorf("%v", others)
+	}
+}
+
 func TestNewerTypes(t *testing.T) {
 	typed := &ebpf.ProgramSpec{Type: ebpf.Tracing}
 	if len(Linux54().Program(typed)) != 1 || len(Linux58().Program(typed)) != 0 {
