@@ -21,12 +21,7 @@ import (
 // gossip runs kubectl gossip in the scene's namespace.
 func (s *scene) gossip(args ...string) (string, error) {
 	s.t.Helper()
-	program := filepath.Join(s.t.TempDir(), "kubectl-gossip")
-	build := exec.Command("go", "build", "-o", program, "../../cmd/kubectl-gossip")
-	if out, err := build.CombinedOutput(); err != nil {
-		s.t.Fatalf("build kubectl-gossip: %v: %s", err, out)
-	}
-	command := exec.CommandContext(s.t.Context(), program, append(args, "-n", s.namespace)...)
+	command := exec.CommandContext(s.t.Context(), s.f.built(s.t, "kubectl-gossip"), append(args, "-n", s.namespace)...)
 	command.Env = os.Environ()
 	out, err := command.CombinedOutput()
 	return string(out), err

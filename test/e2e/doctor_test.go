@@ -26,18 +26,6 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
-// built compiles one of the programs.
-func built(t *testing.T, name string) string {
-	t.Helper()
-	program := filepath.Join(t.TempDir(), name)
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../../cmd/"+name)
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v: %s", name, err, out)
-	}
-	return program
-}
-
 // outcome runs a program and returns its exit code and what it wrote.
 func outcome(t *testing.T, program string, args ...string) (code int, out, errs string) {
 	t.Helper()
@@ -55,7 +43,7 @@ func outcome(t *testing.T, program string, args ...string) (code int, out, errs 
 // against what the kernel, the kubelet and the API server say of it.
 func TestDoctorOfTheCluster(t *testing.T) {
 	f := cluster(t)
-	program := built(t, "kubectl-gossip")
+	program := f.built(t, "kubectl-gossip")
 	code, out, errs := outcome(t, program, "doctor", "-o", "json")
 	var c doctor.Cluster
 	if err := json.Unmarshal([]byte(out), &c); err != nil {
@@ -166,7 +154,7 @@ func wantReport(t *testing.T, f *fixture, r *doctor.Report, name string) {
 	if r.Cgroup.Pods < 2 || r.Cgroup.Containers < 2*2 {
 		t.Errorf("%d pods and %d containers", r.Cgroup.Pods, r.Cgroup.Containers)
 	}
-	wantSamePlan(t, r.Hooks)
+	wantSamePlan(t, f, r.Hooks)
 }
 
 // wantPermissions compares with what the kernel says of the process.
@@ -236,9 +224,9 @@ func wantLinks(t *testing.T, plan hooks.Plan, pid int) {
 
 // wantSamePlan has the doctor on the machine itself find what the observer in its pod
 // found.
-func wantSamePlan(t *testing.T, plan hooks.Plan) {
+func wantSamePlan(t *testing.T, f *fixture, plan hooks.Plan) {
 	t.Helper()
-	code, out, errs := outcome(t, built(t, "kernel-observer"), "doctor", "-o", "json")
+	code, out, errs := outcome(t, f.built(t, "kernel-observer"), "doctor", "-o", "json")
 	var r doctor.Report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {
 		t.Fatalf("kernel-observer doctor: %v: exit code %d: %s%s", err, code, out, errs)
@@ -257,7 +245,7 @@ func wantSamePlan(t *testing.T, plan hooks.Plan) {
 // k8s/22-rbac-people.yaml.
 func TestDoctorsRights(t *testing.T) {
 	f := cluster(t)
-	program := built(t, "kubectl-gossip")
+	program := f.built(t, "kubectl-gossip")
 	who := fmt.Sprintf("doctor-%d", time.Now().UnixNano())
 	if code, _, errs := outcome(t, program, "doctor", "--as", who); code != 1 || !strings.Contains(errs, "forbidden") {
 		t.Errorf("without rights: exit code %d: %s", code, errs)

@@ -44,7 +44,7 @@ var rungs = []struct{ name, without string }{
 func TestRungsAgree(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
-	program := built(t, "kernel-observer")
+	program := f.built(t, "kernel-observer")
 	all := map[string]*witness{}
 	for _, r := range rungs {
 		all[r.name] = f.witness(t, program, node.name, r.name, r.without)

@@ -37,6 +37,8 @@ type fixture struct {
 	kube    kubernetes.Interface
 	node    *localNode // nil where no node of the cluster is this machine
 	figures *figures
+	// programs are those that were built, in a directory of their own.
+	programs programs
 }
 
 var shared *fixture
@@ -53,7 +55,7 @@ func TestMain(m *testing.M) {
 	}
 	shared = f
 	code := m.Run()
-	if err := f.figures.write(); err != nil {
+	if err := errors.Join(f.figures.write(), f.programs.remove()); err != nil {
 		fmt.Fprintf(os.Stderr, "test/e2e: %s\n", err)
 		code = 1
 	}
@@ -74,6 +76,9 @@ func newFixture() (*fixture, error) {
 		return nil, fmt.Errorf("register types: %w", err)
 	}
 	f := &fixture{config: config, figures: &figures{}}
+	if f.programs.directory, err = os.MkdirTemp("", "kernel-gossip-e2e-"); err != nil {
+		return nil, fmt.Errorf("make a directory for programs: %w", err)
+	}
 	if f.client, err = client.NewWithWatch(config, client.Options{Scheme: types}); err != nil {
 		return nil, fmt.Errorf("make a client: %w", err)
 	}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -31,12 +30,7 @@ func TestASecondObserver(t *testing.T) {
 	f := cluster(t)
 	node := f.local(t)
 	t.Parallel()
-	program := filepath.Join(t.TempDir(), "kernel-observer")
-	build := exec.Command("go", "build", "-o", program, "../../cmd/kernel-observer")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the observer: %v: %s", err, out)
-	}
+	program := f.built(t, "kernel-observer")
 	const listening, standing = "msg=listening", "standing by until it ends"
 	// A node of that name has no pods: nobody is told of anything.
 	nobody := fmt.Sprintf("--node-name=nobody-%d", os.Getpid())
