@@ -15,14 +15,15 @@ import (
 )
 
 // testTwice runs the tests of the packages that the pattern names. Every test that the
-// packages list has to come to an end; those that fail have a second try.
-func testTwice(ctx context.Context, env []string, pattern, packages string) (result, error) {
+// packages list has to come to an end; those that fail have a second try. The flags are
+// for go test.
+func testTwice(ctx context.Context, env []string, pattern, packages string, flags ...string) (result, error) {
 	wanted, err := listTests(ctx, env, pattern, packages)
 	if err != nil {
 		return result{}, err
 	}
 	test := func(pattern string) (result, error) {
-		return goTest(ctx, env, "-count=1", "-timeout="+stageTime, "-run="+pattern, packages)
+		return goTest(ctx, env, append(slices.Clip(flags), "-count=1", "-timeout="+stageTime, "-run="+pattern, packages)...)
 	}
 	first, err := test(pattern)
 	if err != nil || ctx.Err() != nil {

@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -19,6 +20,10 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if err := compileAlike(); err != nil {
+		fmt.Fprintln(os.Stderr, "test:", err)
+		os.Exit(2)
+	}
 	c := &cluster{}
 	chosen, err := choose(stages(c), os.Args[1:])
 	if err != nil {
@@ -33,6 +38,12 @@ func main() {
 	if !summarize(os.Stdout, reports) {
 		os.Exit(1)
 	}
+}
+
+// compileAlike has all stages compile in the way of the images (hack/images/build.sh):
+// what one has compiled the others find in Go's cache.
+func compileAlike() error {
+	return errors.Join(os.Setenv("CGO_ENABLED", "0"), os.Setenv("GOFLAGS", strings.TrimSpace(os.Getenv("GOFLAGS")+" -trimpath")))
 }
 
 // choose returns the stages with the given names, in their own order; all without a name.

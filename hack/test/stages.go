@@ -22,8 +22,8 @@ type stage struct {
 	name, purpose string
 	ready         func(context.Context) string
 	run           func(context.Context) (result, error)
-	// beside names a stage that leaves the processors idle for much of its time. If both
-	// are chosen, this one begins with it; else it runs in its own turn.
+	// beside names a stage that leaves processors idle. If both are chosen, this one
+	// begins with it; else it runs in its own turn.
 	beside string
 }
 
@@ -31,8 +31,8 @@ type stage struct {
 func stages(c *cluster) []stage {
 	return []stage{
 		{name: "unit", purpose: "Go tests that need neither root nor a cluster", ready: always, run: unit},
-		{name: "generate-check", purpose: "generated files are what their sources give", ready: always, run: script("hack/tools/generate-check.sh")},
-		{name: "lint", purpose: "linters and formatters", ready: always, run: script("hack/tools/lint.sh")},
+		{name: "generate-check", purpose: "generated files are what their sources give", ready: always, run: script("hack/tools/generate-check.sh"), beside: "unit"},
+		{name: "lint", purpose: "linters and formatters", ready: always, run: script("hack/tools/lint.sh"), beside: "unit"},
 		{name: "bpf", purpose: "eBPF programs on this kernel", ready: bpfReady, run: kernel},
 		{name: "demo", purpose: "make demo: real workloads heard without a cluster, and checked", ready: bpfReady, run: script("hack/demo/run.sh")},
 		{name: "api", purpose: "resources against a real etcd and API server", ready: packageReady("./test/api/..."), run: api},

@@ -24,12 +24,16 @@ _present() {
 }
 
 _apt() {
-  local log
+  local log turn
   log=$(mktemp)
+  mkdir -p /run/lock
+  exec {turn}>/run/lock/kernel-gossip-apt
+  flock "$turn" # stages of make test may run side by side, and apt-get does not wait for its like
   if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } >"$log" 2>&1 </dev/null; then
     tail -n 5 "$log" >&2
     rm -f "$log"
     return 1
   fi
   rm -f "$log"
+  exec {turn}>&-
 }
