@@ -58,9 +58,12 @@ func TestCauses(t *testing.T) {
 	quiet := newScene(t, f)
 	roomy := quiet.create("roomy", load("tick", "-threads", "1", "-every", "500ms", "-cpu", "96ms"), cpuLimit("1500m"))
 	quiet.ready(roomy)
+	places := make(chan struct{}, 2) // as many are listened to at a time
 	for _, o := range origins {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()
+			places <- struct{}{}
+			defer func() { <-places }()
 			s := newScene(t, f)
 			pod := s.create(o.name, o.changes...)
 			if o.askers != nil {
