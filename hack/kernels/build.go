@@ -54,7 +54,8 @@ func buildFor(ctx context.Context, m machine, work string) error {
 			return fmt.Errorf("compile the observer: %w", err)
 		}
 	}
-	pack := exec.CommandContext(ctx, "hack/kernels/image.sh", binary, observer, imageFile(work, m.architecture()), tools)
+	pack := exec.CommandContext(ctx, "hack/kernels/image.sh", binary, observer, m.image(work), tools)
+	pack.Env = append(os.Environ(), "KG_IMAGE_BTF="+m.types)
 	if out, err := pack.CombinedOutput(); err != nil {
 		return fmt.Errorf("pack the machines' file system: %w: %s", err, out)
 	}

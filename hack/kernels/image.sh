@@ -3,7 +3,8 @@
 # image.sh TEST OBSERVER FILE [TOOLS]: packs the file system of the test machines into
 # FILE (an initramfs): busybox, strace, the test binary TEST, the program OBSERVER (none
 # if it is empty) and the init beside this script. Another architecture's busybox and
-# strace are in the tree TOOLS.
+# strace are in the tree TOOLS. KG_IMAGE_BTF is a file with the kernel's types, for one that
+# has none of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 # shellcheck source=../tools/say.sh
@@ -23,6 +24,7 @@ main() {
   fi
   install -m 755 "$test" "$ROOT/bpf.test"
   [[ -z $observer ]] || install -m 755 "$observer" "$ROOT/bin/kernel-observer"
+  [[ -z ${KG_IMAGE_BTF:-} ]] || install -m 644 "$KG_IMAGE_BTF" "$ROOT/types.btf"
   install -m 755 hack/kernels/init "$ROOT/init"
   printf 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n' >"$ROOT/etc/passwd"
   (cd "$ROOT" && find . -print0 | cpio --null --create --format=newc --owner=0:0 --quiet) >"$file.part"

@@ -34,7 +34,11 @@ type boot struct {
 func runMachine(ctx context.Context, m machine, work string, tests []string, to io.Writer) (row, error) {
 	began := time.Now()
 	tests, skip := m.tests(tests)
-	first, seconds, err := m.try(ctx, boot{work: work, skip: skip, examine: m.examined()}, tests)
+	run := ""
+	if len(only()) > 0 {
+		run = pattern(tests)
+	}
+	first, seconds, err := m.try(ctx, boot{work: work, run: run, skip: skip, examine: m.examined()}, tests)
 	if err != nil {
 		return row{machine: m}, err
 	}

@@ -45,12 +45,19 @@ func Prepare(ctx context.Context) error {
 // prepare returns the matrix.
 func prepare(ctx context.Context) ([]machine, error) {
 	var said strings.Builder
-	command := exec.CommandContext(ctx, "hack/kernels/prepare.sh", suites()...)
+	image, wanted := os.Getenv("KG_KERNEL_IMAGE"), suites()
+	if image != "" {
+		wanted = nil
+	}
+	command := exec.CommandContext(ctx, "hack/kernels/prepare.sh", wanted...)
 	command.Stderr = io.MultiWriter(os.Stderr, &said)
 	out, err := command.Output()
 	if err != nil {
 		lines := strings.Split(strings.TrimSpace(said.String()), "\n")
 		return nil, fmt.Errorf("prepare the kernels: %s (%w)", why(lines), err)
+	}
+	if image != "" {
+		return own(image, os.Getenv("KG_KERNEL_BTF"))
 	}
 	matrix := chosenRows()
 	lines := bufio.NewScanner(strings.NewReader(string(out)))
@@ -176,6 +183,7 @@ func (w *lineWriter) Write(line []byte) (int, error) {
 	return w.to.Write(line)
 }
 
-func imageFile(work, architecture string) string {
-	return filepath.Join(work, "initramfs-"+architecture)
+// image is the machine's file system.
+func (m machine) image(work string) string {
+	return filepath.Join(work, "initramfs-"+m.architecture())
 }

@@ -3,8 +3,8 @@
 # Makes the kernels and tools of the kernel matrix ready and prints, for each suite of
 # Debian that is named: SUITE VERSION FILE. SUITE-arm64 is the suite's kernel for arm64;
 # the programs of that architecture that its machine needs are in tools/ beside it.
-# Kernels are unpacked beside each other in the cache; the machine's own packages of
-# kernels, lists and sources stay as they are.
+# Without suites it only sees to the tools. Kernels are unpacked beside each other in the
+# cache; the machine's own packages of kernels, lists and sources stay as they are.
 #
 # Settings: KG_NODE_HOME (the cache), KG_DEBIAN_MIRROR and KG_DEBIAN_SECURITY_MIRROR
 # (archives of Debian, if this machine's own sources have none). A kernel that is there is
@@ -22,7 +22,6 @@ KERNELS=${KG_NODE_HOME:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kernel-gossip}/
 
 main() {
   local suite
-  (($#)) || die "which suites? for example: $0 bookworm trixie"
   need qemu-system-x86_64=qemu-system-x86 busybox=busybox-static cpio=cpio strace=strace \
     apt-get=apt dpkg-deb=dpkg "$KEYS=debian-archive-keyring"
   [[ $* != *-arm64* ]] || need qemu-system-aarch64=qemu-system-arm

@@ -10,6 +10,8 @@ import (
 // machine is one row of the matrix: a kernel and how its machine is.
 type machine struct {
 	suite, version, file string
+	// types is a BTF file for a kernel that has none of its own; empty: it has.
+	types string
 	// v1 mounts the cpu controller as cgroup v1, beside an empty v2 hierarchy.
 	v1 bool
 	// cpus is how many processors it has. One is faster: two of them run in turn, and
@@ -45,7 +47,7 @@ func (m machine) architecture() string {
 // tests say to standard output.
 func (m machine) qemu(b boot) []string {
 	arguments := append(m.hardware(b), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-smp", strconv.Itoa(m.cpus), "-kernel", m.file, "-initrd", imageFile(b.work, m.architecture()))
+		"-smp", strconv.Itoa(m.cpus), "-kernel", m.file, "-initrd", m.image(b.work))
 	words := "quiet panic=-1 mitigations=off audit=0 apparmor=0 cryptomgr.notests random.trust_cpu=on"
 	if m.v1 {
 		words += " kg.cgroup=v1"

@@ -61,8 +61,15 @@ func (m machine) tests(all []string) (run []string, skip string) {
 	if m.cpus < 2 {
 		without = append(without, twoCPUs...)
 	}
-	run = slices.DeleteFunc(slices.Clone(all), func(name string) bool { return slices.Contains(without, name) })
+	run = slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+		return slices.Contains(without, name) || len(only()) > 0 && !slices.Contains(only(), name)
+	})
 	return run, pattern(without)
+}
+
+// only are the tests that are asked for by name (KG_KERNELS_TESTS), none: all.
+func only() []string {
+	return strings.FieldsFunc(os.Getenv("KG_KERNELS_TESTS"), func(r rune) bool { return r == ',' })
 }
 
 // pattern is what go test -run takes for these tests.

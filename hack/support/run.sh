@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# run.sh [here | SUITE...]: lets kernel-observer doctor examine this machine and machines
+# run.sh [here | SUITE... | IMAGE...]: lets kernel-observer doctor examine this machine and machines
 # with Debian's kernels (QEMU without KVM), leaves the reports in build/doctor/ and the
 # table of all reports there in docs/reference/support.md. Without arguments all suites.
+#
+# An IMAGE, with a slash in its name, is a kernel of the user's own (bzImage for amd64);
+# KG_KERNEL_BTF is a file with its types, if it has none itself.
 #
 # Other runs (a node of another distribution, arm64) join the table by a report of theirs:
 #   kernel-observer doctor -o json > build/doctor/NAME.json
@@ -35,12 +38,29 @@ main() {
 
 # machines WORK examines one after the other: each takes a processor for itself.
 machines() {
-  local suite version kernel
+  local suite version kernel suites=()
   pack "$1/image"
+  for suite in "${SUITES[@]}"; do
+    if [[ $suite == */* ]]; then
+      examine "$1" "$(version_of "$suite")" "$suite" v2
+      examine "$1" "$(version_of "$suite")" "$suite" v1
+    else
+      suites+=("$suite")
+    fi
+  done
+  ((${#suites[@]})) || return 0
   while read -r suite version kernel; do
     examine "$1" "$version" "$kernel" v2
     [[ $suite != "$V1_SUITE" ]] || examine "$1" "$version" "$kernel" v1
-  done < <(hack/kernels/prepare.sh "${SUITES[@]}")
+  done < <(hack/kernels/prepare.sh "${suites[@]}")
+}
+
+# version_of IMAGE: what uname -r will say, which a bzImage tells at the place that is named
+# at 0x20e (hack/kernels/own.go).
+version_of() {
+  local at
+  at=$(od -An -tu2 -j 526 -N 2 "$1")
+  head -c "$((at + 512 + 128))" "$1" | tail -c 128 | tr '\0 ' '\n' | sed -n 1p
 }
 
 # here examines this machine. The exit code is the verdict; 1 and 2 are failures.
@@ -66,6 +86,7 @@ pack() {
   install -m 755 build/bin/kernel-observer "$root/kernel-observer"
   install -m 755 hack/support/init "$root/init"
   install -m 644 hack/support/cases "$root/cases"
+  [[ -z ${KG_KERNEL_BTF:-} ]] || install -m 644 "$KG_KERNEL_BTF" "$root/types.btf"
   if [[ -n ${KG_SUPPORT_RECORD:-} ]]; then
     CGO_ENABLED=0 go test -c -o "$root/record" ./internal/doctor
   fi

@@ -63,7 +63,7 @@ func listening(b *testing.B, state string, work func()) time.Duration {
 	if state == "nothing" {
 		return clock(work)
 	}
-	p, err := probe.Load(probe.Options{})
+	p, err := probe.Load(withTypes(probe.Options{}))
 	if err != nil {
 		b.Fatal(err)
 	}

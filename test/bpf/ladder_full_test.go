@@ -18,7 +18,7 @@ import (
 // afterwards and what was lost are all that happened.
 func TestLadderOfFullPerfBuffers(t *testing.T) {
 	k := listen(t) // what others do meanwhile is heard by the ring
-	p, err := probe.Load(probe.Options{Without: without(t, "ringbuf"), Runtimes: []string{runtimeName}})
+	p, err := probe.Load(withTypes(probe.Options{Without: without(t, "ringbuf"), Runtimes: []string{runtimeName}}))
 	if err != nil {
 		t.Fatal(err)
 	}

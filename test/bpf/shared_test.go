@@ -3,8 +3,10 @@
 package bpf
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"os"
 	"sync"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -31,7 +33,7 @@ type sharedProbe struct {
 func (s *sharedProbe) open() error {
 	s.once.Do(func() {
 		s.options.Runtimes = []string{runtimeName}
-		if s.probe, s.err = probe.Load(s.options); s.err != nil {
+		if s.probe, s.err = probe.Load(withTypes(s.options)); s.err != nil {
 			return
 		}
 		ctx, cancel := context.WithCancel(context.Background())
@@ -39,6 +41,13 @@ func (s *sharedProbe) open() error {
 		go func() { s.read <- s.probe.Read(ctx, s.hear) }()
 	})
 	return s.err
+}
+
+// withTypes names a file of types where the machine's kernel has none of its own
+// (hack/kernels, KG_KERNEL_BTF).
+func withTypes(o probe.Options) probe.Options {
+	o.BTF = cmp.Or(o.BTF, os.Getenv("KG_TEST_BTF"))
+	return o
 }
 
 // hear does not block: a test that does not take its events in time misses

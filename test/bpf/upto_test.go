@@ -31,7 +31,7 @@ func TestUpTo(t *testing.T) {
 
 func testUpTo(t *testing.T, without hooks.Without) {
 	t.Helper()
-	p, err := probe.Load(probe.Options{Without: without, Runtimes: []string{runtimeName}})
+	p, err := probe.Load(withTypes(probe.Options{Without: without, Runtimes: []string{runtimeName}}))
 	if err != nil {
 		t.Fatal(err)
 	}

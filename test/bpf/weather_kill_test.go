@@ -31,7 +31,7 @@ func overhear(args []string) error {
 	if err != nil {
 		return err
 	}
-	p, err := probe.Load(probe.Options{Runtimes: []string{runtimeName}})
+	p, err := probe.Load(withTypes(probe.Options{Runtimes: []string{runtimeName}}))
 	if err != nil {
 		return err
 	}

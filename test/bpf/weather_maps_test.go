@@ -107,7 +107,7 @@ func mapOf(t *testing.T, name string) *ebpf.Map {
 func weather(t *testing.T) (*probe.Probe, *node) {
 	t.Helper()
 	needKernel(t)
-	p, err := probe.Load(probe.Options{Runtimes: []string{runtimeName}})
+	p, err := probe.Load(withTypes(probe.Options{Runtimes: []string{runtimeName}}))
 	if err != nil {
 		t.Fatal(err)
 	}

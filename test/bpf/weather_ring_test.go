@@ -64,7 +64,7 @@ func (g *gate) of(p *probe.Probe) read {
 func TestNobodyReadsTheRing(t *testing.T) {
 	needKernel(t)
 	k := listen(t)
-	p, err := probe.Load(probe.Options{Runtimes: []string{runtimeName}})
+	p, err := probe.Load(withTypes(probe.Options{Runtimes: []string{runtimeName}}))
 	if err != nil {
 		t.Fatal(err)
 	}

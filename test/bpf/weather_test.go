@@ -18,7 +18,7 @@ import (
 // A full ring loses events and says how many.
 func TestAFullRingIsCounted(t *testing.T) {
 	needKernel(t)
-	p, err := probe.Load(probe.Options{})
+	p, err := probe.Load(withTypes(probe.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func lostEvents(t *testing.T, p *probe.Probe) uint64 {
 func TestCloseLeavesNothing(t *testing.T) {
 	needKernel(t)
 	before := bpfFiles(t)
-	p, err := probe.Load(probe.Options{})
+	p, err := probe.Load(withTypes(probe.Options{}))
 	if err != nil {
 		t.Fatal(err)
 	}
