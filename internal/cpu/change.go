@@ -91,13 +91,16 @@ func (d *Detector) measure(t *track, s Sample) []*v1alpha1.KernelWhisper {
 // due is true once enough was measured at the new limit, and listened to as well
 // where that can be waited for. What is left of the time before the change
 // (debts, a backlog) is not measured, nor anything across a change at another
-// level.
+// level. Where nothing ran under the new limit there is nothing to measure yet: of no
+// periods no share was throttled.
 func (c *change) due(s Sample, listening bool) bool {
 	switch {
 	case s.time()-c.seen < uint64(c.config.Settle):
 		return false
 	case c.base == nil || !follows(*c.base, s):
 		c.base, c.figures = &s, nil
+		return false
+	case c.to > 0 && difference(*c.base, s, 0).periods == 0:
 		return false
 	case s.time()-c.seen >= uint64(c.config.MeasureMax):
 		return true

@@ -173,6 +173,25 @@ func TestAChangeAfterTheEnd(t *testing.T) {
 	}
 }
 
+// A service that nobody asks after its limit was raised shows what that does once
+// somebody asks again.
+func TestAChangeIsNotMeasuredWhileNothingRuns(t *testing.T) {
+	c := newContainer()
+	n := &node{watch: newTestWatch(), record: c.heardAt(80)}
+	n.run(20, c.held)
+	c.limit(500, 500)
+	idle := n.run(120, func() Sample { return c.second(0, 0, 0, 0, 0) })
+	for _, w := range idle {
+		if w.Spec.Change == nil || w.Spec.Change.Measured != nil {
+			t.Fatalf("measured where nothing ran: %+v", w.Spec.Change)
+		}
+	}
+	told := n.run(5, func() Sample { return c.second(10, 3, 10, 0, 300e6) })
+	if len(told) == 0 || told[0].Spec.Change.Measured == nil || told[0].Spec.Change.Measured.Periods == 0 {
+		t.Errorf("not measured: %+v", told)
+	}
+}
+
 func TestAnHourAfterTheEndNothingIsWritten(t *testing.T) {
 	c := newContainer()
 	n := &node{watch: newTestWatch(), record: c.heardAt(80)}

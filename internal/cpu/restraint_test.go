@@ -106,7 +106,7 @@ func TestAChangeIsNotHeldUpByABudget(t *testing.T) {
 	n.run(20, c.held)
 	n.watch.Restrain(Refused)
 	c.limit(500, 500)
-	told := n.run(24, c.quiet)
+	told := n.run(24, func() Sample { return c.second(10, 0, 10, 0, 300e6) })
 	last := told[len(told)-1].Spec
 	if last.Change == nil || last.Change.Measured == nil || last.Change.Measured.StallP99Microseconds != nil {
 		t.Errorf("%+v", last.Change)

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 // Values of the label "source": by whom a limit was changed, as far as the
@@ -79,7 +80,7 @@ func (t *Telemetry) record(before, now *v1alpha1.KernelWhisperStatus) {
 		t.track.predictions.Inc()
 	}
 	o := now.Outcome
-	if o == nil || before.Outcome != nil && before.Outcome.Time.Equal(&o.Time) {
+	if o == nil || verdict.Unmeasured(o) || before.Outcome != nil && before.Outcome.Time.Equal(&o.Time) {
 		return
 	}
 	source := sourceOf(before, now)

@@ -19,7 +19,7 @@ func proposed(limit int64) *v1alpha1.Proposal {
 
 func outcome(limit int64, percent string, within *bool) *v1alpha1.ChangeOutcome {
 	o := &v1alpha1.ChangeOutcome{
-		Time: metav1.NewMicroTime(clock), LimitMillicores: limit, MeasuredThrottledPercent: percent, WithinInterval: within, TargetMet: true,
+		Time: metav1.NewMicroTime(clock), LimitMillicores: limit, MeasuredThrottledPercent: percent, MeasuredPeriods: 90, WithinInterval: within, TargetMet: true,
 	}
 	if within != nil {
 		o.Predicted = &v1alpha1.Predicted{ThrottledPercent: "3.0"}

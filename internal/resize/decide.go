@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 const (
@@ -168,7 +169,7 @@ func heldByKin(s Situation, limit int64, b Bounds) (d Decision, wait bool) {
 // outcomeOf is what was measured after a step, or nil.
 func outcomeOf(w *v1alpha1.KernelWhisper, step *v1alpha1.ResizeStep) *v1alpha1.ChangeOutcome {
 	o := w.Status.Outcome
-	if o == nil || o.LimitMillicores != step.ToMillicores || o.Time.Add(skew).Before(step.Time.Time) {
+	if o == nil || verdict.Unmeasured(o) || o.LimitMillicores != step.ToMillicores || o.Time.Add(skew).Before(step.Time.Time) {
 		return nil
 	}
 	return o

@@ -93,7 +93,7 @@ func measured(percent string, stall *int64) func(*resize.Situation) {
 	return func(s *resize.Situation) {
 		s.Whisper.Status.Outcome = &v1alpha1.ChangeOutcome{
 			Time: micro(s.Whisper.Status.ResizeStep.Time.Add(time.Second)), LimitMillicores: 500,
-			MeasuredThrottledPercent: percent, MeasuredStallP99Microseconds: stall,
+			MeasuredThrottledPercent: percent, MeasuredPeriods: 90, MeasuredStallP99Microseconds: stall,
 		}
 	}
 }
@@ -151,6 +151,9 @@ func TestDecide(t *testing.T) {
 		{"a step just made", situation(stepped(time.Second)), nothing, 0, resize.ReasonRaised},
 		{"a step that is being measured", situation(stepped(5 * time.Minute)), nothing, 0, resize.ReasonRaised},
 		{"however long that takes", situation(stepped(24 * time.Hour)), nothing, 0, resize.ReasonRaised},
+		{"a step after which nothing ran", situation(stepped(time.Hour), measured("0.0", nil), func(s *resize.Situation) {
+			s.Whisper.Status.Outcome.MeasuredPeriods = 0
+		}), nothing, 0, resize.ReasonRaised},
 		{"a step that helped, and that is enough", situation(stepped(time.Hour), measured("4.0", nil), settled), nothing, 0, resize.ReasonHelped},
 		{"a step that helped, and the next is too early", situation(stepped(time.Minute), measured("30.0", nil)), nothing, 0, resize.ReasonHelped},
 		{"a step that helped, and the next", situation(stepped(11*time.Minute), measured("30.0", nil)), raise, 800, resize.ReasonRaised},
@@ -172,11 +175,11 @@ func TestDecide(t *testing.T) {
 
 		{"an earlier episode's step, a moment ago", situation(kin(func(w *v1alpha1.KernelWhisper) {
 			w.Status.ResizeStep = step(9 * time.Minute)
-			w.Status.Outcome = &v1alpha1.ChangeOutcome{Time: w.Status.ResizeStep.Time, LimitMillicores: 500, MeasuredThrottledPercent: "0.0"}
+			w.Status.Outcome = &v1alpha1.ChangeOutcome{Time: w.Status.ResizeStep.Time, LimitMillicores: 500, MeasuredThrottledPercent: "0.0", MeasuredPeriods: 90}
 		})), nothing, 0, resize.ReasonCoolDown},
 		{"an earlier episode's step, long ago", situation(kin(func(w *v1alpha1.KernelWhisper) {
 			w.Status.ResizeStep = step(10 * time.Minute)
-			w.Status.Outcome = &v1alpha1.ChangeOutcome{Time: w.Status.ResizeStep.Time, LimitMillicores: 500, MeasuredThrottledPercent: "0.0"}
+			w.Status.Outcome = &v1alpha1.ChangeOutcome{Time: w.Status.ResizeStep.Time, LimitMillicores: 500, MeasuredThrottledPercent: "0.0", MeasuredPeriods: 90}
 		})), raise, 800, resize.ReasonRaised},
 		{"an earlier episode's step is being measured", situation(kin(func(w *v1alpha1.KernelWhisper) { w.Status.ResizeStep = step(time.Hour) })), nothing, 0, resize.ReasonAwaitingMeasurement},
 		{"an earlier episode's step was backed out", situation(kin(func(w *v1alpha1.KernelWhisper) {

@@ -24,15 +24,21 @@ func outcome(w *v1alpha1.KernelWhisper, s *scene, t Target) *v1alpha1.ChangeOutc
 		MeasuredThrottledPercent: oneDecimal(throttled), MeasuredPeriods: max(change.Measured.Periods, 0),
 		MeasuredStallP99Microseconds: change.Measured.StallP99Microseconds,
 		Predicted:                    predictionBefore(w, s),
-		TargetMet:                    t.met(throttled, stallOrZero(change.Measured)),
 	}
-	if p := o.Predicted; p != nil {
+	o.TargetMet = !Unmeasured(o) && t.met(throttled, stallOrZero(change.Measured))
+	if p := o.Predicted; p != nil && !Unmeasured(o) {
 		low, _ := percentOf(p.ThrottledPercentLow)
 		high, _ := percentOf(p.ThrottledPercentHigh)
 		o.WithinInterval = new(low <= throttled && throttled <= high)
 	}
 	o.Summary = clip(changeInWords(w, o, t))
 	return o
+}
+
+// Unmeasured is true where a limit was set and nothing ran under it while that was
+// measured: of no periods no share was throttled, and that says nothing.
+func Unmeasured(o *v1alpha1.ChangeOutcome) bool {
+	return o.LimitMillicores > 0 && o.MeasuredPeriods == 0
 }
 
 // stallOrZero: a stall that was not recorded is not held against the target.
@@ -62,9 +68,16 @@ func predictionBefore(w *v1alpha1.KernelWhisper, s *scene) *v1alpha1.Predicted {
 }
 
 func changeInWords(w *v1alpha1.KernelWhisper, o *v1alpha1.ChangeOutcome, t Target) string {
-	text := fmt.Sprintf("The limit of container %s went from %s to %s, and then %s %% of %s active periods were throttled",
-		plain(w.Spec.ContainerName), limitOrNone(w.Spec.Change.FromMillicores), limitOrNone(o.LimitMillicores),
-		o.MeasuredThrottledPercent, count(o.MeasuredPeriods))
+	text := fmt.Sprintf("The limit of container %s went from %s to %s, and then ",
+		plain(w.Spec.ContainerName), limitOrNone(w.Spec.Change.FromMillicores), limitOrNone(o.LimitMillicores))
+	switch {
+	case Unmeasured(o):
+		return text + "it had no active period: what that limit does was not measured."
+	case o.MeasuredPeriods == 0:
+		text += "no limit stopped it"
+	default:
+		text += fmt.Sprintf("%s %% of %s active periods were throttled", o.MeasuredThrottledPercent, count(o.MeasuredPeriods))
+	}
 	if stall := o.MeasuredStallP99Microseconds; stall != nil {
 		text += ", p99 stall " + duration(*stall)
 	}
@@ -77,6 +90,9 @@ func changeInWords(w *v1alpha1.KernelWhisper, o *v1alpha1.ChangeOutcome, t Targe
 		text += "; predicted were " + predictedInWords(o.Predicted) + ", which held"
 	default:
 		text += "; predicted were " + predictedInWords(o.Predicted) + ", which did not hold"
+	}
+	if o.TargetMet && o.MeasuredStallP99Microseconds == nil {
+		return text + "; stalls were not measured, and the rest of the target is met (" + t.inWords() + ")."
 	}
 	if o.TargetMet {
 		return text + "; the target is met (" + t.inWords() + ")."

@@ -22,6 +22,11 @@ func changed(to int64, percent string, stall *int64) func(*v1alpha1.KernelWhispe
 	}
 }
 
+// periods of the quota in which the container ran after the change.
+func periods(n int64) func(*v1alpha1.KernelWhisper) {
+	return func(w *v1alpha1.KernelWhisper) { w.Spec.Change.Measured.Periods = n }
+}
+
 func TestOutcome(t *testing.T) {
 	held, missed := ptr(true), ptr(false)
 	tests := []struct {
@@ -43,8 +48,8 @@ func TestOutcome(t *testing.T) {
 		{"few periods, and a long stall", recorded(changed(800, "2.0", ptr[int64](5_000))), "3.1", held, false, ""},
 		{"an interval that nothing falls out of", recorded(replay(func(c *v1alpha1.Counterfactual) { c.Curve[3].ThrottledPercentHigh = "100.0" }), changed(800, "2.0", nil)), "3.1", held, true,
 			"The limit of container app went from 500m to 800m, and then 2.0 % of 150 active periods were throttled; " +
-				"predicted were 3.1 % of periods throttled (1.0 to 100.0 %), p99 stall 2ms, an interval too wide to say much; the target is met " +
-				"(under 5.0 % of periods throttled, p99 stall under 5ms)."},
+				"predicted were 3.1 % of periods throttled (1.0 to 100.0 %), p99 stall 2ms, an interval too wide to say much; " +
+				"stalls were not measured, and the rest of the target is met (under 5.0 % of periods throttled, p99 stall under 5ms)."},
 		{"outside of the interval", recorded(changed(800, "5.7", nil)), "3.1", missed, false, ""},
 		{"on its edge", recorded(changed(800, "5.6", nil)), "3.1", held, false, ""},
 		{"beyond a curve at whose end nothing is throttled", recorded(changed(1_200, "0.0", nil)), "0.0", held, true, ""},
@@ -53,10 +58,14 @@ func TestOutcome(t *testing.T) {
 			end.ThrottledPercent, end.ThrottledPercentHigh = "1.0", "2.0"
 		}), changed(1_200, "0.0", nil)), "", nil, true, ""},
 		{"below the curve", recorded(changed(299, "70.0", nil)), "", nil, false, ""},
-		{"no limit any more", recorded(changed(0, "0.0", nil)), "", nil, true, ""},
+		{"no limit any more", recorded(changed(0, "0.0", ptr[int64](0)), periods(0)), "", nil, true,
+			"The limit of container app went from 500m to none, and then no limit stopped it, p99 stall 0µs; " +
+				"nothing had been predicted for that limit; the target is met (under 5.0 % of periods throttled, p99 stall under 5ms)."},
+		{"nothing ran at the new limit", recorded(changed(800, "0.0", nil), periods(0)), "3.1", nil, false,
+			"The limit of container app went from 500m to 800m, and then it had no active period: what that limit does was not measured."},
 		{"no replay", recorded(noReplay, changed(800, "0.0", nil)), "", nil, true,
 			"The limit of container app went from 500m to 800m, and then 0.0 % of 150 active periods were throttled; " +
-				"nothing had been predicted for that limit; the target is met (under 5.0 % of periods throttled, p99 stall under 5ms)."},
+				"nothing had been predicted for that limit; stalls were not measured, and the rest of the target is met (under 5.0 % of periods throttled, p99 stall under 5ms)."},
 		{"no recording", whisper(changed(800, "0.0", nil)), "", nil, true, ""},
 		{"of a container that waited for a CPU", waiting(changed(800, "0.0", nil)), "", nil, true, ""},
 	}
