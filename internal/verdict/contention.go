@@ -122,7 +122,7 @@ func contentionInsight(s *scene) string {
 	text := fmt.Sprintf("Container %s was ready and waited for a CPU for %s (summed over threads) in %s, and ran for %s, though no limit held it",
 		name, duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()), duration(s.bursts.CPUMicroseconds))
 	if wait := s.truth.RunQueueWaitP99Microseconds; wait != nil && s.outside() > 0 {
-		text += fmt.Sprintf("; one activation in a hundred waited for %s or longer", duration(*wait))
+		text += "; " + longestWait(s, *wait)
 	}
 	switch top := s.neighbour(); {
 	case s.waitsForItself():
@@ -131,6 +131,15 @@ func contentionInsight(s *scene) string {
 		text += fmt.Sprintf("; meanwhile %s ran for %s of that time", neighbourInWords(top), duration(top.WaitMicroseconds))
 	}
 	return text + "."
+}
+
+// longestWait words the 99th percentile. Those that have not ended are in it, of each
+// thread one at most.
+func longestWait(s *scene, p99 int64) string {
+	if addSaturated(s.bursts.Activations, s.bursts.Threads) < hundred {
+		return "the activation that waited longest did for " + duration(p99)
+	}
+	return fmt.Sprintf("one activation in a hundred waited for %s or longer", duration(p99))
 }
 
 func contentionEvidence(s *scene) string {

@@ -3,6 +3,7 @@
 package verdict_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -69,5 +70,23 @@ func TestSeverityOfHarm(t *testing.T) {
 				t.Errorf("severity = %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// The 99th percentile of fewer than a hundred is the greatest: nobody saw a hundred.
+func TestNoHundredthOfFew(t *testing.T) {
+	few := bursts(func(b *v1alpha1.Bursts) { b.OutsideActivations, b.StalledActivations, b.Activations = 5, 5, 6 })
+	for name, tt := range map[string]struct {
+		whisper *v1alpha1.KernelWhisper
+		want    string
+	}{
+		"stalls of few":  {recorded(few), "; the longest for "},
+		"stalls of many": {recorded(), "; one in a hundred for "},
+		"waits of few":   {waiting(few), "; the activation that waited longest did for "},
+		"waits of many":  {waiting(), "; one activation in a hundred waited for "},
+	} {
+		if got := verdict.Whisper(tt.whisper, nil, clock).Insight; !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q does not contain %q", name, got, tt.want)
+		}
 	}
 }

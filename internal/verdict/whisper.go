@@ -114,8 +114,14 @@ func stallInWords(s *scene) string {
 	if stalled > 0 {
 		text += fmt.Sprintf(", %.1f a second", s.perSecond(stalled))
 	}
+	if s.outside() < hundred {
+		return text + "; the longest for " + duration(*stall)
+	}
 	return text + fmt.Sprintf("; one in a hundred for %s or longer", duration(*stall))
 }
+
+// hundred: of fewer the 99th percentile is the greatest, and is told as that.
+const hundred = 100
 
 // kernelEvidence uses the names of cpu.stat, so that the reader knows where to look.
 func kernelEvidence(s *scene) string {
