@@ -162,10 +162,10 @@ func (b *Book) Follows(uid string) bool { return b.births[uid] != nil }
 
 // Expecting is true while a birth is under way or a pod is known that has not
 // started yet: system calls should be heard. Not while all that are under way
-// have failed and rest before the next attempt.
+// have failed and rest before the next attempt, or are not told to be of this node.
 func (b *Book) Expecting(now uint64) bool {
-	for _, current := range b.births {
-		if !current.resting(now) {
+	for uid, current := range b.births {
+		if !current.resting(now) && !b.isForeign(uid, current, now) {
 			return true
 		}
 	}
@@ -435,9 +435,9 @@ func (b *Book) Mark(uid string) attribution.Mark {
 	return attribution.Mark{}
 }
 
-// Close ends a birth and returns its certificate, without status. A pod that
-// has neither a name from the API server nor from CNI gets none: a certificate
-// must say whose it is.
+// Close ends a birth and returns its certificate, without status. A pod that the
+// API server does not tell, or where there is none a CNI plugin, gets none: a
+// certificate must say whose it is.
 func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool) {
 	current := b.births[uid]
 	if current == nil {
@@ -463,6 +463,9 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 
 func (b *Book) write(current *birth, c Closing, final bool) (*v1alpha1.PodBirthCertificate, bool) {
 	s := b.pods[current.uid]
+	if s == nil && !b.config.WithoutAPI {
+		return nil, false // its pod may be another cluster's, or another node's of this machine
+	}
 	if s == nil {
 		s = newSeen(Pod{UID: current.uid, Namespace: c.Name.Namespace, Name: c.Name.Name}, 0)
 	}

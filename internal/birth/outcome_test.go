@@ -123,3 +123,29 @@ func TestWhatIsCutIsToldAsItIs(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// One machine may be several nodes, or have another cluster in one of its pods. Of a pod
+// that the API server does not tell nothing is written in this cluster, whatever a
+// network plugin was told that it is called; nor does everybody's every system call cost
+// more until its time is up.
+func TestAPodOfAnotherNodeOfTheMachine(t *testing.T) {
+	b := newTestBook(false)
+	begin(b, sec)
+	if !b.Expecting(20*sec) || b.Expecting(sec+untoldFor+ms) {
+		t.Errorf("its system calls are heard after 20 s: %t, after 30 s: %t", b.Expecting(20*sec), b.Expecting(sec+untoldFor+ms))
+	}
+	late := newTestBook(false)
+	begin(late, sec)
+	late.Tell(running(false), 60*sec)
+	if !late.Expecting(61 * sec) {
+		t.Error("the system calls of one that is told late are not heard")
+	}
+	if due := b.Due(11 * 60 * sec); len(due) != 1 {
+		t.Fatal("it is followed for ever")
+	}
+	c := closing(11 * 60 * sec)
+	c.Name = attribution.PodName{UID: uid, Namespace: "kube-system", Name: "dns"}
+	if certificate, ok := b.Close(uid, c); ok {
+		t.Errorf("%s of a pod of nobody knows whom", certificate.Name)
+	}
+}

@@ -81,7 +81,7 @@ func (e *Engine) closeBirth(uid string, now uint64, counts map[uint64]event.Sess
 	}
 	if !ok {
 		e.stats.BirthsNameless++
-		e.log.Warn("a birth has no certificate: neither the API server nor a CNI plugin named its pod", "podUID", uid)
+		e.log.Warn("a birth has no certificate: nobody told which pod of this node it is", "podUID", uid)
 		return
 	}
 	e.stats.Births[certificate.Spec.Outcome]++
