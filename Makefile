@@ -80,7 +80,7 @@ bench: ## What the observer costs, and what its alternatives cost (root; 25 minu
 
 .PHONY: bench-bpf
 bench-bpf: ## What the loaded programs alone cost bystanders, as Go benchmarks (root)
-	KG_TEST_STAGE=bpf go test -run '^$$' -bench 'Cost|LeanIn' -benchtime 1x ./test/bpf
+	KG_TEST_STAGE=bpf go test -run '^$$' -bench 'Cost|LeanIn|CallsByWay' -benchtime 1x ./test/bpf
 
 .PHONY: test-e2e
 test-e2e: ## Both components on a node (KUBECONFIG, or the one-node cluster)

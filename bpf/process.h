@@ -222,8 +222,10 @@ static __always_inline struct kg_member *kg_member_at_exec(const struct kg_out *
 	kg_send_stretch(out, &copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
 	copy.on_ns = bpf_ktime_get_ns();
 	leader = kg_member_of(tid);
-	if (leader) /* whether the process is the entrypoint does not depend on the thread */
+	if (leader) { /* what is known of the process does not depend on the thread */
 		copy.entry |= leader->entry;
+		copy.cgroup = leader->cgroup;
+	}
 	kg_member_drop(old_tid);
 	kg_member_put(tid, &copy);
 	return kg_member_of(tid);

@@ -48,6 +48,8 @@ var acts = map[string]func([]string) error{
 	"bomb":      bomb,
 	"overhear":  overhear,
 	"after":     after,
+	"calls":     calls,
+	"joinleap":  joinLeap,
 }
 
 // work makes system calls of all sorts, in several threads and child processes.
@@ -110,7 +112,7 @@ func leapFrom(failed chan<- error, path string, args []string) {
 
 // load only loads the programs and attaches all of them.
 func load([]string) error {
-	p, err := probe.Load(probe.Options{})
+	p, err := probe.Load(withTypes(probe.Options{}))
 	if err != nil {
 		return err
 	}

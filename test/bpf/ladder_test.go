@@ -18,7 +18,7 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 )
 
-func without(t *testing.T, names ...string) hooks.Without {
+func without(t testing.TB, names ...string) hooks.Without {
 	t.Helper()
 	w, err := hooks.ParseWithout(names)
 	if err != nil {
@@ -171,7 +171,7 @@ func oneWait(t *testing.T, way string) {
 }
 
 // mountTracefs is for machines that have it not mounted: perf tracepoints are found there.
-func mountTracefs(t *testing.T) {
+func mountTracefs(t testing.TB) {
 	t.Helper()
 	const dir = "/sys/kernel/tracing"
 	if _, err := os.Stat(dir + "/events"); err == nil {
