@@ -41,7 +41,7 @@ func build(ctx context.Context, matrix []machine, work string) ([]string, error)
 
 func buildFor(ctx context.Context, m machine, work string) error {
 	binary, observer := filepath.Join(work, "bpf.test"), ""
-	if err := compile(ctx, m, "test", "-tags", "bare", "-c", "-o", binary, "./test/bpf"); err != nil {
+	if err := compile(ctx, m, "test", "-tags", "bare", "-ldflags=-s -w", "-c", "-o", binary, "./test/bpf"); err != nil {
 		return fmt.Errorf("compile the tests: %w", err)
 	}
 	tools := ""

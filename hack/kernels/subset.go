@@ -8,22 +8,27 @@ import (
 	"strings"
 )
 
-// sameEverywhere are the tests that say nothing about a kernel in the middle: what
-// they hold is our own arithmetic and bookkeeping, or a facility whose interface the
-// kernel promises (the ring buffer). The oldest and the newest kernel and cgroup v1
-// run them as well. Tests that read structures of the kernel, or depend on when and
-// where it calls tracepoints, run on each.
+// sameEverywhere are the tests that say nothing about a kernel in the middle, nor about
+// cgroup v1 on a kernel that runs them with v2: what they hold is our own arithmetic and
+// bookkeeping, or a facility whose interface the kernel promises (the ring buffer). The
+// oldest and the newest kernel run them. Tests that read structures of the kernel, or
+// depend on when and where it calls tracepoints, run on each.
 var sameEverywhere = []string{
 	"TestAFullRingIsCounted",
 	"TestBadNamesOfRuntimes",
 	"TestLadderOfFullPerfBuffers",
 	"TestMembersAreTheForkersChildren",
 	"TestNothingIsCountedUnlessArmedAndRemembered",
-	"TestParkedMoreThanTheTime",
-	"TestPeriodsOfAGroupAtRest",
 	"TestSessionsAreListedUntilForgotten",
 	"TestTwoAreListenedToAtATime",
 	"TestWhatIsUnderWayAtTheEndIsTold",
+}
+
+// quotas are tests of the same kind that are held against a quota's files, which are
+// others on cgroup v1: it runs them as well.
+var quotas = []string{
+	"TestParkedMoreThanTheTime",
+	"TestPeriodsOfAGroupAtRest",
 }
 
 // heavy are the tests that bring bad weather over a machine, or watch it for long:
@@ -56,6 +61,9 @@ func (m machine) tests(all []string) (run []string, skip string) {
 		without = append(without, heavy...)
 		if !m.whole {
 			without = append(without, sameEverywhere...)
+		}
+		if !m.whole && !m.v1 {
+			without = append(without, quotas...)
 		}
 	}
 	if m.cpus < 2 {
