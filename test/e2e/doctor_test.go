@@ -245,6 +245,7 @@ func wantSamePlan(t *testing.T, f *fixture, plan hooks.Plan) {
 // k8s/22-rbac-people.yaml.
 func TestDoctorsRights(t *testing.T) {
 	f := cluster(t)
+	t.Parallel()
 	program := f.built(t, "kubectl-gossip")
 	who := fmt.Sprintf("doctor-%d", time.Now().UnixNano())
 	if code, _, errs := outcome(t, program, "doctor", "--as", who); code != 1 || !strings.Contains(errs, "forbidden") {
