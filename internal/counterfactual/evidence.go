@@ -34,8 +34,9 @@ func (w *workload) judge(s *stream) {
 			return
 		}
 	}
-	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept) && !s.irregular()) {
-		// A client of its own, or a thread's own pause: a loop, unless it is shown to be none.
+	if !s.shared && (first.Waker == event.WakerOutside || clockNanosleep(first.Slept)) && !s.irregular() {
+		// A client of its own, or a thread's own pause: a loop, unless it is shown to be
+		// none, or looks like none.
 		s.likely = closed
 	}
 	switch {
@@ -83,8 +84,8 @@ func (s *stream) pauses(waker event.Waker) {
 	}
 }
 
-// irregular is true if the pauses differ much. Who sleeps in a loop sleeps for as long
-// each time; who computes for how long to sleep waits for what is due next.
+// irregular is true if the pauses differ much. Who asks or sleeps in a loop pauses for as
+// long each time; who pauses for ever other times waits for what is due, or asks for many.
 // If how long the work took tells whether the pause came after it, that decides.
 func (s *stream) irregular() bool {
 	if quartiles(s.gaps) < irregularFrom*float64(middle(s.gaps)) {

@@ -45,3 +45,12 @@ func TestNothingDueTellsNothing(t *testing.T) {
 		t.Errorf("closed %.2f, predicted %.3f, counted %.3f; %s", w.closed, predicted, counted, w.told())
 	}
 }
+
+// One thread outside asks at irregular times. Nothing tells that it waits for answers,
+// so it is not taken to: at a lower limit it asks as often.
+func TestAnIrregularClientIsNoLoop(t *testing.T) {
+	w, predicted, counted := readsAt(t, "go-asked-pod", 40)
+	if w.closed > 0.5 || math.Abs(predicted-counted) > 0.12 {
+		t.Errorf("closed %.2f, predicted %.3f, counted %.3f; %s", w.closed, predicted, counted, w.told())
+	}
+}
