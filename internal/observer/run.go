@@ -18,13 +18,13 @@ import (
 const (
 	birthInterval = 100 * time.Millisecond
 	// restInterval is that of births while there are none.
-	restInterval       = time.Second
+	restInterval = time.Second
+	// afterglowInterval is that while the programs of births are attached without one.
+	afterglowInterval  = 500 * time.Millisecond
 	throttlingInterval = time.Second
 	sweepInterval      = 10 * time.Second
 	// abandonAfter is the time that resumed episodes have to go on.
 	abandonAfter = 30 * time.Second
-	// backlog of events between the ring's reader and the engine.
-	backlog = 8192
 )
 
 // PodUpdate is a pod's state, that it is gone, or what the kubelet said of it.
@@ -65,21 +65,23 @@ type Inputs struct {
 
 // Run feeds the engine until ctx is done or the kernel's side fails.
 func Run(ctx context.Context, e *Engine, in Inputs) error {
-	events := make(chan event.Event, backlog)
+	events := newBatches()
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return in.Read(ctx, func(ev event.Event) {
-			select {
-			case events <- ev:
-			case <-ctx.Done():
-			}
-		})
+		return in.Read(ctx, func(ev event.Event) { events.hear(ctx, ev) })
 	})
 	group.Go(func() error {
 		loop(ctx, e, in, events)
 		return nil
 	})
 	return group.Wait()
+}
+
+// batch takes events that came together.
+func (e *Engine) batch(all []event.Event, now uint64) {
+	for i := range all {
+		e.Event(all[i], now)
+	}
 }
 
 func (e *Engine) update(p PodUpdate, now uint64) {
@@ -105,7 +107,7 @@ func (e *Engine) readNode(read func() (cpu.Node, error)) {
 	e.Node(n)
 }
 
-func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) {
+func loop(ctx context.Context, e *Engine, in Inputs, events *batches) {
 	if in.Cost == nil {
 		in.Cost = free{}
 	}
@@ -123,8 +125,9 @@ func loop(ctx context.Context, e *Engine, in Inputs, events <-chan event.Event) 
 		select {
 		case <-ctx.Done():
 			return
-		case ev := <-events:
-			e.Event(ev, in.Now())
+		case batch := <-events.out:
+			e.batch(batch, in.Now())
+			events.free(batch)
 		case p := <-in.Pods:
 			e.update(p, in.Now())
 		case open := <-in.Open:
