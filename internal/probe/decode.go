@@ -54,7 +54,25 @@ func as[T any](raw []byte) (*T, error) {
 	return (*T)(unsafe.Pointer(unsafe.SliceData(raw))), nil
 }
 
-func decode(raw []byte) (event.Event, error) {
+// decoder turns what the programs sent into events.
+type decoder struct {
+	// stretches are not used yet: there are thousands in a birth, of which none is kept.
+	stretches []event.Stretch
+}
+
+// stretchesMade are made at once.
+const stretchesMade = 128
+
+func (d *decoder) stretch() *event.Stretch {
+	if len(d.stretches) == 0 {
+		d.stretches = make([]event.Stretch, stretchesMade)
+	}
+	next := &d.stretches[0]
+	d.stretches = d.stretches[1:]
+	return next
+}
+
+func (d *decoder) decode(raw []byte) (event.Event, error) {
 	h, err := as[observerKgHeader](raw)
 	if err != nil {
 		return event.Event{}, err
@@ -82,7 +100,7 @@ func decode(raw []byte) (event.Event, error) {
 	case event.Mount:
 		err = decodePath(&e, raw)
 	case event.OffCPU:
-		err = decodeStretch(&e, raw)
+		err = d.decodeStretch(&e, raw)
 	default:
 		err = decodeValue(&e, raw)
 	}
@@ -131,12 +149,13 @@ const (
 	stretchLast
 )
 
-func decodeStretch(e *event.Event, raw []byte) error {
+func (d *decoder) decodeStretch(e *event.Event, raw []byte) error {
 	s, err := as[observerKgStretchEvent](raw)
 	if err != nil {
 		return err
 	}
-	e.Stretch = &event.Stretch{
+	e.Stretch = d.stretch()
+	*e.Stretch = event.Stretch{
 		Woken: s.WokenNs, On: s.OnNs, Syscall: s.Nr,
 		Runnable:        s.State&stretchRunnable != 0,
 		IOWait:          s.State&stretchIOWait != 0,

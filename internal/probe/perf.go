@@ -36,6 +36,7 @@ const (
 type perCPU struct {
 	*perf.Reader
 	pace
+	decoder
 	records records
 	held    []event.Event
 }
@@ -130,7 +131,7 @@ func (r *perCPU) round(wait time.Duration) (all bool, err error) {
 		if record.LostSamples > 0 {            // the programs have counted them
 			continue
 		}
-		e, err := decode(record.RawSample)
+		e, err := r.decode(record.RawSample)
 		if err != nil {
 			return false, err
 		}

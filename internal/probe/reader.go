@@ -77,6 +77,7 @@ func (p *pace) interval() time.Duration {
 type ring struct {
 	*ringbuf.Reader
 	pace
+	decoder
 }
 
 func (r *ring) hurry(on bool) error {
@@ -93,13 +94,16 @@ func (r *ring) read(ctx context.Context, hear func(event.Event)) error {
 	stop := context.AfterFunc(ctx, func() { _ = r.Flush() })
 	defer stop()
 	var record ringbuf.Record
-	var upTo uint64
+	var upTo, began uint64
 	for ctx.Err() == nil {
-		began := Now()
-		r.SetDeadline(time.Now().Add(r.interval()))
+		if record.Remaining == 0 { // only then may it have to wait
+			began = Now()
+			r.SetDeadline(time.Now().Add(r.interval()))
+		}
 		err := r.ReadInto(&record)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, ringbuf.ErrFlushed):
+			record.Remaining = 0
 			upTo = began // nothing was left since then
 			hear(event.Event{Kind: event.UpTo, Time: upTo})
 			continue
@@ -108,7 +112,7 @@ func (r *ring) read(ctx context.Context, hear func(event.Event)) error {
 		case err != nil:
 			return fmt.Errorf("read the event ring: %w", err)
 		}
-		e, err := decode(record.RawSample)
+		e, err := r.decode(record.RawSample)
 		if err != nil {
 			return err
 		}
