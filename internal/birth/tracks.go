@@ -155,7 +155,7 @@ func (n *waitNames) stretches(all []departure, workload bool, began, end uint64)
 
 // thread tells the stretches of one thread.
 func (n *waitNames) thread(ds []departure, began, end uint64) []stretch {
-	var out []stretch
+	out := make([]stretch, 0, 3*len(ds)+1)
 	add := func(from, to uint64, s state, what wait) {
 		if from < to {
 			out = append(out, stretch{from, to, s, what})

@@ -52,13 +52,31 @@ func (n *waitNames) of(d departure) wait {
 	return waitOther
 }
 
-// edge is a change of what a thread does.
+// edge is a change of what a thread does. There are some ten thousand in a birth.
 type edge struct {
 	at    uint64
+	rank  rank
 	state state
-	by    int // +1: it begins, -1: it ends
-	// woken is what had been waited for, where a thread stops waiting.
-	woken *wait
+	// what had been waited for, where a thread is woken.
+	what wait
+}
+
+// rank orders the edges of one moment: first those that are woken, then what begins. A
+// thread goes from one state into the next without a gap.
+type rank uint8
+
+const (
+	rankWoken rank = iota
+	rankBegins
+	rankEnds
+)
+
+// by is how many more are in the state from then on.
+func (r rank) by() int {
+	if r == rankBegins {
+		return 1
+	}
+	return -1
 }
 
 // spent divides the time from one moment to another by what the threads did
@@ -84,15 +102,15 @@ func spent(all []stretch, from, to uint64) (cpu uint64, waits v1alpha1.PhaseWait
 	}
 	for _, e := range edges {
 		settle(e.at)
-		if e.woken != nil && running == 0 && ready == 0 {
-			nanos[*e.woken] += idle
+		if e.rank == rankWoken && running == 0 && ready == 0 {
+			nanos[e.what] += idle
 			idle = 0
 		}
 		switch e.state {
 		case onCPU:
-			running += e.by
+			running += e.rank.by()
 		case runnable:
-			ready += e.by
+			ready += e.rank.by()
 		case blocked:
 		}
 		if running > 0 || ready > 0 {
@@ -116,36 +134,29 @@ func lastWait(all []stretch, to uint64) wait {
 	return what
 }
 
+// edgesOf are all changes from one moment to another, in the order of time. That of
+// equal ones says the same in any order.
 func edgesOf(all []stretch, from, to uint64) []edge {
-	var edges []edge
+	edges := make([]edge, 0, 2*len(all))
 	for _, s := range all {
 		began, ended := max(s.from, from), min(s.to, to)
 		if began >= ended {
 			continue
 		}
-		edges = append(edges, edge{at: began, state: s.state, by: 1})
-		end := edge{at: ended, state: s.state, by: -1}
+		edges = append(edges, edge{at: began, rank: rankBegins, state: s.state})
+		end := edge{at: ended, rank: rankEnds, state: s.state}
 		if s.state == blocked && s.to < to { // at the end nobody is woken: see lastWait
-			end.woken = &s.what
+			end.rank, end.what = rankWoken, s.what
 		}
 		edges = append(edges, end)
 	}
-	// Of equal times first those that are woken, then what begins: a thread goes
-	// from one state into the next without a gap.
-	slices.SortStableFunc(edges, func(a, b edge) int {
-		return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(rank(a), rank(b)))
+	slices.SortFunc(edges, func(a, b edge) int {
+		if a.at != b.at {
+			return cmp.Compare(a.at, b.at)
+		}
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.what, b.what), cmp.Compare(a.state, b.state))
 	})
 	return edges
-}
-
-func rank(e edge) int {
-	switch {
-	case e.woken != nil:
-		return 0
-	case e.by > 0:
-		return 1
-	}
-	return 2
 }
 
 func inMicroseconds(stood uint64, nanos [waitTimer + 1]uint64) v1alpha1.PhaseWaits {

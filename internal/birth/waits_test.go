@@ -113,3 +113,20 @@ func TestWorkAndWaitingAreAllOfTheTime(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkSpent divides a phase of as many threads and departures as a runtime has.
+func BenchmarkSpent(b *testing.B) {
+	var all []stretch
+	for thread := range 12 {
+		at := uint64(thread)
+		for i := range 400 {
+			for _, s := range []stretch{{to: 3 + uint64(i%5), state: onCPU}, {to: 11 + uint64(i%7), state: blocked, what: waitLock}, {to: 2, state: runnable}} {
+				s.from, s.to = at, at+s.to
+				all, at = append(all, s), s.to
+			}
+		}
+	}
+	for b.Loop() {
+		spent(all, 0, 8000)
+	}
+}
