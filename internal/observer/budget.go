@@ -56,12 +56,19 @@ type pace struct {
 
 func newPace() *pace { return &pace{births: time.NewTicker(birthInterval), every: birthInterval} }
 
+// afterglow is true after the last birth, while one that follows would still find the
+// programs attached: all that has to be looked after is when they are to be detached.
+func (e *Engine) afterglow() bool { return e.idleFrom != 0 && e.book.Open() == 0 }
+
 // follow sets how often births are looked after: as the budget allows, and once a
 // second while there are none.
 func (p *pace) follow(e *Engine) {
 	every := birthInterval * time.Duration(e.step.Slowdown())
-	if e.atRest() {
+	switch {
+	case e.atRest():
 		every = restInterval
+	case e.afterglow():
+		every = max(every, afterglowInterval)
 	}
 	if every != p.every {
 		p.every = every

@@ -134,6 +134,10 @@ func TestBirthsAreLookedAfter(t *testing.T) {
 			if got := int(time.Minute / p.every); got != want {
 				t.Errorf("%s: %d a minute, want %d", step, got, want)
 			}
+			e.idleFrom = 1
+			if p.follow(e); p.every != 500*time.Millisecond {
+				t.Errorf("%s: after the last birth every %s", step, p.every)
+			}
 			e.armedAt = 0
 			if p.follow(e); p.every != time.Second {
 				t.Errorf("%s: at rest every %s", step, p.every)
