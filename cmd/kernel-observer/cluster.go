@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/metadata"
@@ -53,7 +54,7 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 	}
 	config.UserAgent = "kernel-observer"
 	config.QPS, config.Burst = 20, 100
-	client, err := kubernetes.NewForConfig(config)
+	client, err := kubernetes.NewForConfig(compact(config))
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
@@ -66,7 +67,7 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
 	// A client of its own: certificates need not wait for what is asked.
-	asking, err := kubernetes.NewForConfig(rest.CopyConfig(config))
+	asking, err := kubernetes.NewForConfig(compact(config))
 	if err != nil {
 		return nil, fmt.Errorf("make a Kubernetes client: %w", err)
 	}
@@ -78,6 +79,15 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 		earlier: make(chan []string, 1),
 		synced:  make(chan struct{}),
 	}, nil
+}
+
+// compact is a configuration whose clients take pods, namespaces and events in protobuf,
+// as the kubelet does: that is cheaper to read, and the API server has it written already.
+func compact(config *rest.Config) *rest.Config {
+	c := rest.CopyConfig(config)
+	c.ContentType = runtime.ContentTypeProtobuf
+	c.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
+	return c
 }
 
 // unpaced is a configuration whose clients send at once: the sink keeps to a rate of

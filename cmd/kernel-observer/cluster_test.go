@@ -61,3 +61,28 @@ func TestTheClientHasNoRateAtTheEnd(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// What the API server has in protobuf is asked for in it; JSON is taken as well.
+func TestPodsComeInProtobuf(t *testing.T) {
+	ctx, end := context.WithCancel(t.Context())
+	accepted := make(chan string, 1)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case accepted <- r.Header.Get("Accept"):
+		default:
+		}
+		http.Error(w, "away", http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	defer end()
+	c, err := connect(&options{cluster: "on", kubeconfig: kubeconfigOf(t, server.URL)}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.client.CoreV1().Pods("").List(ctx, metav1.ListOptions{}); err == nil {
+		t.Fatal("the server is away")
+	}
+	if got := <-accepted; got != "application/vnd.kubernetes.protobuf,application/json" {
+		t.Errorf("asked for %s", got)
+	}
+}
