@@ -110,8 +110,11 @@ func (s *seen) imagesTold() bool {
 }
 
 // "Successfully pulled image "…" in 1.5s (2.1s including waiting). Image size:
-// 123 bytes." (pkg/kubelet/images/image_manager.go)
-var pulledMessage = regexp.MustCompile(`^Successfully pulled image ".*" in ([0-9a-zµ.]+) \([0-9a-zµ.]+ including waiting\)(?:\. Image size: ([0-9]+) bytes)?`)
+// 123 bytes." (pkg/kubelet/images/image_manager.go), of which older kubelets say less.
+var pulledMessage = regexp.MustCompile(`^Successfully pulled image(?: ".*"(?: in ([0-9a-zµ.]+)(?: \([0-9a-zµ.]+ including waiting\))?)?(?:\. Image size: ([0-9]+) bytes)?)?`)
+
+// presentMessage is in what it says where nothing had to be pulled.
+const presentMessage = "already present on machine"
 
 // pulled is what the kubelet said first of a container's image being there: a later
 // attempt finds it there anyway.
@@ -131,8 +134,11 @@ func (s *seen) image(container string) *v1alpha1.ContainerImage {
 		return nil
 	}
 	m := pulledMessage.FindStringSubmatch(r.Message)
-	if m == nil {
+	switch {
+	case m == nil && strings.Contains(r.Message, presentMessage):
 		return &v1alpha1.ContainerImage{Source: v1alpha1.ImagePresent}
+	case m == nil:
+		return nil
 	}
 	image := &v1alpha1.ContainerImage{Source: v1alpha1.ImagePulled}
 	if took, err := time.ParseDuration(m[1]); err == nil {
