@@ -53,11 +53,13 @@ type Ears struct {
 	log    *slog.Logger
 	wishes chan LeanIn
 	heard  chan Heard
-	warned sync.Map // what failed, once each
 	// judging: one recording at a time is replayed, since that takes memory for a
 	// moment (60 MB for 62,500 bursts).
 	judging sync.Mutex
 	cost    Cost
+
+	mu     sync.Mutex
+	warned time.Time // when it was last said that something failed
 }
 
 // NewEars makes ears. read reads a cgroup's bandwidth, node how the node's CPUs
@@ -120,11 +122,21 @@ func (e *Ears) listen(ctx context.Context, l LeanIn) cpu.Heard {
 	h := cpu.Heard{ContainerID: l.ContainerID, Why: l.Why}
 	if err := e.record(ctx, l, &h); err != nil {
 		h.Recording, h.Failed = event.Recording{}, err.Error()
-		if _, again := e.warned.LoadOrStore(h.Failed, true); !again {
-			e.log.Warn("cannot listen to a container's bursts", "container", l.ContainerID, "error", err)
-		}
+		e.warn(l, err)
 	}
 	return h
+}
+
+// warn says what failed, where nothing was said for a while: a container may be gone by
+// the time that it is listened to, and each has another error.
+func (e *Ears) warn(l LeanIn, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	say := e.log.Debug
+	if now := time.Now(); e.warned.IsZero() || now.Sub(e.warned) >= failureInterval {
+		say, e.warned = e.log.Warn, now
+	}
+	say("cannot listen to a container's bursts", "container", l.ContainerID, "error", err)
 }
 
 func (e *Ears) record(ctx context.Context, l LeanIn, h *cpu.Heard) error {

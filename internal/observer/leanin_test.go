@@ -3,9 +3,12 @@
 package observer_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -126,6 +129,30 @@ func TestTheEndOfTheObserverEndsLeanIns(t *testing.T) {
 		<-done
 		if e.stopped != 1 || len(e.began) != 0 {
 			t.Errorf("stopped %d times, %d are still listened to", e.stopped, len(e.began))
+		}
+	})
+}
+
+// Containers that are gone when their turn comes fail each in its own words: one of them
+// is said in a while, and nothing is kept of them.
+func TestLeanInsThatFailAreSaidOnceInAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		e := &ear{began: map[uint64]time.Time{}}
+		ears := observer.NewEars(e, reading, nil, slog.New(slog.NewTextHandler(&out, nil)))
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		go ears.Run(ctx)
+		for i := range 6 {
+			e.mu.Lock()
+			e.refuse = fmt.Errorf("no such cgroup: %d", i)
+			e.mu.Unlock()
+			ears.LeanIn(observer.LeanIn{Levels: []observer.CgroupRef{{ID: 7}}})
+			<-ears.Heard()
+			time.Sleep(20 * time.Second)
+		}
+		if n := strings.Count(out.String(), "cannot listen"); n != 2 {
+			t.Errorf("said %d times in 100 s:\n%s", n, out.String())
 		}
 	})
 }
