@@ -33,6 +33,7 @@ type options struct {
 	resume, document, recordings string
 	only                         *regexp.Regexp
 	short, reportOnly, list      bool
+	anew                         bool
 }
 
 func main() {
@@ -66,6 +67,7 @@ func flags() (o options, err error) {
 	only := flag.String("only", "^held-", "names of the scenes to measure (`regexp`)")
 	flag.BoolVar(&o.short, "short", false, "short measurements, to try the bench out: not for publication")
 	flag.BoolVar(&o.reportOnly, "report", false, "measure nothing: print the table of what is there")
+	flag.BoolVar(&o.anew, "anew", false, "measure nothing: predict anew from the recordings that -recordings kept, and print the table")
 	flag.BoolVar(&o.list, "list", false, "print the names of the scenes")
 	flag.Parse()
 	switch {
@@ -96,7 +98,11 @@ func run(ctx context.Context, o options) error {
 	model := counterfactual.DefaultConfig()
 	model.Horizon = l.window
 	t := target{model.Target.ThrottledShare, model.Target.StallP99}
-	if !o.reportOnly {
+	if o.anew {
+		if err := anew(done, o.recordings, player{lengths: l, target: t, model: model}); err != nil {
+			return err
+		}
+	} else if !o.reportOnly {
 		if err := measureAll(ctx, o, done, player{lengths: l, target: t, model: model}); err != nil {
 			return err
 		}

@@ -15,6 +15,9 @@ import (
 // 0, 1, 2.
 const probeSeed = 99
 
+// secondSeed is the traffic of the second search.
+const secondSeed = 199
+
 // lengths of the parts of a scene.
 type lengths struct {
 	settle time.Duration // after a resize, not measured
@@ -129,12 +132,27 @@ func (p *player) measure(ctx context.Context, limit float64, seed int) (window, 
 func withStalls(w window, rec event.Recording) window {
 	all := stalls(rec)
 	w.StallP99, w.Activations, w.Lost = percentile99(all), len(all), rec.Lost
+	w.Heard = heard(rec)
 	return w
 }
 
+// heard is what the counters showed while a recording was made, at the level where
+// the share is greatest.
+func heard(rec event.Recording) *counted {
+	out := &counted{}
+	for i := range min(len(rec.Before), len(rec.After)) {
+		a, b := rec.Before[i], rec.After[i]
+		level := counted{int(b.Periods - a.Periods), int(b.Throttled - a.Throttled)}
+		if i == 0 || level.share() > out.share() {
+			*out = level
+		}
+	}
+	return out
+}
+
 // probe is a measurement of the search: it ends as soon as the limit surely fails.
-func (p *player) probe(ctx context.Context, limit float64) (window, error) {
-	before, err := p.begin(ctx, limit, probeSeed)
+func (p *player) probe(ctx context.Context, limit float64, seed int) (window, error) {
+	before, err := p.begin(ctx, limit, seed)
 	if err != nil {
 		return window{}, err
 	}

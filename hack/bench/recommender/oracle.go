@@ -24,6 +24,8 @@ const (
 	step = 1.05
 	// same is how near two limits are of which one measurement speaks for both.
 	same = 1.025
+	// least limit (cores) that is searched.
+	least = 0.05
 )
 
 // evidence is whether a limit was measured to meet the target.
@@ -71,7 +73,7 @@ func bracket(all []evidence) (fails, meets float64) {
 
 // next is the limit to measure at next, false when the bracket is narrow enough.
 // It begins beside what is known: a gallop away from it, then halves.
-func next(all []evidence, least, most float64) (float64, bool) {
+func next(all []evidence, most float64) (float64, bool) {
 	fails, meets := bracket(all)
 	switch {
 	case meets == 0 && fails >= most/same:

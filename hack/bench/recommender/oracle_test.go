@@ -42,7 +42,7 @@ func TestSearchFindsTheSmallestLimit(t *testing.T) {
 		}
 		n := 0
 		for ; n < 40; n++ {
-			limit, more := next(judge(all, usualTarget), 0.05, 2)
+			limit, more := next(judge(all, usualTarget), 2)
 			if !more {
 				break
 			}
@@ -62,7 +62,7 @@ func TestSearchFindsTheSmallestLimit(t *testing.T) {
 func TestSearchEndsWhereNothingMeets(t *testing.T) {
 	all := []window{at(0.5, 100, 0)}
 	for n := 0; ; n++ {
-		limit, more := next(judge(all, usualTarget), 0.05, 2)
+		limit, more := next(judge(all, usualTarget), 2)
 		if !more {
 			break
 		}

@@ -39,19 +39,28 @@ func (p *player) play(ctx context.Context, sc scene, cpus int, say func(string, 
 	if err := p.search(ctx, &r, float64(cpus), say); err != nil {
 		return r, err
 	}
+	if err := p.searchAgain(ctx, &r, float64(cpus), say); err != nil {
+		return r, err
+	}
 	err = p.climbs(ctx, &r, say)
 	r.Took = time.Since(r.Started).Seconds()
 	return r, err
+}
+
+// order is which limit comes as the k-th of a repeat: up, down, up. What drifts hits
+// all alike.
+func order(repeat, k int) int {
+	if repeat%2 == 1 {
+		return len(scene{}.Limits) - 1 - k
+	}
+	return k
 }
 
 // repeat measures each limit once, and predicts from each all others.
 func (p *player) repeat(ctx context.Context, sc scene, n int, say func(string, ...any)) ([]window, error) {
 	row := make([]window, len(sc.Limits))
 	for k := range sc.Limits {
-		i := k
-		if n%2 == 1 { // up, down, up: what drifts hits all limits alike
-			i = len(sc.Limits) - 1 - k
-		}
+		i := order(n, k)
 		w, rec, err := p.measure(ctx, sc.Limits[i], n)
 		if err != nil {
 			return nil, err
@@ -128,11 +137,11 @@ func (r *result) windows() []window { return append(slices.Concat(r.Repeats...),
 // search finds the smallest limit that meets the target.
 func (p *player) search(ctx context.Context, r *result, most float64, say func(string, ...any)) error {
 	for range 12 { // more than it takes to halve any bracket
-		limit, more := next(judge(r.windows(), p.target), 0.05, most)
+		limit, more := next(judge(r.windows(), p.target), most)
 		if !more {
 			break
 		}
-		w, err := p.probe(ctx, limit)
+		w, err := p.probe(ctx, limit, probeSeed)
 		if err != nil {
 			return err
 		}
@@ -140,6 +149,31 @@ func (p *player) search(ctx context.Context, r *result, most float64, say func(s
 	}
 	r.Fails, r.Oracle = bracket(judge(r.windows(), p.target))
 	say("%s: the oracle is %.3f cores, %.3f fails", r.Scene.Name, r.Oracle, r.Fails)
+	return nil
+}
+
+// searchAgain searches with other traffic, from the oracle on, and by nothing else.
+func (p *player) searchAgain(ctx context.Context, r *result, most float64, say func(string, ...any)) error {
+	if r.Oracle == 0 {
+		return nil
+	}
+	second := &searched{}
+	for range 8 {
+		limit, more := next(judge(second.Probes, p.target), most)
+		if len(second.Probes) == 0 {
+			limit = r.Oracle
+		} else if !more {
+			break
+		}
+		w, err := p.probe(ctx, limit, secondSeed)
+		if err != nil {
+			return err
+		}
+		second.Probes = append(second.Probes, w)
+	}
+	second.Fails, second.Oracle = bracket(judge(second.Probes, p.target))
+	r.Second = second
+	say("%s: with other traffic the oracle is %.3f cores, %.3f fails", r.Scene.Name, second.Oracle, second.Fails)
 	return nil
 }
 

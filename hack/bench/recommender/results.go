@@ -41,16 +41,27 @@ type window struct {
 	StallP99    time.Duration `json:"stallP99"`
 	Activations int           `json:"activations"`
 	Lost        uint64        `json:"lost,omitempty"`
-	Predicted   []predicted   `json:"predicted,omitempty"`
-	Advice      *advice       `json:"advice,omitempty"`
+	// Heard are the counters of the seconds that were recorded, of this window's level
+	// with the greater share in them.
+	Heard     *counted    `json:"heard,omitempty"`
+	Predicted []predicted `json:"predicted,omitempty"`
+	Advice    *advice     `json:"advice,omitempty"`
 }
 
-func (w window) share() float64 {
-	if w.Periods == 0 {
+// counted is what the counters of a level showed.
+type counted struct {
+	Periods   int `json:"periods"`
+	Throttled int `json:"throttled"`
+}
+
+func (c counted) share() float64 {
+	if c.Periods == 0 {
 		return 0
 	}
-	return float64(w.Throttled) / float64(w.Periods)
+	return float64(c.Throttled) / float64(c.Periods)
 }
+
+func (w window) share() float64 { return counted{w.Periods, w.Throttled}.share() }
 
 // path is how a recommender went from a limit to the one it stays at.
 type path struct {
@@ -83,6 +94,18 @@ type result struct {
 	// did. Fails is the greatest limit below it that did not.
 	Oracle float64 `json:"oracle"`
 	Fails  float64 `json:"fails"`
+	// Second is what the search finds with other traffic: what the oracle's own noise
+	// makes of a limit that is right. Nil in older results.
+	Second *searched `json:"second,omitempty"`
+	// Anew: predictions and limits are those that today's model makes of the recordings.
+	Anew bool `json:"-"`
+}
+
+// searched is what a search found by its own windows alone.
+type searched struct {
+	Oracle float64  `json:"oracle"` // 0: nothing met
+	Fails  float64  `json:"fails"`
+	Probes []window `json:"probes"`
 }
 
 // load reads results that are there already, one a line. The last of a scene

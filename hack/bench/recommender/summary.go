@@ -16,6 +16,9 @@ type pair struct {
 	// Same is by how much each recording's prediction is off what was measured with
 	// the same traffic, Other with each other traffic.
 	Same, Other []float64
+	// Heard is the same as Same, against those seconds of the measurement that were
+	// recorded: as long as what the prediction was made from.
+	Heard []float64
 	// Covered of Measurements with other traffic, by the recordings' intervals.
 	Covered, Measurements int
 	// Of the first repeat.
@@ -47,6 +50,9 @@ func (r result) pair(from, to int) pair {
 			off := math.Abs(guess.Share - share)
 			if i == j {
 				p.Same = append(p.Same, off)
+				if h := r.Repeats[j][to].Heard; h != nil {
+					p.Heard = append(p.Heard, math.Abs(guess.Share-h.share()))
+				}
 				continue
 			}
 			p.Other = append(p.Other, off)
@@ -86,6 +92,18 @@ func (r result) nullOther(at int) []float64 {
 	return out
 }
 
+// part is how far the recorded seconds of each measurement at a limit lie from all of
+// it: what no prediction that is made from so many seconds can better.
+func (r result) part(at int) []float64 {
+	var out []float64
+	for _, row := range r.Repeats {
+		if h := row[at].Heard; h != nil {
+			out = append(out, math.Abs(h.share()-row[at].share()))
+		}
+	}
+	return out
+}
+
 // usage are the samples that a metrics pipeline would have of a limit.
 func (r result) usage(at int) []float64 {
 	var out []float64
@@ -115,7 +133,11 @@ func most(all []float64) float64 {
 type figures struct {
 	Scenes, Cells, Pairs int
 	// Errors and noise, with the same and with other traffic.
-	Same, Other, NullSame, NullOther []float64
+	Same, Heard, Other, NullSame, NullOther []float64
+	// Part is how far the recorded seconds of a measurement lie from all of it.
+	Part []float64
+	// Search is the second search, held against the oracle like a recommender.
+	Search ruleFigures
 	// Covered of Measurements with other traffic by the interval.
 	Covered, Measurements int
 	Rules                 []ruleFigures
@@ -134,6 +156,8 @@ type ruleFigures struct {
 	Missed, Silent, Cells int
 	// Steps to the limit that it stays at, where it does not miss.
 	Steps []float64
+	// Met of those that are missed met the target when they were measured.
+	Met int
 	// Checked of its limits were measured there; Failed of these did not meet the
 	// target in that one measurement.
 	Checked, Failed int
@@ -168,15 +192,20 @@ func summarize(all []result, t target, of func(scene) bool) figures {
 		for at := range r.Scene.Limits {
 			f.Cells++
 			f.NullOther = append(f.NullOther, r.nullOther(at)...)
+			f.Part = append(f.Part, r.part(at)...)
 			for _, p := range r.pairs(at) {
 				f.Pairs++
 				f.Same = append(f.Same, p.Same...)
+				f.Heard = append(f.Heard, p.Heard...)
 				f.Other = append(f.Other, p.Other...)
 				f.Covered += p.Covered
 				f.Measurements += p.Measurements
 			}
 			if r.Oracle > 0 {
 				r.judge(rules, at, t)
+			}
+			if r.Oracle > 0 && r.Second != nil {
+				f.Search.add(r.Second.Oracle, r.Oracle, len(r.Second.Probes))
 			}
 		}
 	}
@@ -202,8 +231,11 @@ func (r result) judge(rules []ruleFigures, at int, t target) {
 	}
 	if m := r.Ours[at].Measured; m != nil {
 		rules[0].Checked++
-		if !t.met(m.share(), m.StallP99) {
+		met := t.met(m.share(), m.StallP99)
+		if !met {
 			rules[0].Failed++
+		} else if missed(r.Ours[at].Final, r.Oracle) {
+			rules[0].Met++
 		}
 	}
 }
