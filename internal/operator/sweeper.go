@@ -3,7 +3,9 @@
 package operator
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -56,18 +58,31 @@ type holdings struct {
 	whispers     []v1alpha1.KernelWhisper
 }
 
-// Sweep goes once through all namespaces. It stops at the first error.
+// Sweep goes once through all namespaces. What the API server refuses keeps no other
+// object; where it does not answer the sweep ends.
 func (s *Sweeper) Sweep(ctx context.Context) error {
 	byNamespace, err := s.holdings(ctx)
 	if err != nil {
 		return err
 	}
+	var refusals []error
 	for _, namespace := range slices.Sorted(maps.Keys(byNamespace)) {
-		if err := s.sweepNamespace(ctx, namespace, byNamespace[namespace]); err != nil {
-			return fmt.Errorf("sweep namespace %s: %w", namespace, err)
+		err := s.sweepNamespace(ctx, namespace, byNamespace[namespace])
+		if err == nil {
+			continue
+		}
+		refusals = append(refusals, fmt.Errorf("sweep namespace %s: %w", namespace, err))
+		if !answered(err) {
+			break
 		}
 	}
-	return nil
+	return errors.Join(refusals...)
+}
+
+// answered is true for an error that the API server gave itself.
+func answered(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status)
 }
 
 func (s *Sweeper) holdings(ctx context.Context) (map[string]*holdings, error) {
@@ -106,10 +121,11 @@ func (s *Sweeper) sweepNamespace(ctx context.Context, namespace string, held *ho
 	if err != nil {
 		return err
 	}
-	if err := s.delete(ctx, kindCertificate, s.Retention.doomedCertificates(held.certificates, pods, now)); err != nil {
-		return err
+	first := s.delete(ctx, kindCertificate, s.Retention.doomedCertificates(held.certificates, pods, now))
+	if first != nil && !answered(first) {
+		return first
 	}
-	return s.delete(ctx, kindWhisper, s.Retention.doomedWhispers(held.whispers, pods, now))
+	return errors.Join(first, s.delete(ctx, kindWhisper, s.Retention.doomedWhispers(held.whispers, pods, now)))
 }
 
 func (s *Sweeper) livePods(ctx context.Context, namespace string) (LivePods, error) {
@@ -131,19 +147,24 @@ func (s *Sweeper) livePods(ctx context.Context, namespace string) (LivePods, err
 }
 
 // delete removes exactly the objects that were judged: one that was changed or
-// replaced meanwhile stays for the next sweep.
+// replaced meanwhile stays for the next sweep. Of several that the API server refuses to
+// delete the first is told.
 func (s *Sweeper) delete(ctx context.Context, kind string, doomed []Doomed) error {
+	var refusal error
 	for _, d := range doomed {
 		uid, version := d.Object.GetUID(), d.Object.GetResourceVersion()
 		err := s.Client.Delete(ctx, d.Object, client.Preconditions{UID: &uid, ResourceVersion: &version})
 		switch {
 		case apierrors.IsNotFound(err), apierrors.IsConflict(err):
 			continue
-		case err != nil:
+		case err != nil && !answered(err):
 			return fmt.Errorf("delete %s %s: %w", kind, d.Object.GetName(), err)
+		case err != nil:
+			refusal = cmp.Or(refusal, fmt.Errorf("delete %s %s: %w", kind, d.Object.GetName(), err))
+			continue
 		}
 		s.Telemetry.deletions.WithLabelValues(kind, string(d.Reason)).Inc()
 		log.FromContext(ctx).Info("deleted", "kind", kind, "namespace", d.Object.GetNamespace(), "name", d.Object.GetName(), "reason", string(d.Reason))
 	}
-	return nil
+	return refusal
 }
