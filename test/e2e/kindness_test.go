@@ -98,7 +98,8 @@ func (s *scene) job(name string, program change, size int32) []*v1alpha1.PodBirt
 		all = map[string]*v1alpha1.PodBirthCertificate{}
 		for _, seen := range s.certificates.sightings(func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
 			w := seen.object.Spec.WorkloadRef
-			return w != nil && w.Kind == "Job" && w.Name == j.Name && !awaitsImages(seen.object)
+			return w != nil && w.Kind == "Job" && w.Name == j.Name && !awaitsImages(seen.object) &&
+				seen.object.Spec.Outcome != v1alpha1.OutcomePending // of one that takes long
 		}) {
 			all[seen.object.Name] = seen.object
 		}
