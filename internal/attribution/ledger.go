@@ -3,7 +3,6 @@
 package attribution
 
 import (
-	"maps"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
@@ -40,16 +39,6 @@ type session struct {
 type held struct {
 	event.Event
 	number uint64 // of the events heard
-}
-
-type container struct {
-	pod     string
-	sandbox bool
-	// dead is when its cgroup was released, or when it was last heard of
-	// without having a cgroup.
-	dead     uint64
-	released bool
-	hasGroup bool
 }
 
 // Ledger names sessions. It is not safe for concurrent use.
@@ -126,49 +115,6 @@ func (l *Ledger) Hear(e event.Event) Verdict {
 		l.hearJoin(s, e)
 	}
 	return l.keep(s, e)
-}
-
-func (l *Ledger) addCgroup(id uint64, p string, pointer uint64) *cgroup.Entry {
-	entry := l.dictionary.Add(id, p, pointer)
-	if entry.Place.IsContainer() {
-		c := l.container(entry.Place.ContainerID)
-		c.pod, c.hasGroup, c.released = entry.Place.PodUID, true, false
-	}
-	return entry
-}
-
-func (l *Ledger) container(id string) *container {
-	c := l.containers[id]
-	if c == nil {
-		c = &container{}
-		l.containers[id] = c
-	}
-	return c
-}
-
-func (l *Ledger) hearMkdir(e event.Event) Verdict {
-	entry := l.addCgroup(e.Cgroup, e.Path, e.Pointer)
-	place := entry.Place
-	if place.PodUID == "" || place.IsContainer() && place.Below {
-		return Verdict{}
-	}
-	who := Identity{PodUID: place.PodUID, ContainerID: place.ContainerID, Sandbox: l.IsSandbox(place.ContainerID)}
-	l.count()
-	l.attributed++
-	v := l.resolveWaiting()
-	v.Attributed = append(v.Attributed, Attributed{e, who})
-	v.Attributed = append(v.Attributed, l.takeMounts(place.ContainerID, who)...)
-	return v
-}
-
-func (l *Ledger) hearRmdir(e event.Event) {
-	entry, ok := l.dictionary.Release(e.Cgroup, e.Time)
-	if !ok || !entry.Place.IsContainer() {
-		return
-	}
-	if c := l.containers[entry.Place.ContainerID]; c != nil {
-		c.released, c.dead = true, e.Time
-	}
 }
 
 func (l *Ledger) hearOpen(e event.Event) Verdict {
@@ -305,58 +251,4 @@ func (l *Ledger) resolveWaiting() Verdict {
 		}
 	}
 	return v
-}
-
-// Knows tells whether a session was heard to open and has not been forgotten.
-func (l *Ledger) Knows(id uint64) bool { return l.sessions[id] != nil }
-
-// Forget drops a session that is over.
-func (l *Ledger) Forget(id uint64) {
-	if s := l.sessions[id]; s != nil {
-		l.give(s)
-	}
-}
-
-// give gives up a session, with what waits for its name.
-func (l *Ledger) give(s *session) {
-	l.waiting -= uint64(len(s.buffer))
-	for _, h := range s.buffer {
-		l.drop(s.role, h)
-	}
-	delete(l.sessions, s.id)
-}
-
-// Sweep gives up sessions that stayed without a name, and returns them; it
-// also forgets what has been gone for long.
-func (l *Ledger) Sweep(now uint64) []uint64 {
-	var given []uint64
-	for id, s := range l.sessions {
-		if s.pod == "" && now-s.opened > unresolvedAfter {
-			l.give(s)
-			given = append(given, id)
-		}
-	}
-	for id, c := range l.containers {
-		if (c.released || !c.hasGroup) && now-c.dead > rememberDead {
-			delete(l.containers, id)
-		}
-	}
-	l.sweepMounts(now)
-	if now > rememberDead {
-		l.dictionary.Sweep(now - rememberDead)
-	}
-	l.sweepNames()
-	return given
-}
-
-// sweepNames forgets what pods are called of which nothing else is known any more.
-func (l *Ledger) sweepNames() {
-	if len(l.names) == 0 {
-		return
-	}
-	known := l.dictionary.Pods()
-	for _, c := range l.containers {
-		known[c.pod] = true
-	}
-	maps.DeleteFunc(l.names, func(uid string, _ PodName) bool { return !known[uid] })
 }

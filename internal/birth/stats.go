@@ -82,22 +82,3 @@ func topSyscalls(names map[string]int64) []v1alpha1.SyscallCount {
 	})
 	return top[:min(len(top), topSyscallsMax)]
 }
-
-// namespaces counts those that were made, or those that were joined. A network
-// namespace that a daemon made is known by its mount.
-func (w *writer) namespaces(kind event.Kind) *v1alpha1.NamespacesCreated {
-	n := &v1alpha1.NamespacesCreated{}
-	for _, e := range w.birth.events {
-		switch {
-		case e.Kind == event.NetnsBind && kind == event.Namespaces:
-			n.Network++
-		case e.Kind == kind && !e.Workload:
-			for _, f := range namespaceFlags {
-				if e.Value&f.flag != 0 {
-					*f.at(n)++
-				}
-			}
-		}
-	}
-	return n
-}

@@ -123,46 +123,6 @@ func (w *writer) tellMount(e attribution.Attributed) {
 	}
 }
 
-// tellJoined tells the namespaces that a step joined as one entry, at the first:
-// a CNI plugin goes into its pod's network many times.
-func (w *writer) tellJoined() {
-	for _, s := range w.steps {
-		var flags int64
-		var first attribution.Attributed
-		for _, e := range w.birth.events {
-			if e.Kind == event.Setns && e.Session == s.id && !e.Workload {
-				if flags == 0 {
-					first = e
-				}
-				flags |= e.Value
-			}
-		}
-		if flags != 0 {
-			w.tell(first.Time, w.stepActor(s), w.container(s.who), "NamespacesJoined", strings.Join(namespaceNames(flags), " "))
-		}
-	}
-}
-
-// tellLimits tells the writes to control files of a step as one entry, at the
-// last of them.
-func (w *writer) tellLimits() {
-	for _, s := range w.steps {
-		var files []string
-		var last uint64
-		for _, e := range w.birth.events {
-			if e.Kind == event.CgroupWrite && e.Session == s.id && e.File != "cgroup.procs" && e.File != "tasks" {
-				last = max(last, e.Time)
-				if !slices.Contains(files, e.File) {
-					files = append(files, e.File)
-				}
-			}
-		}
-		if len(files) > 0 {
-			w.tell(last, w.stepActor(s), w.container(s.who), "LimitsWritten", strings.Join(files, " "))
-		}
-	}
-}
-
 func (w *writer) tellCgroup(e attribution.Attributed, container string) {
 	if e.Who.ContainerID == "" {
 		w.tell(e.Time, v1alpha1.ActorKubelet, "", "CgroupCreated", path.Base(e.Path))
@@ -262,17 +222,6 @@ func (w *writer) step(session uint64) *step {
 	return nil
 }
 
-// tellMounts tells the mounts of a step as one entry, at the first of them.
-func (w *writer) tellMounts() {
-	for _, s := range w.steps {
-		c := s.counts.Own
-		if c.Mounts > 0 {
-			w.tell(c.FirstMount, w.stepActor(s), w.container(s.who), "Mounts",
-				fmt.Sprintf("%d in %s", c.Mounts, Duration(int64((c.LastMount-c.FirstMount)/1000))))
-		}
-	}
-}
-
 // trimTimeline keeps to the bound by leaving out what matters least.
 func (w *writer) trimTimeline() {
 	for _, action := range leastTelling {
@@ -299,40 +248,4 @@ func exitText(status int64) string {
 		return "killed by " + unix.SignalName(ws.Signal())
 	}
 	return fmt.Sprintf("exit code %d", ws.ExitStatus())
-}
-
-// Types of namespaces by their clone flag, in the order of NamespacesCreated.
-var namespaceFlags = []struct {
-	flag int64
-	name string
-	at   func(*v1alpha1.NamespacesCreated) *int64
-}{
-	{unix.CLONE_NEWNS, "mount", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Mount }},
-	{unix.CLONE_NEWPID, "pid", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.PID }},
-	{unix.CLONE_NEWNET, "network", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Network }},
-	{unix.CLONE_NEWUTS, "uts", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.UTS }},
-	{unix.CLONE_NEWIPC, "ipc", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.IPC }},
-	{unix.CLONE_NEWCGROUP, "cgroup", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Cgroup }},
-	{unix.CLONE_NEWUSER, "user", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.User }},
-	{unix.CLONE_NEWTIME, "time", func(n *v1alpha1.NamespacesCreated) *int64 { return &n.Time }},
-}
-
-func namespaceNames(flags int64) []string {
-	var names []string
-	for _, f := range namespaceFlags {
-		if flags&f.flag != 0 {
-			names = append(names, f.name)
-		}
-	}
-	return names
-}
-
-// printable replaces what would break a terminal: names come from users.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
-		}
-		return r
-	}, s)
 }
