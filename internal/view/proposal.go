@@ -127,16 +127,30 @@ func writeOutcome(p *page, o *v1alpha1.ChangeOutcome) {
 	if s := o.MeasuredStallP99Microseconds; s != nil {
 		measured = span(*s)
 	}
-	t.add(text{"throttled", dim}, text{s: throttled}, text{fmt.Sprintf("%s%% of %s", o.MeasuredThrottledPercent, plural(o.MeasuredPeriods, "period")), bold})
+	share := fmt.Sprintf("%s%% of %s", o.MeasuredThrottledPercent, plural(o.MeasuredPeriods, "period"))
+	if o.MeasuredPeriods == 0 {
+		share = "no active period"
+	}
+	t.add(text{"throttled", dim}, text{s: throttled}, text{share, bold})
 	t.add(text{"stall p99", dim}, text{s: stall}, text{measured, bold})
 	t.write(p)
 	p.fact("prediction", heldOf(o), plain)
-	if o.TargetMet {
-		p.fact("target", "met", good)
-	} else {
-		p.fact("target", "not met", bad)
-	}
+	says, how := targetMet(o)
+	p.fact("target", says, how)
 	p.fact("in short", o.Summary, plain)
+}
+
+// targetMet says whether a change met the target, as far as that was measured.
+func targetMet(o *v1alpha1.ChangeOutcome) (string, tone) {
+	switch {
+	case verdict.Unmeasured(o):
+		return "not known: nothing ran at that limit while it was measured", inWait
+	case !o.TargetMet:
+		return "not met", bad
+	case o.MeasuredStallP99Microseconds == nil:
+		return "met by the periods; stalls were not measured", plain
+	}
+	return "met", good
 }
 
 func heldOf(o *v1alpha1.ChangeOutcome) string {

@@ -33,3 +33,18 @@ func TestHeldOf(t *testing.T) {
 		}
 	}
 }
+
+// The target is met as far as it was measured, and no further.
+func TestTargetMet(t *testing.T) {
+	stall := int64(1_000)
+	for want, o := range map[string]v1alpha1.ChangeOutcome{
+		"met": {TargetMet: true, LimitMillicores: 500, MeasuredPeriods: 90, MeasuredStallP99Microseconds: &stall},
+		"met by the periods; stalls were not measured": {TargetMet: true, LimitMillicores: 500, MeasuredPeriods: 90},
+		"not met": {LimitMillicores: 500, MeasuredPeriods: 90},
+		"not known: nothing ran at that limit while it was measured": {LimitMillicores: 500},
+	} {
+		if got, _ := targetMet(&o); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
