@@ -23,6 +23,8 @@ type Entry struct {
 type Dictionary struct {
 	byID   map[uint64]*Entry
 	byPath map[string]*Entry
+	// homes are the pods' own cgroups, by UID.
+	homes map[string]*Entry
 	// released are those that stay for a while, in the order of their release.
 	released []*Entry
 	changes  uint64
@@ -34,7 +36,7 @@ const releasedMax = 16384
 
 // NewDictionary makes an empty dictionary.
 func NewDictionary() *Dictionary {
-	return &Dictionary{byID: map[uint64]*Entry{}, byPath: map[string]*Entry{}}
+	return &Dictionary{byID: map[uint64]*Entry{}, byPath: map[string]*Entry{}, homes: map[string]*Entry{}}
 }
 
 // Add enters a cgroup and returns its entry. A path that is made anew belongs
@@ -42,6 +44,7 @@ func NewDictionary() *Dictionary {
 func (d *Dictionary) Add(id uint64, p string, pointer uint64) *Entry {
 	e := &Entry{ID: id, Path: p, Pointer: pointer, Place: ParsePath(p)}
 	d.byID[id] = e
+	d.doubt(e)
 	d.byPath[p] = e
 	d.changes++
 	return e
@@ -75,6 +78,9 @@ func (d *Dictionary) drop() {
 	}
 	if d.byPath[e.Path] == e {
 		delete(d.byPath, e.Path)
+	}
+	if uid := e.Place.PodUID; d.homes[uid] == e {
+		delete(d.homes, uid)
 	}
 }
 

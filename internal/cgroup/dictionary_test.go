@@ -4,10 +4,53 @@ package cgroup
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
 // A storm of cgroups that come and go leaves a bounded number behind, the latest.
+// Whoever may make cgroups below its own can call them by another pod's name. It does not
+// speak for a pod that has its cgroup elsewhere; a cluster in a pod has none there.
+func TestACgroupBelowAContainerDoesNotSpeakForAnotherPod(t *testing.T) {
+	const (
+		own   = "/kubepods/pod00000000-0000-4000-8000-000000000001"
+		other = "pod00000000-0000-4000-8000-000000000002"
+	)
+	id := func(c string) string { return "/" + strings.Repeat(c, 64) }
+	container := own + id("a")
+	inside := Place{PodUID: "00000000-0000-4000-8000-000000000001", ContainerID: strings.Repeat("a", 64), Below: true}
+
+	d := NewDictionary()
+	d.Add(1, own, 0)
+	d.Add(2, container, 0)
+	if e := d.Add(3, container+"/kubepods/"+other, 0); !e.Place.IsPod() {
+		t.Errorf("a cluster in a pod: %+v", e.Place)
+	}
+	if e := d.Add(4, container+"/kubepods/"+other+id("b"), 0); !e.Place.IsContainer() || e.Place.Below {
+		t.Errorf("a container of a cluster in a pod: %+v", e.Place)
+	}
+	d.Release(3, 9)
+	d.Release(4, 9)
+	d.Add(5, "/kubepods/"+other, 0)
+	d.Add(6, "/kubepods/"+other+id("b"), 0)
+	for n, path := range []string{container + "/" + other, container + "/" + other + id("b"), container + "/x/" + other + id("b") + "/below"} {
+		if e := d.Add(uint64(10+n), path, 0); e.Place != inside {
+			t.Errorf("%s is %+v", path, e.Place)
+		}
+	}
+	if all := d.Containers(); len(all) != 2 {
+		t.Errorf("%d containers", len(all))
+	}
+
+	first := NewDictionary() // it comes before the pod
+	first.Add(2, container, 0)
+	first.Add(4, container+"/"+other, 0)
+	lie := first.Add(3, container+"/"+other+id("b"), 0)
+	if first.Add(5, "/kubepods/"+other, 0); lie.Place != inside {
+		t.Errorf("%+v after the pod has come", lie.Place)
+	}
+}
+
 func TestReleasedCgroupsAreBounded(t *testing.T) {
 	d := NewDictionary()
 	d.Add(1, "/stays", 1)

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
-	"github.com/kernel-gossip/kernel-gossip/internal/cgroup"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -17,8 +16,8 @@ func (e *Engine) learn(id, pointer uint64, path string) {
 		return
 	}
 	e.ledger.Learn(id, pointer, path)
-	if place := cgroup.ParsePath(path); place.IsPod() && !e.config.Birth.WithoutAPI {
-		e.unheard[place.PodUID] = true
+	if known, ok := e.dictionary.Lookup(id); ok && known.Place.IsPod() && !e.config.Birth.WithoutAPI {
+		e.unheard[known.Place.PodUID] = true
 	}
 }
 
