@@ -3,12 +3,13 @@
 // Command births measures by how much kernel-observer slows the start of pods: it
 // starts nginx pods on the cluster of KUBECONFIG in blocks, with the DaemonSet
 // running and without it, and compares the time from a pod's creation to Ready as
-// a client's watch sees it and, on the one-node cluster, the CPU time that
-// containerd and all that it starts take for it.
+// a client's watch sees it. On the one-node cluster it also tells whose CPU time a
+// birth takes, before Ready and after it.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -22,14 +23,24 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
+// options of a measurement.
+type options struct {
+	rounds, size int
+	system       string
+	raw, from    string
+}
+
 func main() {
-	blocks := flag.Int("blocks", 6, "blocks with the observer, and as many without")
-	size := flag.Int("births", 5, "births in a block")
-	cgroup := flag.String("cgroup", "kernel-gossip/system/containerd", "cgroup of the container runtime on this machine")
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 12, "rounds of four blocks: without, with, with, without")
+	flag.IntVar(&o.size, "births", 5, "births in a block")
+	flag.StringVar(&o.system, "system", "kernel-gossip/system", "cgroup on this machine whose children are the components of the node")
+	flag.StringVar(&o.raw, "o", "build/bench-births.json", "file for what was measured of each birth, empty for none")
+	flag.StringVar(&o.from, "from", "", "measure nothing, and report what such a file has")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *blocks, *size, *cgroup); err != nil {
+	if err := run(ctx, &o); err != nil {
 		fmt.Fprintln(os.Stderr, "births:", err)
 		os.Exit(1)
 	}
@@ -37,58 +48,120 @@ func main() {
 
 // birth is what was measured of one.
 type birth struct {
-	took time.Duration // from the creation to Ready seen
-	cpu  time.Duration // of the container runtime; 0 where it cannot be read
+	// Took is the time from the creation to Ready seen.
+	Took time.Duration `json:"took"`
+	// Before is the CPU time of each component from the creation to Ready, After that
+	// from Ready until the next birth begins, its own end and a rest included.
+	Before usage `json:"before"`
+	After  usage `json:"after"`
 }
 
-func run(ctx context.Context, blocks, size int, cgroup string) (err error) {
-	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
-	if err != nil {
-		return fmt.Errorf("read KUBECONFIG: %w", err)
-	}
-	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme.Scheme})
-	if err != nil {
-		return fmt.Errorf("make a client: %w", err)
-	}
-	o := &observer{client: c}
-	if err := o.find(ctx); err != nil {
-		return err
-	}
-	// Whatever happens, the observer runs at the end, also after an interrupt.
-	defer func() { err = errors.Join(err, o.set(context.WithoutCancel(ctx), true)) }()
-	s, err := newStage(ctx, c, o.node, cgroup)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	measured := map[bool][][]birth{}
-	for i := range 2 * blocks {
-		on := i%4 == 0 || i%4 == 3 // neither is always the second
-		block, err := measure(ctx, o, s, on, size)
+// block is births one after the other, all with the observer or all without.
+type block struct {
+	On     bool    `json:"on"`
+	Births []birth `json:"births"`
+}
+
+func run(ctx context.Context, o *options) error {
+	if o.from != "" {
+		blocks, err := load(o.from)
 		if err != nil {
 			return err
 		}
-		measured[on] = append(measured[on], block)
-		fmt.Fprintf(os.Stderr, "block %d of %d, observer %s: median %s\n", i+1, 2*blocks, map[bool]string{true: "on", false: "off"}[on], medianOf(block, wall))
+		report(os.Stdout, blocks)
+		return nil
 	}
-	report(measured[true], measured[false])
-	return nil
+	blocks, err := measureAll(ctx, o)
+	if len(blocks) > 1 { // what an interrupt left is something, too
+		report(os.Stdout, blocks)
+	}
+	return err
 }
 
-// measure is one block: the first birth after the change warms up and does not count.
-func measure(ctx context.Context, o *observer, s *stage, on bool, size int) ([]birth, error) {
-	if err := o.set(ctx, on); err != nil {
+func load(file string) ([]block, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
 		return nil, err
 	}
-	var block []birth
-	for i := range size + 1 {
-		b, err := s.birth(ctx)
+	var blocks []block
+	if err := json.Unmarshal(raw, &blocks); err != nil {
+		return nil, fmt.Errorf("read %s: %w", file, err)
+	}
+	return blocks, nil
+}
+
+func save(file string, blocks []block) error {
+	if file == "" {
+		return nil
+	}
+	raw, err := json.Marshal(blocks)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, raw, 0o600)
+}
+
+// measureAll measures all blocks. Those that have been measured are returned with an
+// error, too.
+func measureAll(ctx context.Context, o *options) (blocks []block, err error) {
+	config, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(clientcmd.NewDefaultClientConfigLoadingRules(), nil).ClientConfig()
+	if err != nil {
+		return nil, fmt.Errorf("read KUBECONFIG: %w", err)
+	}
+	c, err := client.NewWithWatch(config, client.Options{Scheme: scheme.Scheme})
+	if err != nil {
+		return nil, fmt.Errorf("make a client: %w", err)
+	}
+	observed := &observer{client: c}
+	if err := observed.find(ctx); err != nil {
+		return nil, err
+	}
+	// Whatever happens, the observer runs at the end, also after an interrupt.
+	defer func() { err = errors.Join(err, observed.set(context.WithoutCancel(ctx), true)) }()
+	s, err := newStage(ctx, c, observed.node, o.system)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	for i := range 4 * o.rounds {
+		on := i%4 == 1 || i%4 == 2 // neither is always the second
+		b, err := measure(ctx, observed, s, on, o.size)
 		if err != nil {
-			return nil, err
+			return blocks, err
 		}
-		if i > 0 {
-			block = append(block, b)
+		blocks = append(blocks, b)
+		fmt.Fprintf(os.Stderr, "block %d of %d, observer %s: median %s\n", i+1, 4*o.rounds,
+			map[bool]string{true: "on", false: "off"}[on], milliseconds(median(values(b.Births, wall))))
+		if err := save(o.raw, blocks); err != nil {
+			return blocks, err
 		}
 	}
-	return block, nil
+	return blocks, nil
+}
+
+// measure is one block: the first birth after a change warms up and does not count.
+func measure(ctx context.Context, o *observer, s *stage, on bool, size int) (block, error) {
+	changed, err := o.change(ctx, on)
+	if err != nil {
+		return block{}, err
+	}
+	pods, err := o.groups(ctx)
+	if err != nil {
+		return block{}, err
+	}
+	s.clocks.watch(pods)
+	if changed {
+		if _, err := s.birth(ctx); err != nil {
+			return block{}, err
+		}
+	}
+	b := block{On: on}
+	for range size {
+		born, err := s.birth(ctx)
+		if err != nil {
+			return block{}, err
+		}
+		b.Births = append(b.Births, born)
+	}
+	return b, nil
 }

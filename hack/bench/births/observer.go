@@ -15,14 +15,16 @@ import (
 
 const (
 	patience = 2 * time.Minute
-	// pause is no node's label: a DaemonSet that selects it runs nowhere.
-	pause = "kernel-gossip.io/paused-by-bench"
+	// nowhere is no node's label: a DaemonSet that selects it runs nowhere.
+	nowhere = "kernel-gossip.io/paused-by-bench"
 )
 
 // observer is the DaemonSet as it is deployed.
 type observer struct {
 	client client.WithWatch
 	node   string // of which the births are measured
+	known  bool   // it is known whether it runs
+	on     bool
 }
 
 func (o *observer) pods(ctx context.Context) ([]corev1.Pod, error) {
@@ -41,6 +43,34 @@ func (o *observer) find(ctx context.Context) error {
 	return nil
 }
 
+// change starts or ends the observer unless it runs, or does not, already.
+func (o *observer) change(ctx context.Context, on bool) (bool, error) {
+	if o.known && o.on == on {
+		return false, nil
+	}
+	if err := o.set(ctx, on); err != nil {
+		return false, err
+	}
+	o.known, o.on = true, on
+	return true, nil
+}
+
+// groups are patterns of the cgroups of the observer's and the operator's pods, by
+// component, where there is one of each.
+func (o *observer) groups(ctx context.Context) (map[string]string, error) {
+	out := map[string]string{}
+	for _, name := range []string{"kernel-observer", "operator"} {
+		pods := &corev1.PodList{}
+		if err := o.client.List(ctx, pods, client.InNamespace("kernel-gossip"), client.MatchingLabels{"app.kubernetes.io/name": name}); err != nil {
+			return nil, fmt.Errorf("list the pods of %s: %w", name, err)
+		}
+		if len(pods.Items) == 1 && pods.Items[0].Spec.NodeName == o.node {
+			out[name] = "*/kubepods/*/pod" + string(pods.Items[0].UID)
+		}
+	}
+	return out, nil
+}
+
 // set starts or ends the observer and waits until it listens, or is gone.
 func (o *observer) set(ctx context.Context, on bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -51,7 +81,7 @@ func (o *observer) set(ctx context.Context, on bool) error {
 	}
 	ds := &appsv1.DaemonSet{}
 	ds.Namespace, ds.Name = "kernel-gossip", "kernel-observer"
-	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"nodeSelector":{%q:%s}}}}}`, pause, value)
+	patch := fmt.Sprintf(`{"spec":{"template":{"spec":{"nodeSelector":{%q:%s}}}}}`, nowhere, value)
 	if err := o.client.Patch(ctx, ds, client.RawPatch(types.MergePatchType, []byte(patch))); err != nil {
 		return fmt.Errorf("patch the DaemonSet: %w", err)
 	}
@@ -76,7 +106,7 @@ func settled(pods []corev1.Pod, on bool) bool {
 		return len(pods) == 0
 	}
 	for _, p := range pods {
-		if p.DeletionTimestamp != nil || p.Spec.NodeSelector[pause] != "" || !isReady(&p) {
+		if p.DeletionTimestamp != nil || p.Spec.NodeSelector[nowhere] != "" || !isReady(&p) {
 			return false
 		}
 	}

@@ -4,72 +4,64 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
+	"io"
+	"maps"
 	"slices"
 	"time"
 )
 
-func wall(b birth) float64 { return float64(b.took) }
-func cpu(b birth) float64  { return float64(b.cpu) }
-
-func median(all []float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
-}
-
-func values(block []birth, of func(birth) float64) []float64 {
-	var all []float64
-	for _, b := range block {
-		all = append(all, of(b))
+// report writes what was measured as Markdown tables.
+func report(w io.Writer, blocks []block) {
+	measured, null := pairsOf(blocks)
+	if len(measured) == 0 {
+		return
 	}
-	return all
-}
-
-func medianOf(block []birth, of func(birth) float64) time.Duration {
-	return time.Duration(median(values(block, of))).Round(100 * time.Microsecond)
-}
-
-// report prints what was measured as a Markdown table.
-func report(on, off [][]birth) {
-	with, without := slices.Concat(on...), slices.Concat(off...)
-	fmt.Printf("%d births with the observer and %d without, in %d blocks of each.\n\n", len(with), len(without), len(on))
-	fmt.Println("| | without | with | ratio of the medians | 95 % of resampled ratios | ratios of neighbouring blocks |\n|---|---|---|---|---|---|")
-	line("creation to Ready, as a client sees it", on, off, wall)
-	if medianOf(with, cpu) > 0 {
-		line("CPU time of containerd, shims, runc and CNI plugins", on, off, cpu)
+	fmt.Fprintf(w, "%d births with the observer and %d without, in %d pairs of blocks; %d pairs without it on either side.\n\n",
+		len(of(measured, true)), len(of(measured, false)), len(measured), len(null))
+	fmt.Fprintln(w, "| creation to Ready, as a client sees it | without | with | ratio of the medians | median of the pairs' ratios |\n|---|---|---|---|---|")
+	times(w, "with the observer", measured)
+	if len(null) > 0 {
+		times(w, "without it on both sides (the noise)", null)
 	}
-}
-
-func line(name string, on, off [][]birth, of func(birth) float64) {
-	with, without := values(slices.Concat(on...), of), values(slices.Concat(off...), of)
-	var blocks []float64
-	for i := range on {
-		blocks = append(blocks, median(values(on[i], of))/median(values(off[i], of)))
-	}
-	slices.Sort(blocks)
-	low, high := resampled(with, without)
-	fmt.Printf("| %s | %s | %s | %.3f | %.3f–%.3f | %.3f–%.3f, median %.3f |\n", name,
-		medianOf(slices.Concat(off...), of), medianOf(slices.Concat(on...), of), median(with)/median(without), low, high,
-		blocks[0], blocks[len(blocks)-1], median(blocks))
-}
-
-// resampled is how far the ratio of the medians would lie apart, had other births
-// of the same ones been drawn (bootstrap, from a fixed seed).
-func resampled(with, without []float64) (low, high float64) {
-	random := rand.New(rand.NewPCG(1, 2))
-	draw := func(all []float64) float64 {
-		drawn := make([]float64, len(all))
-		for i := range drawn {
-			drawn[i] = all[random.IntN(len(all))]
+	if components := componentsOf(measured); len(components) > 0 {
+		fmt.Fprintln(w, "\n| CPU time of a birth, mean | before Ready: without | with | more | after Ready: without | with | more |\n|---|---|---|---|---|---|---|")
+		for _, name := range components {
+			split(w, name, measured)
 		}
-		return median(drawn)
 	}
-	const rounds = 4000
-	ratios := make([]float64, rounds)
-	for i := range ratios {
-		ratios[i] = draw(with) / draw(without)
+}
+
+func times(w io.Writer, name string, pairs []pair) {
+	fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", name,
+		milliseconds(median(values(of(pairs, false), wall))), milliseconds(median(values(of(pairs, true), wall))),
+		spread(pairs, ratioOfMedians), spread(pairs, ratioOfPairs))
+}
+
+func spread(pairs []pair, s statistic) string {
+	low, high := interval(pairs, s)
+	return fmt.Sprintf("%+.1f %% (%+.1f to %+.1f)", 100*(s(pairs)-1), 100*(low-1), 100*(high-1))
+}
+
+// componentsOf are those of which CPU time was read, what takes most first.
+func componentsOf(pairs []pair) []string {
+	sums := map[string]time.Duration{}
+	for _, b := range of(pairs, true) {
+		for _, u := range []usage{b.Before, b.After} {
+			for name, v := range u {
+				sums[name] += v
+			}
+		}
 	}
-	slices.Sort(ratios)
-	return ratios[rounds*25/1000], ratios[rounds*975/1000]
+	return slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return int(sums[b] - sums[a]) })
+}
+
+func split(w io.Writer, name string, pairs []pair) {
+	fmt.Fprintf(w, "| %s ", name)
+	for _, when := range []func(birth) usage{func(b birth) usage { return b.Before }, func(b birth) usage { return b.After }} {
+		what := func(b birth) float64 { return float64(when(b)[name]) }
+		low, high := interval(pairs, difference(what))
+		fmt.Fprintf(w, "| %.1f ms | %.1f ms | %+.1f (%+.1f to %+.1f) ", mean(values(of(pairs, false), what))/1e6,
+			mean(values(of(pairs, true), what))/1e6, difference(what)(pairs)/1e6, low/1e6, high/1e6)
+	}
+	fmt.Fprintln(w, "|")
 }

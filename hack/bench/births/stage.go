@@ -5,10 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,73 +12,57 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// rest lies between two births, with and without the observer: the end of one and
-// what is written about it shall not fall into the next.
-const rest = 1500 * time.Millisecond
+// Between two births, with and without the observer: what is written about one shall
+// not fall into its end, nor its end into the next.
+const (
+	lasts = time.Second
+	rest  = 700 * time.Millisecond
+)
 
-// stage is a namespace of the command's own, and the runtime's CPU clock.
+// stage is a namespace of the command's own, and the CPU clocks of the node.
 type stage struct {
 	client    client.WithWatch
 	namespace *corev1.Namespace
 	node      string
-	clock     string // file, empty where there is none
+	clocks    *clocks
 	count     int
 }
 
-func newStage(ctx context.Context, c client.WithWatch, node, cgroup string) (*stage, error) {
-	s := &stage{client: c, node: node, namespace: &corev1.Namespace{}}
+func newStage(ctx context.Context, c client.WithWatch, node, system string) (*stage, error) {
+	s := &stage{client: c, node: node, namespace: &corev1.Namespace{}, clocks: newClocks(system)}
 	s.namespace.GenerateName = "kernel-gossip-bench-"
 	if err := c.Create(ctx, s.namespace); err != nil {
 		return nil, fmt.Errorf("make a namespace: %w", err)
-	}
-	for _, form := range []string{"*/%s/cpuacct.usage", "%s/cpu.stat"} {
-		if found, _ := filepath.Glob(filepath.Join("/sys/fs/cgroup", fmt.Sprintf(form, cgroup))); len(found) > 0 {
-			s.clock = found[0]
-			break
-		}
 	}
 	return s, nil
 }
 
 func (s *stage) close() error { return s.client.Delete(context.Background(), s.namespace) }
 
-// cpu is the CPU time that the container runtime and all that it started in its
-// cgroup have used.
-func (s *stage) cpu() (time.Duration, error) {
-	if s.clock == "" {
-		return 0, nil
-	}
-	raw, err := os.ReadFile(s.clock)
-	if err != nil {
-		return 0, err
-	}
-	text := strings.TrimSpace(string(raw))
-	if v, ok := strings.CutPrefix(text, "usage_usec "); ok { // cgroup v2
-		text = strings.Fields(v)[0] + "000"
-	}
-	n, err := strconv.ParseInt(text, 10, 64)
-	return time.Duration(n), err
-}
-
-// birth starts one pod, measures it, and waits until it is gone.
-func (s *stage) birth(ctx context.Context) (birth, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
+func (s *stage) pod() *corev1.Pod {
 	now, no := int64(0), false
-	p := &corev1.Pod{}
 	s.count++
+	p := &corev1.Pod{}
 	p.Name, p.Namespace = fmt.Sprintf("web-%d", s.count), s.namespace.Name
 	p.Spec = corev1.PodSpec{
 		AutomountServiceAccountToken: &no, EnableServiceLinks: &no, TerminationGracePeriodSeconds: &now,
 		NodeSelector: map[string]string{corev1.LabelHostname: s.node},
 		Containers:   []corev1.Container{{Name: "app", Image: "localhost/kernel-gossip/nginx:dev", ImagePullPolicy: corev1.PullIfNotPresent}},
 	}
+	return p
+}
+
+// birth starts one pod, measures it, waits until it is gone, and rests.
+func (s *stage) birth(ctx context.Context) (birth, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	p := s.pod()
 	pods, err := s.client.Watch(ctx, &corev1.PodList{}, client.InNamespace(p.Namespace))
 	if err != nil {
 		return birth{}, fmt.Errorf("watch pods: %w", err)
 	}
 	defer pods.Stop()
-	used, err := s.cpu()
+	atFirst, err := s.clocks.read()
 	if err != nil {
 		return birth{}, err
 	}
@@ -93,22 +73,42 @@ func (s *stage) birth(ctx context.Context) (birth, error) {
 	if err := await(pods, p, func(_ watch.EventType, seen *corev1.Pod) bool { return isReady(seen) }); err != nil {
 		return birth{}, err
 	}
-	b := birth{took: time.Since(began)}
-	if b.cpu, err = s.cpu(); err != nil {
+	b := birth{Took: time.Since(began)}
+	atReady, err := s.clocks.read()
+	if err != nil {
 		return birth{}, err
 	}
-	b.cpu -= used
+	if err := s.end(ctx, pods, p); err != nil {
+		return birth{}, err
+	}
+	atLast, err := s.clocks.read()
+	if err != nil {
+		return birth{}, err
+	}
+	b.Before, b.After = atReady.since(atFirst), atLast.since(atReady)
+	return b, nil
+}
+
+// end lets the certificate be written, deletes the pod, waits until it is gone and rests.
+func (s *stage) end(ctx context.Context, pods watch.Interface, p *corev1.Pod) error {
+	if err := pause(ctx, lasts); err != nil {
+		return err
+	}
 	if err := s.client.Delete(ctx, p); err != nil {
-		return birth{}, fmt.Errorf("delete a pod: %w", err)
+		return fmt.Errorf("delete a pod: %w", err)
 	}
 	if err := await(pods, p, func(e watch.EventType, _ *corev1.Pod) bool { return e == watch.Deleted }); err != nil {
-		return birth{}, err
+		return err
 	}
+	return pause(ctx, rest)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
 	select {
-	case <-time.After(rest):
-		return b, nil
+	case <-time.After(d):
+		return nil
 	case <-ctx.Done():
-		return birth{}, ctx.Err()
+		return ctx.Err()
 	}
 }
 
