@@ -56,6 +56,7 @@ func (r *result) anew(folder string, p player) error {
 		}
 	}
 	r.adviseAnew(recs[0], p)
+	r.Joined = p.joined(recs)
 	r.Anew = true
 	return nil
 }

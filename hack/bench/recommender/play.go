@@ -7,6 +7,8 @@ import (
 	"errors"
 	"slices"
 	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 const (
@@ -22,13 +24,15 @@ func (p *player) play(ctx context.Context, sc scene, cpus int, say func(string, 
 	if err := sleep(ctx, 2*p.lengths.settle); err != nil { // the start is not the workload
 		return r, err
 	}
+	var recs [][]event.Recording
 	for i := range repeats {
-		row, err := p.repeat(ctx, sc, i, say)
+		row, heard, err := p.repeat(ctx, sc, i, say)
 		if err != nil {
 			return r, err
 		}
-		r.Repeats = append(r.Repeats, row)
+		r.Repeats, recs = append(r.Repeats, row), append(recs, heard)
 	}
+	r.Joined = p.joined(recs)
 	var err error
 	if r.Null, _, err = p.measure(ctx, sc.Limits[nullAt], nullRepeat); err != nil {
 		return r, err
@@ -57,23 +61,23 @@ func order(repeat, k int) int {
 }
 
 // repeat measures each limit once, and predicts from each all others.
-func (p *player) repeat(ctx context.Context, sc scene, n int, say func(string, ...any)) ([]window, error) {
-	row := make([]window, len(sc.Limits))
+func (p *player) repeat(ctx context.Context, sc scene, n int, say func(string, ...any)) ([]window, []event.Recording, error) {
+	row, recs := make([]window, len(sc.Limits)), make([]event.Recording, len(sc.Limits))
 	for k := range sc.Limits {
 		i := order(n, k)
 		w, rec, err := p.measure(ctx, sc.Limits[i], n)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		w.Predicted = p.predict(rec, sc.Limits[:])
 		if n == 0 {
 			a := p.advise(rec)
 			w.Advice = &a
 		}
-		row[i] = w
+		row[i], recs[i] = w, rec
 		say("%s at %.3g cores: %.1f %% throttled, p99 stall %s, usage %.3f, %d activations", sc.Name, w.Limit, 100*w.share(), w.StallP99.Round(100*time.Microsecond), w.Usage, w.Activations)
 	}
-	return row, nil
+	return row, recs, nil
 }
 
 // recommend follows our own advice from each limit: where it says "at least", it is

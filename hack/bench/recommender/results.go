@@ -87,6 +87,9 @@ type result struct {
 	// Null is the middle limit once more, with the traffic of the first repeat.
 	Null window `json:"null"`
 	Ours []path `json:"ours"`
+	// Joined are the limits that the recordings of all repeats at each limit give
+	// together (cores; 0: none).
+	Joined []float64 `json:"joined,omitempty"`
 	// Feedback is Koordinator's rule, run for real.
 	Feedback []path   `json:"feedback"`
 	Probes   []window `json:"probes"`

@@ -136,6 +136,8 @@ type figures struct {
 	Same, Heard, Other, NullSame, NullOther []float64
 	// Part is how far the recorded seconds of a measurement lie from all of it.
 	Part []float64
+	// Joined is our own recommender, given the recordings of all repeats at a limit.
+	Joined ruleFigures
 	// Search is the second search, held against the oracle like a recommender.
 	Search ruleFigures
 	// Covered of Measurements with other traffic by the interval.
@@ -203,6 +205,9 @@ func summarize(all []result, t target, of func(scene) bool) figures {
 			}
 			if r.Oracle > 0 {
 				r.judge(rules, at, t)
+			}
+			if r.Oracle > 0 && len(r.Joined) > at {
+				f.Joined.add(r.Joined[at], r.Oracle, 1)
 			}
 			if r.Oracle > 0 && r.Second != nil {
 				f.Search.add(r.Second.Oracle, r.Oracle, len(r.Second.Probes))

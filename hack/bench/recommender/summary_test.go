@@ -28,6 +28,7 @@ func sample(heldOut bool) result {
 	r.Null = at(2, 23, 0)
 	good, bad := at(2.6, 1, 0), at(2, 20, 0)
 	r.Ours = []path{{From: 1, Final: 2.6, Steps: 2, Measured: &good}, {From: 2, Final: 2, Steps: 1, Measured: &bad}, {From: 3}}
+	r.Joined = []float64{2.5, 2.6, 2.7}
 	r.Second = &searched{Oracle: 3, Fails: 2.9, Probes: []window{at(2.9, 9, 0), at(3, 1, 0)}}
 	r.Feedback = []path{{From: 1, Final: 3, Steps: 6}, {From: 2, Final: 2.4, Steps: 1}, {From: 3, Final: 3}}
 	return r
@@ -84,6 +85,7 @@ func TestRulesAgainstTheOracle(t *testing.T) {
 		t.Errorf("ours: %+v", ours)
 	}
 	near(t, "ours above the oracle", mean(ours.Above), 0.04)
+	near(t, "three recordings above the oracle", mean(f.Joined.Above), 0.04)
 	if f.Search.Cells != 3 || f.Search.Missed != 0 {
 		t.Errorf("the second search: %+v", f.Search)
 	}
@@ -114,7 +116,7 @@ func TestReport(t *testing.T) {
 	var out strings.Builder
 	report(&out, []result{sample(true), sample(false)}, usualTarget)
 	for _, want := range []string{"2 scenes, 6 cells", "### Held out", "### For tuning", "| Kernel Gossip | 3 | 1 (33 %), **not met** | 1 | 4 %, met |", "2.60 in 2 steps", "| 2.50 | 3.00 |",
-		"| predictions against the recorded seconds of measurements with the same traffic (18) |", "| noise: the search itself, with other traffic | 3 | 0 (0 %) |"} {
+		"| predictions against the recorded seconds of measurements with the same traffic (18) |", "| Kernel Gossip, three recordings joined | 3 | 0 (0 %) |", "| noise: the search itself, with other traffic | 3 | 0 (0 %) |"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}

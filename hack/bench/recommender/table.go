@@ -109,10 +109,14 @@ func verdict(met bool) string {
 
 func ruleTable(w io.Writer, f figures) {
 	_, _ = fmt.Fprintln(w, "| recommender | cells with an oracle | target missed | no recommendation | cores above the oracle, mean | greatest | steps, mean |\n|---|---|---|---|---|---|---|")
-	rules := f.Rules
+	rules := slices.Clone(f.Rules)
+	if f.Joined.Cells > 0 {
+		f.Joined.Name = ruleOurs + ", three recordings joined"
+		rules = append(rules, f.Joined)
+	}
 	if f.Search.Cells > 0 {
 		f.Search.Name = "noise: the search itself, with other traffic"
-		rules = append(slices.Clone(rules), f.Search)
+		rules = append(rules, f.Search)
 	}
 	for i, r := range rules {
 		miss, above := "", ""
