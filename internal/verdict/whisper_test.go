@@ -180,49 +180,6 @@ func same(t *testing.T, what, got, want string) {
 	}
 }
 
-func TestSeverity(t *testing.T) {
-	const critical, warning, info = v1alpha1.SeverityCritical, v1alpha1.SeverityWarning, v1alpha1.SeverityInfo
-	tests := []struct {
-		name               string
-		throttled, periods int64
-		usage, demand      int64
-		stallP99           *int64
-		want               v1alpha1.Severity
-	}{
-		{"every second period, half of the time held back", 50, 100, 100, 200, nil, critical},
-		{"every second period, less than half held back", 50, 100, 100, 199, nil, warning},
-		{"every second period, less than a tenth held back", 50, 100, 100, 111, nil, info},
-		{"less than every second period, most of the time held back", 49, 100, 100, 900, nil, warning},
-		{"one period in ten", 10, 100, 100, 900, nil, warning},
-		{"less than one period in ten", 9, 100, 100, 900, nil, info},
-		{"demand unknown: periods alone", 50, 100, 100, 0, nil, critical},
-		{"demand below usage is no measurement: periods alone", 50, 100, 100, 40, nil, critical},
-		{"no period", 0, 0, 0, 0, nil, info},
-		{"a stall of a whole period outweighs few throttled periods", 1, 100, 100, 101, ptr[int64](100_000), critical},
-		{"a stall below a period", 99, 100, 100, 900, ptr[int64](99_999), warning},
-		{"a stall below a tenth of a period", 99, 100, 100, 900, ptr[int64](9_999), info},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			w := whisper(truth(func(k *v1alpha1.KernelTruth) {
-				k.ThrottledPeriods, k.Periods = tt.throttled, tt.periods
-				k.UsageMillicores, k.DemandMillicores, k.StallP99Microseconds = tt.usage, tt.demand, tt.stallP99
-			}))
-			if got := verdict.Whisper(w, nil, clock).Severity; got != tt.want {
-				t.Errorf("severity = %s, want %s", got, tt.want)
-			}
-		})
-	}
-}
-
-func TestStallIsNamedInTheInsight(t *testing.T) {
-	w := whisper(truth(func(k *v1alpha1.KernelTruth) { k.StallP99Microseconds = ptr[int64](104_500) }))
-	got := verdict.Whisper(w, nil, clock).Insight
-	if want := "; one activation in a hundred stood still for 105ms or longer."; !strings.HasSuffix(got, want) {
-		t.Errorf("insight %q does not end in %q", got, want)
-	}
-}
-
 func TestWhisperConditions(t *testing.T) {
 	tests := []struct {
 		name             string
@@ -289,66 +246,6 @@ func TestTransitionTimeMovesOnlyWithTheStatus(t *testing.T) {
 	}
 	if got := meta.FindStatusCondition(conditions, v1alpha1.ConditionAssessed).LastTransitionTime; !got.Time.Equal(clock) {
 		t.Errorf("Assessed changed at %s, want %s", got, clock)
-	}
-}
-
-func TestMetricsLieSource(t *testing.T) {
-	judged := func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, reported(42), clock) }
-	tests := []struct {
-		name    string
-		whisper *v1alpha1.KernelWhisper
-		metric  *verdict.Metric
-		source  v1alpha1.MetricsSource
-		usage   int64
-	}{
-		{"a metric of the same time", whisper(), reported(42), v1alpha1.MetricsAPI, 42},
-		{"a metric from before the episode", whisper(), &verdict.Metric{UsageMillicores: 42, Window: 15 * time.Second, End: clock.Add(-time.Minute)}, v1alpha1.ComputedAverage, 100},
-		{"a metric from after it", whisper(), &verdict.Metric{UsageMillicores: 42, Window: time.Second, End: clock.Add(time.Minute)}, v1alpha1.ComputedAverage, 100},
-		{"none", whisper(), nil, v1alpha1.ComputedAverage, 100},
-		{"none now, one earlier for the same generation", whisper(judged), nil, v1alpha1.MetricsAPI, 42},
-		{"none now, one earlier, and the episode goes on", whisper(judged, func(w *v1alpha1.KernelWhisper) { w.Generation++ }), nil, v1alpha1.ComputedAverage, 100},
-		{"none now, one earlier, and the episode has ended", whisper(judged, func(w *v1alpha1.KernelWhisper) {
-			w.Generation++
-			w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy()
-		}), nil, v1alpha1.MetricsAPI, 42},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			lie := verdict.Whisper(tt.whisper, tt.metric, clock).MetricsLie
-			if lie.Source != tt.source || lie.UsageMillicores != tt.usage {
-				t.Errorf("lie = %s %dm, want %s %dm", lie.Source, lie.UsageMillicores, tt.source, tt.usage)
-			}
-		})
-	}
-}
-
-func TestNeedsMetric(t *testing.T) {
-	judged := func(metric *verdict.Metric) func(*v1alpha1.KernelWhisper) {
-		return func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, metric, clock) }
-	}
-	goesOn := func(w *v1alpha1.KernelWhisper) { w.Generation++ }
-	ends := func(w *v1alpha1.KernelWhisper) { w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy() }
-	tests := []struct {
-		name    string
-		whisper *v1alpha1.KernelWhisper
-		after   time.Duration // the last testimony
-		want    bool
-	}{
-		{"not judged", whisper(), 0, true},
-		{"not judged, and late", whisper(), time.Hour, true},
-		{"judged with a metric", whisper(judged(reported(42))), 0, false},
-		{"judged without", whisper(judged(nil)), verdict.MetricLag - time.Second, true},
-		{"judged without, and no metric of that time will come", whisper(judged(nil)), verdict.MetricLag, false},
-		{"judged with a metric, and the episode goes on", whisper(judged(reported(42)), goesOn), 0, true},
-		{"ended", whisper(ends), 0, false},
-		{"judged without, and ended", whisper(judged(nil), goesOn, ends), 0, false},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			if got := verdict.NeedsMetric(tt.whisper, tt.whisper.Spec.LastSeenTime.Add(tt.after)); got != tt.want {
-				t.Errorf("NeedsMetric = %t, want %t", got, tt.want)
-			}
-		})
 	}
 }
 

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package verdict_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
+)
+
+func TestMetricsLieSource(t *testing.T) {
+	judged := func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, reported(42), clock) }
+	tests := []struct {
+		name    string
+		whisper *v1alpha1.KernelWhisper
+		metric  *verdict.Metric
+		source  v1alpha1.MetricsSource
+		usage   int64
+	}{
+		{"a metric of the same time", whisper(), reported(42), v1alpha1.MetricsAPI, 42},
+		{"a metric from before the episode", whisper(), &verdict.Metric{UsageMillicores: 42, Window: 15 * time.Second, End: clock.Add(-time.Minute)}, v1alpha1.ComputedAverage, 100},
+		{"a metric from after it", whisper(), &verdict.Metric{UsageMillicores: 42, Window: time.Second, End: clock.Add(time.Minute)}, v1alpha1.ComputedAverage, 100},
+		{"none", whisper(), nil, v1alpha1.ComputedAverage, 100},
+		{"none now, one earlier for the same generation", whisper(judged), nil, v1alpha1.MetricsAPI, 42},
+		{"none now, one earlier, and the episode goes on", whisper(judged, func(w *v1alpha1.KernelWhisper) { w.Generation++ }), nil, v1alpha1.ComputedAverage, 100},
+		{"none now, one earlier, and the episode has ended", whisper(judged, func(w *v1alpha1.KernelWhisper) {
+			w.Generation++
+			w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy()
+		}), nil, v1alpha1.MetricsAPI, 42},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			lie := verdict.Whisper(tt.whisper, tt.metric, clock).MetricsLie
+			if lie.Source != tt.source || lie.UsageMillicores != tt.usage {
+				t.Errorf("lie = %s %dm, want %s %dm", lie.Source, lie.UsageMillicores, tt.source, tt.usage)
+			}
+		})
+	}
+}
+
+func TestNeedsMetric(t *testing.T) {
+	judged := func(metric *verdict.Metric) func(*v1alpha1.KernelWhisper) {
+		return func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, metric, clock) }
+	}
+	goesOn := func(w *v1alpha1.KernelWhisper) { w.Generation++ }
+	ends := func(w *v1alpha1.KernelWhisper) { w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy() }
+	tests := []struct {
+		name    string
+		whisper *v1alpha1.KernelWhisper
+		after   time.Duration // the last testimony
+		want    bool
+	}{
+		{"not judged", whisper(), 0, true},
+		{"not judged, and late", whisper(), time.Hour, true},
+		{"judged with a metric", whisper(judged(reported(42))), 0, false},
+		{"judged without", whisper(judged(nil)), verdict.MetricLag - time.Second, true},
+		{"judged without, and no metric of that time will come", whisper(judged(nil)), verdict.MetricLag, false},
+		{"judged with a metric, and the episode goes on", whisper(judged(reported(42)), goesOn), 0, true},
+		{"ended", whisper(ends), 0, false},
+		{"judged without, and ended", whisper(judged(nil), goesOn, ends), 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := verdict.NeedsMetric(tt.whisper, tt.whisper.Spec.LastSeenTime.Add(tt.after)); got != tt.want {
+				t.Errorf("NeedsMetric = %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
