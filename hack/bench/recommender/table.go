@@ -143,19 +143,27 @@ func percent(n, of int) float64 { return 100 * float64(n) / float64(max(of, 1)) 
 
 // cells is a row for each pair of limits.
 func cells(w io.Writer, all []result, of func(scene) bool) {
-	_, _ = fmt.Fprintln(w, "\n| workload | neighbour | from | at | predicted | interval | measured | error, greatest | with other traffic | covered | noise | p99 stall predicted | measured |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|")
+	_, _ = fmt.Fprintln(w, "\n| workload | neighbour | from | at | predicted | interval | measured | error, greatest | with other traffic | covered | noise | null | p99 stall predicted | measured |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|")
 	for _, r := range all {
 		if !of(r.Scene) {
 			continue
 		}
 		for from := range r.Scene.Limits {
 			for _, p := range r.pairs(from) {
-				_, _ = fmt.Fprintf(w, "| %s | %s | %.2f | %.2f | %.3f | %.3f–%.3f | %.3f | %.3f | %.3f | %d/%d | %.3f | %s | %s |\n", r.Scene.Shape.Kind, neighborOf(r.Scene),
-					p.From, p.To, p.Predicted, p.Low, p.High, p.Measured, most(p.Same), most(p.Other), p.Covered, p.Measurements, most(r.nullOther(r.at(p.To))),
+				_, _ = fmt.Fprintf(w, "| %s | %s | %.2f | %.2f | %.3f | %.3f–%.3f | %.3f | %.3f | %.3f | %d/%d | %.3f | %s | %s | %s |\n", r.Scene.Shape.Kind, neighborOf(r.Scene),
+					p.From, p.To, p.Predicted, p.Low, p.High, p.Measured, most(p.Same), most(p.Other), p.Covered, p.Measurements, most(r.nullOther(r.at(p.To))), r.nullText(r.at(p.To)),
 					p.StallPredicted.Round(100*time.Microsecond), p.StallMeasured.Round(100*time.Microsecond))
 			}
 		}
 	}
+}
+
+// nullText is what the null repeat differs by, at the limit that it was made at.
+func (r result) nullText(at int) string {
+	if at != nullAt {
+		return "–"
+	}
+	return fmt.Sprintf("%.3f", r.nullSame())
 }
 
 func (r result) at(limit float64) int {
