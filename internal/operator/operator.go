@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
@@ -110,6 +111,11 @@ func register(ctx context.Context, mgr manager.Manager, options Options) error {
 	certificates := &certificateReconciler{client: mgr.GetClient(), status: status, now: time.Now}
 	if err := certificates.register(ctx, mgr, options.Workers); err != nil {
 		return err
+	}
+	// A sweep begins with the controllers and reads both kinds from the cache: both have
+	// to be known to it before it starts, as certificates are by their index.
+	if _, err := mgr.GetCache().GetInformer(ctx, &v1alpha1.KernelWhisper{}, cache.BlockUntilSynced(false)); err != nil {
+		return fmt.Errorf("read whispers: %w", err)
 	}
 	sweeper := &Sweeper{
 		Client: mgr.GetClient(), Pods: mgr.GetAPIReader(), Retention: options.Retention, Telemetry: telemetry, Now: time.Now,
