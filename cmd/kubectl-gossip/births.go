@@ -63,8 +63,8 @@ func (g *gossip) birthCommand() *cobra.Command {
 				return err
 			}
 			if c == nil {
-				return fmt.Errorf("no birth certificate of pod %q: it may be older than the observer, on a node without one, "+
-					"or opted out; kubectl gossip births lists what there is", args[0])
+				return fmt.Errorf("no birth certificate of pod %q%s: it may be older than the observer, on a node without one, "+
+					"or opted out; kubectl gossip births lists what there is", args[0], g.where())
 			}
 			return g.tellBirth(c)
 		},

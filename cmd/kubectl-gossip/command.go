@@ -84,9 +84,9 @@ func (g *gossip) client(cmd *cobra.Command) (c client.Client, namespace string, 
 		return nil, "", err
 	}
 	g.parsed = true
-	config, err := g.config.ToRESTConfig()
+	config, err := g.cluster()
 	if err != nil {
-		return nil, "", fmt.Errorf("find the cluster: %w", err)
+		return nil, "", err
 	}
 	config.WarningHandler = rest.NoWarnings{} // the API server's remarks are no part of the output
 	config.QPS = -1                           // one request after the other is slow enough
@@ -103,6 +103,19 @@ func (g *gossip) client(cmd *cobra.Command) (c client.Client, namespace string, 
 		return nil, "", fmt.Errorf("find the namespace: %w", err)
 	}
 	return c, namespace, nil
+}
+
+// cluster is how to reach the one that the flags and the kubeconfig name. Without any,
+// client-go would try a port of this machine.
+func (g *gossip) cluster() (*rest.Config, error) {
+	config, err := g.config.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster: %w", err)
+	}
+	if raw, err := g.config.ToRawKubeConfigLoader().RawConfig(); err == nil && len(raw.Clusters) == 0 && *g.config.APIServer == "" && config.BearerTokenFile == "" {
+		return nil, errors.New("no cluster: set KUBECONFIG to a kubeconfig that exists, or pass --kubeconfig")
+	}
+	return config, nil
 }
 
 // installed says in words what a list of objects that do not exist here means.

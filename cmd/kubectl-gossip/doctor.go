@@ -44,9 +44,9 @@ func (g *gossip) doctorCommand() *cobra.Command {
 
 // kube is a client for what comes with every cluster.
 func (g *gossip) kube() (kubernetes.Interface, error) {
-	config, err := g.config.ToRESTConfig()
+	config, err := g.cluster()
 	if err != nil {
-		return nil, fmt.Errorf("find the cluster: %w", err)
+		return nil, err
 	}
 	config.WarningHandler = rest.NoWarnings{} // the API server's remarks are no part of the output
 	// Thousands of nodes are asked; that only some are at a time is what spares the API server.

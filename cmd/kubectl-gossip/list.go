@@ -59,14 +59,15 @@ func eachOf[T any, L interface {
 
 // none says on standard error, as kubectl does, that a table would have no row.
 func (g *gossip) none(what string) error {
-	where := ""
-	if !g.allNamespaces {
-		namespace, _, err := g.config.ToRawKubeConfigLoader().Namespace()
-		if err != nil {
-			return fmt.Errorf("find the namespace: %w", err)
-		}
-		where = " in " + view.Clean(namespace) + " namespace"
-	}
-	_, err := fmt.Fprintf(g.ErrOut, "No %s found%s.\n", what, where)
+	_, err := fmt.Fprintf(g.ErrOut, "No %s found%s.\n", what, g.where())
 	return err
+}
+
+// where was looked: a phrase, empty for all namespaces.
+func (g *gossip) where() string {
+	namespace, _, err := g.config.ToRawKubeConfigLoader().Namespace()
+	if g.allNamespaces || err != nil { // with such an error nothing was looked for
+		return ""
+	}
+	return " in " + view.Clean(namespace) + " namespace"
 }

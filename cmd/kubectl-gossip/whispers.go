@@ -89,7 +89,7 @@ func findWhisper(ctx context.Context, c client.Reader, namespace, name string) (
 		return nil, err
 	}
 	if w == nil {
-		return nil, fmt.Errorf("no whisper %q and none of a pod of that name; kubectl gossip whispers lists what there is", name)
+		return nil, fmt.Errorf("no whisper %q in %s namespace, and none of a pod of that name; kubectl gossip whispers lists what there is", name, namespace)
 	}
 	return w, nil
 }
