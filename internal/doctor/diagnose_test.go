@@ -130,6 +130,13 @@ func TestWhatWouldMendIt(t *testing.T) {
 			mends: []string{"leave --without tp_btf/sched_switch out", "leave --without raw_tp/sched_switch out", "mount tracefs"},
 		},
 		"a kernel that preempts programs": {offer: hooks.Offer{Preempts: true}, verdict: Full},
+		"a kernel that preempts programs and is more paranoid than Linux": {
+			change: func(f *Facts) { three := 3; f.Permissions.PerfEventParanoid = &three },
+			offer: hooks.Offer{Preempts: true, Refuses: refuses(map[hooks.Way]string{
+				hooks.Tracepoint: "attach tracepoint/sys_enter: not permitted: run as root or with CAP_BPF and CAP_PERFMON",
+			}).Refuses},
+			verdict: Degraded, mends: []string{"set the sysctl kernel.perf_event_paranoid to 2"},
+		},
 		"a kernel that preempts programs, without tracefs": {
 			change:  func(f *Facts) { f.Tracefs = false },
 			offer:   hooks.Offer{Preempts: true, Refuses: refuses(map[hooks.Way]string{hooks.Tracepoint: "tracefs is not mounted here"}).Refuses},

@@ -98,6 +98,7 @@ func (s *Source) permissions() Permissions {
 	p := Permissions{
 		Lockdown:                bracketed(s.text("/sys/kernel/security/lockdown")),
 		UnprivilegedBPFDisabled: integer(s.text("/proc/sys/kernel/unprivileged_bpf_disabled")),
+		PerfEventParanoid:       integer(s.text("/proc/sys/kernel/perf_event_paranoid")),
 		LockedMemory:            s.lockedMemory(),
 	}
 	if ids := strings.Fields(status["Uid"]); len(ids) > 1 {

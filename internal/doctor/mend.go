@@ -95,6 +95,8 @@ func mendBPF(f *Facts, c hooks.Choice, refused []hooks.Refusal) []string {
 		return []string{"run it as root, or add the capabilities BPF and PERFMON"}
 	case p.Lockdown == "confidentiality":
 		return []string{"start the kernel without lockdown=confidentiality, under which no BPF program may read its memory"}
+	case p.paranoid() && attachesRecord(refused):
+		return []string{"set the sysctl kernel.perf_event_paranoid to 2 on the node: Debian and Ubuntu have a greater one, for which CAP_PERFMON is not enough for perf tracepoints"}
 	case p.Seccomp == "Filter" && mentions(refused, "not permitted"):
 		return []string{"let the seccomp profile allow bpf and perf_event_open to who has CAP_BPF and CAP_PERFMON (RuntimeDefault of containerd and CRI-O does)"}
 	case p.LockedMemory != "unlimited" && f.Kernel.before5(11) && !p.Has("CAP_SYS_RESOURCE") && mentions(refused, "locked memory"):
@@ -120,6 +122,19 @@ func mendWay(f *Facts, h hooks.Hook, r hooks.Refusal) []string {
 		return []string{"mount tracefs on the node's /sys/kernel/tracing, and let the pod see it (k8s/30-daemonset-kernel-observer.yaml does, read-only)"}
 	}
 	return nil
+}
+
+// paranoid is true where distributions' kernels let only CAP_SYS_ADMIN open perf events.
+func (p *Permissions) paranoid() bool {
+	const most = 2 // that the kernel itself knows
+	return p.PerfEventParanoid != nil && *p.PerfEventParanoid > most && !p.Has("CAP_SYS_ADMIN")
+}
+
+// attachesRecord is true if a perf tracepoint could not be attached for want of a right.
+func attachesRecord(refused []hooks.Refusal) bool {
+	return slices.ContainsFunc(refused, func(r hooks.Refusal) bool {
+		return r.Way == hooks.Tracepoint && strings.Contains(r.Why, "not permitted")
+	})
 }
 
 func mountCgroup(f *Facts) string {

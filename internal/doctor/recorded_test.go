@@ -31,7 +31,7 @@ type recording struct {
 
 // read are the files of which the doctor reads the text.
 var read = []string{
-	"/proc/sys/kernel/osrelease", "/proc/sys/kernel/bpf_stats_enabled", "/proc/sys/kernel/unprivileged_bpf_disabled",
+	"/proc/sys/kernel/osrelease", "/proc/sys/kernel/bpf_stats_enabled", "/proc/sys/kernel/unprivileged_bpf_disabled", "/proc/sys/kernel/perf_event_paranoid",
 	"/proc/sys/kernel/cap_last_cap", "/proc/self/status", "/proc/self/limits", "/proc/self/cgroup", "/proc/self/mountinfo",
 	"/proc/cgroups", "/proc/pressure/cpu", "/sys/kernel/security/lockdown",
 }

@@ -122,6 +122,9 @@ type Permissions struct {
 	Lockdown string `json:"lockdown,omitempty"`
 	// UnprivilegedBPFDisabled is the sysctl of that name: 0, 1 or 2.
 	UnprivilegedBPFDisabled *int `json:"unprivilegedBPFDisabled,omitempty"`
+	// PerfEventParanoid is the sysctl of that name: up to 2 by the kernel itself; above,
+	// distributions' kernels let only CAP_SYS_ADMIN open perf events.
+	PerfEventParanoid *int `json:"perfEventParanoid,omitempty"`
 	// LockedMemory is the soft limit in bytes, or unlimited.
 	LockedMemory string `json:"lockedMemory,omitempty"`
 	// Seccomp is Off, Strict or Filter.
