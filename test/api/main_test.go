@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -65,6 +66,8 @@ func runWithCluster(m *testing.M) (code int, err error) {
 		BinaryAssetsDirectory: bin,
 		// Never a cluster that the environment happens to name.
 		UseExistingCluster: ptr(false),
+		// On a machine that is busy the usual 20 s do not do.
+		ControlPlaneStartTimeout: 2 * time.Minute,
 	}
 	config, err := environment.Start()
 	if err != nil {

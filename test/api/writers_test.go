@@ -8,7 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -172,58 +171,6 @@ func TestPolicyLeavesOthersAlone(t *testing.T) {
 	err := f.observer(t, "node1").Apply(t.Context(), client.ApplyConfigurationFromUnstructured(object), observerOwner, client.ForceOwnership)
 	// The whisper's startTime differs, which is the schema's complaint, not the policy's.
 	wantError(t, err, "are immutable")
-}
-
-func TestRightsAreTheLeast(t *testing.T) {
-	f := cluster(t)
-	w := minimalWhisper(f.namespace(t))
-	if err := f.admin(t).Create(t.Context(), w); err != nil {
-		t.Fatal(err)
-	}
-	w = judgedWhisper(t, f.admin(t), client.ObjectKeyFromObject(w))
-	observer, judge := f.observer(t, "node1"), newClient(t, f.as(operatorUser, ""))
-	for name, attempt := range map[string]func() error{
-		"the observer writes status":   func() error { return observer.Status().Update(t.Context(), w.DeepCopy()) },
-		"the observer deletes":         func() error { return observer.Delete(t.Context(), w.DeepCopy()) },
-		"the observer updates":         func() error { return observer.Update(t.Context(), w.DeepCopy()) },
-		"the operator writes spec":     func() error { return judge.Update(t.Context(), w.DeepCopy()) },
-		"the operator creates":         func() error { return judge.Create(t.Context(), minimalWhisper(w.Namespace)) },
-		"the operator applies to spec": func() error { return applySpec(t, judge, loose(t, minimalWhisper(w.Namespace))) },
-	} {
-		if err := attempt(); !apierrors.IsForbidden(err) {
-			t.Errorf("%s: %v, want forbidden", name, err)
-		}
-	}
-}
-
-func TestRightsAreEnough(t *testing.T) {
-	f := cluster(t)
-	type right struct{ user, verb, group, resource, subresource, namespace string }
-	const own, every = "kernel-gossip", ""
-	for _, r := range []right{
-		{observerUser, "watch", "", "pods", "", every},
-		{observerUser, "watch", "", "namespaces", "", every},
-		{observerUser, "create", "kernel-gossip.io", "kernelwhispers", "", every},
-		{observerUser, "patch", "kernel-gossip.io", "podbirthcertificates", "", every},
-		{operatorUser, "patch", "kernel-gossip.io", "podbirthcertificates", "status", every},
-		{operatorUser, "delete", "kernel-gossip.io", "kernelwhispers", "", every},
-		{operatorUser, "list", "", "pods", "", every},
-		{operatorUser, "get", "metrics.k8s.io", "pods", "", every},
-		{operatorUser, "create", "coordination.k8s.io", "leases", "", own},
-	} {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			User: r.user,
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace,
-			},
-		}}
-		if err := f.admin(t).Create(t.Context(), review); err != nil {
-			t.Fatal(err)
-		}
-		if !review.Status.Allowed {
-			t.Errorf("%+v is not allowed", r)
-		}
-	}
 }
 
 // The whole folder applies in one go (TestMain did that), and again without a change.

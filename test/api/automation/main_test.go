@@ -31,6 +31,8 @@ const (
 	operatorUser = "system:serviceaccount:kernel-gossip:operator"
 	manifests    = "../../../k8s"
 	patience     = 30 * time.Second
+	// startTime bounds the start of etcd and the API server, on a machine that is busy.
+	startTime = 2 * time.Minute
 )
 
 // shared is the control plane's configuration, nil where the stage was not prepared.
@@ -55,7 +57,7 @@ func runWithCluster(m *testing.M) (code int, err error) {
 		return 1, errors.New("KG_NODE_BIN is not set: it has to name the directory of etcd, kube-apiserver and kubectl")
 	}
 	useExisting := false
-	environment := &envtest.Environment{BinaryAssetsDirectory: bin, UseExistingCluster: &useExisting}
+	environment := &envtest.Environment{BinaryAssetsDirectory: bin, UseExistingCluster: &useExisting, ControlPlaneStartTimeout: startTime}
 	if shared, err = environment.Start(); err != nil {
 		return 1, fmt.Errorf("start etcd and the API server: %w", err)
 	}
