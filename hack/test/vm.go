@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,15 +20,14 @@ const nodeVM = "hack/cluster/vmnode/node-vm.sh"
 // guest is a node in a virtual machine.
 type guest struct{ number, kernel, systemd string }
 
-// guests is the oldest kernel with the kubelet's own cgroup driver, and with
-// KG_VM_NODES=both also the newest with systemd. They run one after the other: each has one
-// emulated processor, and two at once starve each other and the cluster on two processors.
+// guests are those that KG_VM_NODES names: node2 (also without it) has the oldest kernel with
+// the kubelet's own cgroup driver, node3 the newest with systemd. "both" run one after the
+// other: each has one emulated processor, and two at once starve each other and the cluster
+// on two processors.
 func guests() []guest {
-	all := []guest{{"2", "5.10", ""}}
-	if os.Getenv("KG_VM_NODES") == "both" {
-		all = append(all, guest{"3", "sid", "1"})
-	}
-	return all
+	all := []guest{{"2", "5.10", ""}, {"3", "sid", "1"}}
+	named := cmp.Or(os.Getenv("KG_VM_NODES"), all[0].node())
+	return slices.DeleteFunc(all, func(g guest) bool { return named != "both" && named != g.node() })
 }
 
 func (g guest) node() string { return "node" + g.number }
