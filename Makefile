@@ -102,6 +102,10 @@ bench-births: ## What the observer costs the start of a pod: pairs of blocks, an
 bench-memory: ## What the observer takes with 250 pods on its node (root)
 	@hack/bench/run.sh memory
 
+.PHONY: bench-objects
+bench-objects: ## What 50,000 certificates take of etcd, the API server, the operator and kubectl gossip (FLAGS, e.g. -objects=5000)
+	@hack/bench/run.sh objects $(FLAGS)
+
 .PHONY: bench-recommender
 bench-recommender: ## Predicted and recommended limits against measured ones (root; no cluster; FLAGS, e.g. -help)
 	@hack/bench/run.sh recommender $(FLAGS)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Measurements on a cluster that runs both components (make node-up deploy); those of
-# the recommender and of the cost need none.
-# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS] | recommender [FLAGS] | cost [FLAGS]
+# objects, of the recommender and of the cost need none.
+# Usage: hack/bench/run.sh storm [ROUNDS] | births [FLAGS] | memory [FLAGS] | objects [FLAGS] | recommender [FLAGS] | cost [FLAGS]
 set -euo pipefail
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../tools/say.sh
@@ -24,6 +24,16 @@ memory() {
   CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/kernel-observer
   go build -o build/bin/bench-memory ./hack/bench/memory
   build/bin/bench-memory "$@"
+}
+
+# objects FLAGS: many certificates, in an etcd and an API server of its own.
+objects() {
+  hack/cluster/node build
+  KG_NODE_BIN=$(hack/cluster/node bin)
+  export KG_NODE_BIN
+  CGO_ENABLED=0 go build -trimpath -o build/bin/ ./cmd/operator ./cmd/kubectl-gossip
+  go build -o build/bin/bench-objects ./hack/bench/objects
+  exec build/bin/bench-objects "$@"
 }
 
 # recommender FLAGS: predictions and recommendations against measurements (root).
@@ -52,7 +62,7 @@ case $measurement in
     choose_cluster
     export KUBECONFIG
     ;;
-  recommender | cost) ;;
+  objects | recommender | cost) ;;
   *)
     sed -n '3,5s/^# //p' "$0" >&2
     exit 2
