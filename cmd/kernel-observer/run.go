@@ -83,6 +83,7 @@ func listen(ctx context.Context, o *options, log *slog.Logger, sinks []observer.
 
 // hear listens to this node until ctx is done.
 func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, sinks []observer.Sink) error {
+	limited := limitProcessors()
 	kernel, err := openKernel(o, log)
 	if err != nil {
 		return err
@@ -98,6 +99,9 @@ func hear(ctx context.Context, o *options, log *slog.Logger, cluster *cluster, s
 	if ears != nil {
 		defer ears.close()
 		ears.ChargeTo(keeper)
+		if limited {
+			ears.ChargeTo(replaying{keeper})
+		}
 		in.LeanIn, in.Heard = ears.LeanIn, ears.Heard()
 	}
 	var heard observer.Kernel = kernel
