@@ -19,7 +19,7 @@ import (
 
 type options struct {
 	objects, written, namespaces int
-	manifests, programs string
+	manifests, programs          string
 }
 
 func main() {
