@@ -37,7 +37,6 @@ type kept struct {
 }
 
 var keptThings = []kept{
-	{"events between the ring's reader and the engine", "internal/observer/run.go", "backlog", unsafe.Sizeof(event.Event{}), eventText},
 	{"events that wait for a name", "internal/attribution/ledger.go", "waitingMax", unsafe.Sizeof(event.Event{}) + 8, eventText},
 	{"events of pods of which it is not known yet whether they are being born", "internal/observer/held.go", "heldMaxAll", unsafe.Sizeof(attribution.Attributed{}), eventText},
 	{"events of perf buffers that wait to be put in order (before Linux 5.8)", "internal/probe/perf.go", "heldMax", unsafe.Sizeof(event.Event{}), eventText},
@@ -79,6 +78,11 @@ func tableOfGo(t *testing.T) string {
 		all += n * uint64(each)
 		fmt.Fprintf(&out, "| %s | %s | %d | %s |\n", what, bound, each, mib(n*uint64(each)))
 	}
+	// As many batches wait as have been taken and are filled again; one is filled, one taken.
+	batches := 2*constantOf(t, "internal/observer/batches.go", "backlog") + 2
+	batch := constantOf(t, "internal/observer/batches.go", "batchMax")
+	row("events between the ring's reader and the engine, in batches",
+		fmt.Sprintf("%d × %d (`backlog` twice, and `batchMax`, in `internal/observer/batches.go`)", batches, batch), batches*batch, unsafe.Sizeof(event.Event{})+eventText)
 	for _, k := range keptThings {
 		n := constantOf(t, k.file, k.constant)
 		row(k.what, fmt.Sprintf("%d (`%s` in `%s`)", n, k.constant, k.file), n, k.each+k.text)
