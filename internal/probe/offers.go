@@ -210,7 +210,7 @@ func (o *offered) refusesRecord(h hooks.Hook) string {
 		return "the record has not the registers, and a program cannot ask for them (Linux 5.15)"
 	}
 	if (h == hooks.CgroupMkdir || h == hooks.CgroupRmdir) && !o.recordHasID() {
-		return "the record has not the id of the file system (Linux 5.5)"
+		return "the record has not the id of the file system (Linux 5.10)"
 	}
 	return ""
 }
@@ -231,7 +231,7 @@ func (o *offered) tellsRegisters() bool {
 	return slices.ContainsFunc(helpers.Values, func(v btf.EnumValue) bool { return v.Name == "BPF_FUNC_task_pt_regs" })
 }
 
-// recordHasID: before 5.5 the record has a short id of its own numbering.
+// recordHasID: before 5.10 (it is so in 5.8) the record has a short id of its own numbering.
 func (o *offered) recordHasID() bool {
 	var record *btf.Struct
 	if err := o.types.TypeByName("trace_event_raw_cgroup", &record); err != nil {
