@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -68,14 +69,20 @@ func run(ctx context.Context, o *options) error {
 		if err != nil {
 			return err
 		}
-		report(os.Stdout, blocks)
+		tell(blocks)
 		return nil
 	}
 	blocks, err := measureAll(ctx, o)
 	if len(blocks) > 1 { // what an interrupt left is something, too
-		report(os.Stdout, blocks)
+		tell(blocks)
 	}
 	return err
+}
+
+func tell(blocks []block) {
+	var text strings.Builder
+	report(&text, blocks)
+	fmt.Print(text.String())
 }
 
 func load(file string) ([]block, error) {

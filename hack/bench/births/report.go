@@ -4,14 +4,15 @@ package main
 
 import (
 	"fmt"
-	"io"
+
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
 // report writes what was measured as Markdown tables.
-func report(w io.Writer, blocks []block) {
+func report(w *strings.Builder, blocks []block) {
 	measured, null := pairsOf(blocks)
 	if len(measured) == 0 {
 		return
@@ -31,7 +32,7 @@ func report(w io.Writer, blocks []block) {
 	}
 }
 
-func times(w io.Writer, name string, pairs []pair) {
+func times(w *strings.Builder, name string, pairs []pair) {
 	fmt.Fprintf(w, "| %s | %s | %s | %s | %s |\n", name,
 		milliseconds(median(values(of(pairs, false), wall))), milliseconds(median(values(of(pairs, true), wall))),
 		spread(pairs, ratioOfMedians), spread(pairs, ratioOfPairs))
@@ -55,7 +56,7 @@ func componentsOf(pairs []pair) []string {
 	return slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return int(sums[b] - sums[a]) })
 }
 
-func split(w io.Writer, name string, pairs []pair) {
+func split(w *strings.Builder, name string, pairs []pair) {
 	fmt.Fprintf(w, "| %s ", name)
 	for _, when := range []func(birth) usage{func(b birth) usage { return b.Before }, func(b birth) usage { return b.After }} {
 		what := func(b birth) float64 { return float64(when(b)[name]) }

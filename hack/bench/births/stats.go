@@ -35,10 +35,10 @@ func values(births []birth, of func(birth) float64) []float64 {
 	return all
 }
 
-// pair is two neighbouring blocks.
+// pair is two neighboring blocks.
 type pair struct{ without, with block }
 
-// pairsOf are the neighbours of which one has the observer and one has not, and those
+// pairsOf are the neighbors of which one has the observer and one has not, and those
 // that both have none: what these differ by is noise. Each block is in one pair of a kind.
 func pairsOf(blocks []block) (measured, null []pair) {
 	for i := 1; i < len(blocks); i++ {
