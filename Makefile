@@ -68,7 +68,7 @@ support: ## What each kernel lets the observer hear: docs/reference/support.md a
 
 .PHONY: test-nodes
 test-nodes: ## Births and a throttled pod on nodes with Linux 5.10 and the newest, in virtual machines one after the other
-	@KG_VM_NODES=both $(TEST) vm
+	@$(TEST) vm
 
 .PHONY: test-api
 test-api: ## Resources against a real etcd and API server

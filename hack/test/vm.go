@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,14 +19,14 @@ const nodeVM = "hack/cluster/vmnode/node-vm.sh"
 // guest is a node in a virtual machine.
 type guest struct{ number, kernel, systemd string }
 
-// guests are those that KG_VM_NODES names: node2 (also without it) has the oldest kernel with
-// the kubelet's own cgroup driver, node3 the newest with systemd. "both" run one after the
-// other: each has one emulated processor, and two at once starve each other and the cluster
-// on two processors.
+// guests are node2 with the oldest kernel and the kubelet's own cgroup driver, and node3 with
+// the newest and systemd, or the one that KG_VM_NODES names. They run one after the other: each
+// has one emulated processor, and two at once starve each other and the cluster on two
+// processors.
 func guests() []guest {
 	all := []guest{{"2", "5.10", ""}, {"3", "sid", "1"}}
-	named := cmp.Or(os.Getenv("KG_VM_NODES"), all[0].node())
-	return slices.DeleteFunc(all, func(g guest) bool { return named != "both" && named != g.node() })
+	named := os.Getenv("KG_VM_NODES")
+	return slices.DeleteFunc(all, func(g guest) bool { return named != "" && named != g.node() })
 }
 
 func (g guest) node() string { return "node" + g.number }
