@@ -119,9 +119,13 @@ func mustBandwidth(t *testing.T, node *localNode, cgroup string) bandwidth {
 // TestLeastPrivilege reads what the running pods were granted.
 func TestLeastPrivilege(t *testing.T) {
 	f := cluster(t)
-	for name, capabilities := range map[string][]corev1.Capability{
-		"kernel-observer": {"BPF", "PERFMON"},
-		"operator":        nil,
+	type grant struct {
+		capabilities []corev1.Capability
+		mounts       []string
+	}
+	for name, may := range map[string]grant{
+		"kernel-observer": {[]corev1.Capability{"BPF", "PERFMON"}, []string{"/sys/fs/cgroup", "/sys/kernel/tracing"}},
+		"operator":        {},
 	} {
 		pod := f.component(t.Context(), t, name)
 		if pod == nil {
@@ -131,10 +135,18 @@ func TestLeastPrivilege(t *testing.T) {
 		if spec.HostPID || spec.HostIPC || spec.HostNetwork || len(spec.Containers) != 1 || len(spec.InitContainers) != 0 {
 			t.Errorf("%s: host namespaces or further containers: %+v", name, spec)
 		}
+		var mounts []string
 		for _, v := range spec.Volumes {
-			if v.HostPath != nil && (name != "kernel-observer" || v.HostPath.Path != "/sys/fs/cgroup") {
-				t.Errorf("%s mounts the node's %s", name, v.HostPath.Path)
+			if v.HostPath == nil {
+				continue
 			}
+			mounts = append(mounts, v.HostPath.Path)
+			if i := slices.IndexFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == v.Name }); i < 0 || !c.VolumeMounts[i].ReadOnly {
+				t.Errorf("%s may write to the node's %s, or does not see it", name, v.HostPath.Path)
+			}
+		}
+		if slices.Sort(mounts); !slices.Equal(mounts, may.mounts) {
+			t.Errorf("%s mounts the node's %q, want %q", name, mounts, may.mounts)
 		}
 		s := c.SecurityContext
 		if s == nil || s.Privileged != nil && *s.Privileged || s.AllowPrivilegeEscalation == nil || *s.AllowPrivilegeEscalation ||
@@ -142,8 +154,8 @@ func TestLeastPrivilege(t *testing.T) {
 			t.Fatalf("%s: security context %+v", name, s)
 		}
 		slices.Sort(s.Capabilities.Add)
-		if !slices.Equal(s.Capabilities.Add, capabilities) || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
-			t.Errorf("%s: capabilities %+v, want all dropped and %q added", name, s.Capabilities, capabilities)
+		if !slices.Equal(s.Capabilities.Add, may.capabilities) || !slices.Equal(s.Capabilities.Drop, []corev1.Capability{"ALL"}) {
+			t.Errorf("%s: capabilities %+v, want all dropped and %q added", name, s.Capabilities, may.capabilities)
 		}
 		if f.node != nil {
 			wantEffective(t, f.node, pod, name)
