@@ -57,7 +57,19 @@ func whisperInsight(s *scene, lie *v1alpha1.MetricsLie) string {
 	return fmt.Sprintf("%s stopped container %s in %s of %s active periods%s%s; %s.",
 		limitInWords(truth), plain(s.spec.ContainerName),
 		count(truth.ThrottledPeriods), count(truth.Periods), inBrackets(percent(truth.ThrottledPeriods, truth.Periods)),
-		reportedInWords(lie), stallInWords(s))
+		reportedInWords(lie), s.underAnotherLimit()+stallInWords(s))
+}
+
+// underAnotherLimit introduces what a recording tells where the counters are already those
+// of another limit than it was made under.
+func (s *scene) underAnotherLimit() string {
+	if s.bursts == nil || s.truth.ThrottledAt != v1alpha1.ThrottledAtContainer || s.limit == limitMillicores(s.truth) {
+		return ""
+	}
+	if s.limit == 0 {
+		return "before that, without a limit, "
+	}
+	return "before that, at a limit of " + millicores(s.limit) + ", "
 }
 
 func limitInWords(truth *v1alpha1.KernelTruth) string {
