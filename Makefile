@@ -59,7 +59,7 @@ test-kernels: ## eBPF programs on Debian's kernels 5.10 to 7.x, in virtual machi
 	@$(TEST) kernels
 
 .PHONY: test-arm64
-test-arm64: ## The same on an arm64 kernel, emulated (not part of make test: it takes long)
+test-arm64: ## The same on an arm64 kernel, emulated (2 to 3 minutes; not part of make test)
 	@KG_KERNELS_ARM64=1 $(TEST) kernels
 
 .PHONY: support
