@@ -63,7 +63,7 @@ test-arm64: ## The same on an arm64 kernel, emulated (2 to 3 minutes; not part o
 	@KG_KERNELS_ARM64=1 $(TEST) kernels
 
 .PHONY: support
-support: ## What each kernel lets the observer hear: docs/reference/support.md anew (about 8 minutes)
+support: ## What each kernel lets the observer hear: docs/reference/support.md anew (about 4 minutes)
 	@hack/support/run.sh $(SUITES)
 
 .PHONY: test-nodes
