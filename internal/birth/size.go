@@ -28,12 +28,10 @@ func (w *writer) tooLarge() bool {
 // bound keeps the spec within its size. First go the entries of the timeline that say
 // least, as in every long timeline. What goes after them is told to be missing.
 func (w *writer) bound() {
-	for _, action := range leastTelling {
-		if !w.tooLarge() {
-			return
-		}
-		w.spec.Timeline = slices.DeleteFunc(w.spec.Timeline, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
-	}
+	w.spec.Timeline = withoutLeastTelling(w.spec.Timeline, func(all []v1alpha1.TimelineEntry) bool {
+		w.spec.Timeline = all
+		return w.tooLarge()
+	})
 	if !w.tooLarge() {
 		return
 	}

@@ -224,16 +224,22 @@ func (w *writer) step(session uint64) *step {
 
 // trimTimeline keeps to the bound by leaving out what matters least.
 func (w *writer) trimTimeline() {
-	for _, action := range leastTelling {
-		if len(w.timeline) <= timelineMax {
-			return
-		}
-		w.timeline = slices.DeleteFunc(w.timeline, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
-	}
+	w.timeline = withoutLeastTelling(w.timeline, func(all []v1alpha1.TimelineEntry) bool { return len(all) > timelineMax })
 	if extra := len(w.timeline) - timelineMax; extra > 0 {
 		w.timeline = w.timeline[:timelineMax]
 		w.miss("the timeline is cut: %d later entries are left out", extra)
 	}
+}
+
+// withoutLeastTelling leaves out one action after the other while there is too much.
+func withoutLeastTelling(all []v1alpha1.TimelineEntry, tooMuch func([]v1alpha1.TimelineEntry) bool) []v1alpha1.TimelineEntry {
+	for _, action := range leastTelling {
+		if !tooMuch(all) {
+			break
+		}
+		all = slices.DeleteFunc(all, func(t v1alpha1.TimelineEntry) bool { return t.Action == action })
+	}
+	return all
 }
 
 // leastTelling are the actions that a full timeline leaves out first.
