@@ -64,17 +64,21 @@ func lastLine(s string) string {
 func unreachable(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "kubeconfig")
-	text := `apiVersion: v1
-kind: Config
-current-context: c
-contexts: [{name: c, context: {cluster: c, user: u}}]
-clusters: [{name: c, cluster: {server: "http://127.0.0.1:1"}}]
-users: [{name: u, user: {}}]
-`
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(kubeconfigOf("http://127.0.0.1:1")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// kubeconfigOf names an API server without credentials.
+func kubeconfigOf(url string) string {
+	return `apiVersion: v1
+kind: Config
+current-context: c
+contexts: [{name: c, context: {cluster: c, user: u}}]
+clusters: [{name: c, cluster: {server: "` + url + `"}}]
+users: [{name: u, user: {}}]
+`
 }
 
 // With client-go's default of 5 requests a second the verdicts on a cluster's births

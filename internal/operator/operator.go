@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -27,28 +28,63 @@ import (
 // leaseName is the Lease by which replicas agree on a leader.
 const leaseName = "kernel-gossip-operator"
 
-// Run judges and sweeps until the context ends, which is no error. It returns
-// an error where the API server or the CRDs do not appear within the start-up
-// timeout, or where leadership is lost; the caller is expected to exit then and
-// be restarted.
+// Run judges and sweeps until the context ends, which is no error; the caller is
+// expected to exit then, for before the first list of objects Run waits for nothing.
+// It returns an error where the API server or the CRDs do not appear within the
+// start-up timeout, or where leadership is lost; the caller is expected to be restarted.
 func Run(ctx context.Context, config *rest.Config, options Options, logger *slog.Logger) error {
 	if err := options.Validate(); err != nil {
 		return fmt.Errorf("options: %w", err)
 	}
-	if err := preflight(ctx, config, options, logger); err != nil {
-		if ctx.Err() != nil {
-			return nil
+	w := &work{config: config, options: options, logger: logger}
+	var alive context.Context
+	alive, w.end = context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan error, 1)
+	go func() { done <- w.run(ctx, alive) }()
+	select {
+	case err := <-done:
+		w.end()
+		if ctx.Err() == nil || w.listed.Load() {
+			return err
 		}
+	case <-ctx.Done():
+		if w.listed.Load() {
+			w.end()
+			return <-done
+		}
+	}
+	// Nothing was judged, and no Lease is held. What was under way is left behind, to end
+	// with the process: the manager waits for the first list without looking whether it
+	// has to end, and some questions to the API server take no context.
+	logger.Info("ended before the first list of objects was complete")
+	return nil
+}
+
+// work is one run.
+type work struct {
+	config  *rest.Config
+	options Options
+	logger  *slog.Logger
+	// listed is true once all objects were seen; only from then on is there anything to
+	// end in order.
+	listed atomic.Bool
+	end    context.CancelFunc
+}
+
+// run prepares until ctx ends, and works as long as alive lasts.
+func (w *work) run(ctx, alive context.Context) error {
+	if err := preflight(ctx, w.config, w.options, w.logger); err != nil {
 		return err
 	}
-	mgr, err := newManager(config, options, logger)
+	mgr, err := newManager(w.config, w.options, w.logger)
 	if err != nil {
 		return err
 	}
-	if err := register(ctx, mgr, options); err != nil {
+	if err := register(ctx, mgr, w.options); err != nil {
 		return err
 	}
-	if err := mgr.Start(ctx); err != nil {
+	go func() { w.listed.Store(mgr.GetCache().WaitForCacheSync(alive)) }()
+	if err := mgr.Start(alive); err != nil {
 		return fmt.Errorf("run: %w", err)
 	}
 	return nil

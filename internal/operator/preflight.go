@@ -39,7 +39,7 @@ func waitForAPI(ctx context.Context, config *rest.Config, timeout time.Duration,
 	if err != nil {
 		return fmt.Errorf("client of the API server: %w", err)
 	}
-	return waitUntil(ctx, timeout, logger, func(context.Context) error { return serves(client, config.Host) })
+	return waitUntil(ctx, timeout, logger, func(ctx context.Context) error { return serves(ctx, client, config.Host) })
 }
 
 // waitUntil returns once there is no problem any more; after the timeout it returns the last one.
@@ -47,6 +47,9 @@ func waitUntil(ctx context.Context, timeout time.Duration, logger *slog.Logger, 
 	var problem error
 	err := wait.PollUntilContextTimeout(ctx, preflightInterval, timeout, true, func(context.Context) (bool, error) {
 		now := check(ctx) // not cut short by the timeout: the last answer is the one that is told
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
 		if now != nil && (problem == nil || now.Error() != problem.Error()) {
 			logger.Warn("waiting for the API server", "problem", now, "for", timeout)
 		}
@@ -59,8 +62,8 @@ func waitUntil(ctx context.Context, timeout time.Duration, logger *slog.Logger, 
 	return err
 }
 
-func serves(client discovery.DiscoveryInterface, host string) error {
-	list, err := client.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+func serves(ctx context.Context, client *discovery.DiscoveryClient, host string) error {
+	list, err := client.ServerResourcesForGroupVersionWithContext(ctx, v1alpha1.GroupVersion.String())
 	switch {
 	case apierrors.IsNotFound(err):
 		return errNotInstalled
