@@ -80,7 +80,7 @@ func newCommand(o *options) *cobra.Command {
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringSliceVar(&o.runtimes, "runtime", nil, "further container runtimes that act like runc, by the name of their program")
 	f.DurationVar(&o.birthTimeout, "birth-timeout", 10*time.Minute, "end a birth that does not get Ready after this time")
-	f.DurationVar(&o.leanIn, "lean-in", cpu.DefaultConfig().LeanIn, "how long to listen to the bursts of a container that is held or waits for a CPU, 0 for never")
+	f.DurationVar(&o.leanIn, "lean-in", cpu.DefaultConfig().LeanIn, "how long to listen to the bursts of a container that is held or waits for a CPU, up to three times as long where it serves rarely, 0 for never")
 	addBudgetFlag(f, o)
 	f.StringVar(&o.record, "record", "", "also record all that is heard to this file")
 	f.StringVar(&o.replay, "replay", "", "replay such a recording instead of listening (needs no privileges)")

@@ -13,6 +13,8 @@ import (
 
 var tradeOff = flag.Bool("tradeoff", false, "tell what it costs to be surer that a limit meets the target")
 
+var recordedFor = flag.Duration("recorded", 10*time.Second, "how long the recordings of -tradeoff are")
+
 // found compares limits with the oracle's.
 type found struct{ n, missed, over, met float64 }
 
@@ -31,7 +33,7 @@ func (f *found) figures() (missed, over, met float64) {
 }
 
 // eachRecording plays all programs at three limits and calls with the recordings.
-func eachRecording(seeds uint64, call func(g program, oracle int64, r event.Recording)) {
+func eachRecording(long time.Duration, seeds uint64, call func(g program, oracle int64, r event.Recording)) {
 	target := DefaultConfig().Target
 	for _, g := range programs() {
 		cores := g.cores()
@@ -45,7 +47,7 @@ func eachRecording(seeds uint64, call func(g program, oracle int64, r event.Reco
 		}
 		for _, q := range limits {
 			for seed := range seeds {
-				r, _ := g.play(q, 10_000*ms, 10+seed)
+				r, _ := g.play(q, long.Nanoseconds(), 10+seed)
 				call(g, oracle, r)
 			}
 		}
@@ -57,7 +59,7 @@ func eachRecording(seeds uint64, call func(g program, oracle int64, r event.Reco
 func TestBestLimits(t *testing.T) {
 	target := DefaultConfig().Target
 	var all found
-	eachRecording(2, func(g program, oracle int64, r event.Recording) {
+	eachRecording(10*time.Second, 2, func(g program, oracle int64, r event.Recording) {
 		out := Replay(r, Config{Horizon: 15 * time.Second})
 		if out.Best < 0 {
 			t.Errorf("%s at %d ms: no limit", g.name, r.Before[0].Quota/ms)
@@ -79,7 +81,7 @@ func TestBestLimits(t *testing.T) {
 // smallest limit that meets the target with a little less as well.
 func TestTheMarginIsInTheCurve(t *testing.T) {
 	target := DefaultConfig().Target
-	eachRecording(1, func(g program, _ int64, r event.Recording) {
+	eachRecording(10*time.Second, 1, func(g program, _ int64, r event.Recording) {
 		out := Replay(r, Config{})
 		if out.Best < 2 {
 			t.Errorf("%s: best is point %d", g.name, out.Best)
@@ -107,13 +109,13 @@ func TestTradeOff(t *testing.T) {
 	}
 	target := DefaultConfig().Target
 	var rules []rule
-	for _, part := range []float64{0, 0.8, 0.9, 0.95} {
+	for _, part := range []float64{0, 0.6, 0.7, 0.8, 0.9, 0.95} {
 		for _, margin := range []float64{1, 1.03, 1.05, 1.07, 1.1, 1.15} {
 			rules = append(rules, rule{part, margin})
 		}
 	}
 	all := make([]found, len(rules))
-	eachRecording(3, func(g program, oracle int64, r event.Recording) {
+	eachRecording(*recordedFor, 3, func(g program, oracle int64, r event.Recording) {
 		w := newWorkload(r, Config{Horizon: 15 * time.Second}.withDefaults(r))
 		met := map[int64]float64{}
 		for i, rule := range rules {

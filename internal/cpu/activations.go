@@ -62,10 +62,6 @@ func activations(r event.Recording) []activation {
 	return all
 }
 
-// servesFrom is the CPU time from which on a thread that slept on a timer did it
-// for somebody's sake.
-const servesFrom = uint64(100 * time.Microsecond)
-
 // sleeps are nanosleep and clock_nanosleep of amd64 and arm64; on either machine
 // the other's numbers are of calls that nobody sleeps in.
 var sleeps = []int32{35, 230, 101, 115}
@@ -83,13 +79,13 @@ const workingNaps = 3
 func dropHousekeeping(r event.Recording, all []activation) {
 	working := 0
 	for i := range all {
-		if a := &all[i]; a.naps() && a.served >= servesFrom {
+		if a := &all[i]; a.naps() && a.served >= event.ServesFrom {
 			working++
 		}
 	}
 	rare := r.Language == "Go" && float64(working) < workingNaps*time.Duration(span(r.From, r.To)).Seconds()
 	for i := range all {
-		if a := &all[i]; a.naps() && (a.served < servesFrom || rare) {
+		if a := &all[i]; a.naps() && (a.served < event.ServesFrom || rare) {
 			a.outside = false
 		}
 	}
@@ -117,7 +113,7 @@ func pieces(r event.Recording) []activation {
 			i = len(all)
 			all = append(all, activation{
 				tid: b.TID, woken: b.Woken, waker: b.Waker, wakerTID: b.WakerTID, cause: -1,
-				outside: fromOutside(r, b), slept: b.Slept,
+				outside: b.FromOutside(r.Cgroup), slept: b.Slept,
 			})
 		}
 		a := &all[i]
@@ -133,16 +129,6 @@ func pieces(r event.Recording) []activation {
 		}
 	}
 	return all
-}
-
-func fromOutside(r event.Recording, b event.Burst) bool {
-	switch b.Waker {
-	case event.WakerInterrupt, event.WakerOutside:
-		return true
-	case event.WakerBorn:
-		return b.WakerCgroup != 0 && b.WakerCgroup != r.Cgroup
-	}
-	return false
 }
 
 // causes finds the activation during which each was woken from within.

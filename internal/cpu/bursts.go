@@ -118,7 +118,7 @@ func (f *figures) take(r event.Recording, b v1alpha1.Bursts, stalls []uint64) {
 func waitOfWork(all []activation) *int64 {
 	var queued []uint64
 	for i := range all {
-		if a := &all[i]; !a.naps() || a.served >= servesFrom {
+		if a := &all[i]; !a.naps() || a.served >= event.ServesFrom {
 			queued = append(queued, a.queued)
 		}
 	}

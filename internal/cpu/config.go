@@ -32,7 +32,8 @@ type Config struct {
 	// containers that are always throttled must not keep the API server busy.
 	Repeat, RepeatMax time.Duration
 	// LeanIn is how long the bursts of a container that is throttled are listened
-	// to; 0 is never. ContentionLeanIn is for those that may wait for a CPU.
+	// to, three times as long where few are heard (LeanIn.Over); 0 is never.
+	// ContentionLeanIn is for those that may wait for a CPU.
 	LeanIn, ContentionLeanIn time.Duration
 	// LeanInsMax is on how many containers at a time.
 	LeanInsMax int
@@ -56,6 +57,11 @@ type Config struct {
 	// Plan is how the kernel is heard now; nil: as well as any.
 	Plan func() hooks.Plan
 }
+
+// LeanInLonger is how many times as long a container is listened to of which little is
+// heard, for the limit that is computed from it: the greatest stall of thirty requests
+// says little of the next thirty.
+const LeanInLonger = 3
 
 // missing is what this kernel does not let a whisper tell.
 func (c *Config) missing() []string {

@@ -162,6 +162,7 @@ func (d *Detector) Interest(containerID string) (Interest, bool) {
 		return Interest{}, false
 	}
 	in.Why, in.Occasion = WhyThrottled, uint64(t.episode.start.UnixNano())
+	in.AtMost = LeanInLonger * in.For // a limit will be computed from it
 	return in, true
 }
 

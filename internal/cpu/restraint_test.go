@@ -13,13 +13,14 @@ func TestAShortenedLeanIn(t *testing.T) {
 	for wanted, want := range map[time.Duration]time.Duration{
 		10 * time.Second: 2500 * time.Millisecond, 3 * time.Second: time.Second, time.Second: time.Second,
 	} {
+		atMost := max(want, 3*wanted/4)
 		s := NewSuspects(DefaultConfig())
 		s.Restrain(Shortened)
 		in := throttledSince(1)
-		in.For = wanted
+		in.For, in.AtMost = wanted, 3*wanted
 		s.Suspect("a", in, second)
-		if next := s.Next(second); len(next) != 1 || next[0].For != want {
-			t.Errorf("%s: %+v, want %s", wanted, next, want)
+		if next := s.Next(second); len(next) != 1 || next[0].For != want || next[0].AtMost != atMost {
+			t.Errorf("%s: %+v, want %s, at most %s", wanted, next, want, atMost)
 		}
 		if short := wanted > want; short != (s.shortened == 1) {
 			t.Errorf("%s: %d counted as shortened", wanted, s.shortened)

@@ -21,8 +21,20 @@ const (
 type LeanIn struct {
 	ContainerID string
 	Why         Why
-	// For is how long to listen at most.
-	For time.Duration
+	// For is how long to listen, and AtMost for how long while few bursts are heard
+	// (Over). AtMost is not less than For.
+	For, AtMost time.Duration
+}
+
+// ServingEnough is how many bursts that serve somebody are enough of a recording: of a
+// thousand, ten are beyond the 99th percentile.
+const ServingEnough = 1000
+
+// Over is true once enough was heard: after For, unless the container does something for
+// somebody so rarely that a longer recording tells much more.
+func (l LeanIn) Over(passed time.Duration, serving int) bool {
+	few := serving > 0 && serving < ServingEnough
+	return passed >= l.AtMost || passed >= l.For && !few
 }
 
 // Interest in a container's bursts.
@@ -30,8 +42,8 @@ type Interest struct {
 	Why Why
 	// Occasion tells one episode or one change from the next; 0 for what has none.
 	Occasion uint64
-	// For is how long to listen.
-	For time.Duration
+	// For is how long to listen, AtMost for how long if little is heard; 0 is For.
+	For, AtMost time.Duration
 	// Situation of the container.
 	Situation Situation
 }
@@ -210,7 +222,8 @@ func (s *Suspects) Next(now uint64) []LeanIn {
 		s.jumped = !s.jumped && x.urgent
 		x.urgent, x.why, x.answered = false, x.interest.Why, x.interest.Occasion
 		l := LeanIn{ContainerID: id, Why: x.interest.Why, For: s.length(x.interest.For)}
-		s.underWay[id] = underWay{LeanIn: l, until: now + uint64(l.For+answerWithin)}
+		l.AtMost = max(l.For, s.scaled(x.interest.AtMost))
+		s.underWay[id] = underWay{LeanIn: l, until: now + uint64(l.AtMost+answerWithin)}
 		next = append(next, l)
 	}
 	return next
@@ -218,10 +231,17 @@ func (s *Suspects) Next(now uint64) []LeanIn {
 
 // length of a lean-in that is wanted for so long.
 func (s *Suspects) length(wanted time.Duration) time.Duration {
+	if s.restraint == Shortened && wanted > shortestLeanIn {
+		s.shortened++
+	}
+	return s.scaled(wanted)
+}
+
+// scaled is a length under the restraint that is in force.
+func (s *Suspects) scaled(wanted time.Duration) time.Duration {
 	if s.restraint != Shortened || wanted <= shortestLeanIn {
 		return wanted
 	}
-	s.shortened++
 	return max(wanted/shortenedBy, shortestLeanIn)
 }
 

@@ -170,3 +170,25 @@ func TestALeanInThatNeverAnswersIsGivenUp(t *testing.T) {
 		t.Error("still under way")
 	}
 }
+
+// Only a container that serves somebody, and rarely, is listened to for longer.
+func TestALeanInIsOver(t *testing.T) {
+	l := LeanIn{For: 10 * time.Second, AtMost: 30 * time.Second}
+	for _, c := range []struct {
+		passed  time.Duration
+		serving int
+		over    bool
+	}{
+		{9 * time.Second, 0, false},
+		{9 * time.Second, 5000, false},
+		{10 * time.Second, 0, true},
+		{10 * time.Second, 1, false},
+		{29 * time.Second, ServingEnough - 1, false},
+		{11 * time.Second, ServingEnough, true},
+		{30 * time.Second, 1, true},
+	} {
+		if got := l.Over(c.passed, c.serving); got != c.over {
+			t.Errorf("%s, %d: over %t", c.passed, c.serving, got)
+		}
+	}
+}

@@ -48,6 +48,25 @@ type Burst struct {
 	GoesOn bool `json:"goesOn,omitempty"`
 }
 
+// FromOutside is true if it was not a container of the given cgroup that woke it.
+func (b *Burst) FromOutside(cgroup uint64) bool {
+	switch b.Waker {
+	case WakerInterrupt, WakerOutside:
+		return true
+	case WakerBorn:
+		return b.WakerCgroup != 0 && b.WakerCgroup != cgroup
+	}
+	return false
+}
+
+// ServesFrom is the CPU time (ns) from which on a thread that came by itself did something
+// for somebody, and did not just look whether there is anything to do.
+const ServesFrom = 100_000
+
+// Serves is true for a burst that by itself tells of something done for somebody outside
+// of the container.
+func (b *Burst) Serves(cgroup uint64) bool { return b.CPU >= ServesFrom && b.FromOutside(cgroup) }
+
 // Recording is all that was heard of one container for a bounded time.
 type Recording struct {
 	Cgroup uint64 `json:"cgroup"`

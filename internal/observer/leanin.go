@@ -147,7 +147,7 @@ func (e *Ears) record(ctx context.Context, l LeanIn, h *cpu.Heard) error {
 	before, failed := e.groups(l.Levels)
 	h.Before = e.readNode()
 	if failed == nil {
-		e.wait(ctx, own, l.For)
+		e.wait(ctx, own, l.LeanIn)
 	}
 	after, gone := e.groups(l.Levels)
 	h.After = e.readNode()
@@ -167,22 +167,25 @@ func (e *Ears) record(ctx context.Context, l LeanIn, h *cpu.Heard) error {
 }
 
 // wait passes the time of a lean-in, or less where enough was heard.
-func (e *Ears) wait(ctx context.Context, cgroup uint64, long time.Duration) {
-	counter, counts := e.ear.(interface{ Heard(cgroup uint64) int })
-	end := time.NewTimer(long)
-	defer end.Stop()
+func (e *Ears) wait(ctx context.Context, cgroup uint64, l cpu.LeanIn) {
+	counter, counts := e.ear.(interface {
+		Heard(cgroup uint64) (bursts, serving int)
+	})
+	began := time.Now()
 	step := time.NewTicker(listenStep)
 	defer step.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-end.C:
-			return
 		case <-step.C:
-			if counts && counter.Heard(cgroup) >= BurstsMax {
-				return
-			}
+		}
+		bursts, serving := 0, 0
+		if counts {
+			bursts, serving = counter.Heard(cgroup)
+		}
+		if bursts >= BurstsMax || l.Over(time.Since(began), serving) {
+			return
 		}
 	}
 }

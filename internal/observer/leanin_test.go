@@ -24,6 +24,7 @@ type ear struct {
 	mu       sync.Mutex
 	refuse   error
 	heard    int // bursts per second
+	serving  int // bursts per second that serve somebody
 	began    map[uint64]time.Time
 	stopped  int
 	together int // the most that were listened to at once
@@ -40,10 +41,11 @@ func (e *ear) Start(cgroup uint64) error {
 	return nil
 }
 
-func (e *ear) Heard(cgroup uint64) int {
+func (e *ear) Heard(cgroup uint64) (bursts, serving int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return int(time.Since(e.began[cgroup]).Seconds() * float64(e.heard))
+	passed := time.Since(e.began[cgroup]).Seconds()
+	return int(passed * float64(e.heard)), int(passed * float64(e.serving))
 }
 
 func (e *ear) Stop(cgroup uint64) (event.Recording, error) {
@@ -65,7 +67,7 @@ func listenTo(t *testing.T, e *ear, read func(id, pointer uint64) (event.Group, 
 	go ears.Run(ctx)
 	began := time.Now()
 	ears.LeanIn(observer.LeanIn{
-		LeanIn: cpu.LeanIn{ContainerID: "c", Why: cpu.WhyThrottled, For: 10 * time.Second},
+		LeanIn: cpu.LeanIn{ContainerID: "c", Why: cpu.WhyThrottled, For: 10 * time.Second, AtMost: 30 * time.Second},
 		Levels: []observer.CgroupRef{{ID: 7, Pointer: 70}, {ID: 8, Pointer: 80}},
 	})
 	return <-ears.Heard(), time.Since(began)
@@ -99,6 +101,21 @@ func TestALeanInEndsWhenEnoughWasHeard(t *testing.T) {
 			t.Errorf("%q after %s", h.Failed, took)
 		}
 	})
+}
+
+func TestALeanInLastsLongerWhereLittleIsHeard(t *testing.T) {
+	for serving, want := range map[int]time.Duration{
+		0:   10 * time.Second, // it serves nobody: there is nothing to wait for
+		3:   30 * time.Second,
+		50:  20 * time.Second, // 1000 bursts
+		200: 10 * time.Second,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			if h, took := listenTo(t, &ear{serving: serving}, reading, nil); h.Failed != "" || took != want {
+				t.Errorf("%d a second: %q after %s, want %s", serving, h.Failed, took, want)
+			}
+		})
+	}
 }
 
 func TestALeanInThatCannotBe(t *testing.T) {

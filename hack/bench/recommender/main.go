@@ -96,7 +96,6 @@ func run(ctx context.Context, o options) error {
 		l = short()
 	}
 	model := counterfactual.DefaultConfig()
-	model.Horizon = l.window
 	t := target{model.Target.ThrottledShare, model.Target.StallP99}
 	if o.anew {
 		if err := anew(done, o.recordings, player{lengths: l, target: t, model: model}); err != nil {

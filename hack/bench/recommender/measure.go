@@ -22,7 +22,7 @@ const secondSeed = 199
 type lengths struct {
 	settle time.Duration // after a resize, not measured
 	window time.Duration
-	listen time.Duration // within a window, from its beginning; as the observer does
+	listen time.Duration // within a window, from its beginning; longer as the observer does
 	probe  time.Duration // longest measurement of the search
 	climb  time.Duration // of the feedback rule
 }
@@ -113,10 +113,11 @@ func (p *player) measure(ctx context.Context, limit float64, seed int) (window, 
 	if err != nil {
 		return window{}, rec, err
 	}
-	if rec, err = p.recorder.record(ctx, p.lengths.listen); err != nil {
+	begun := time.Now()
+	if rec, err = p.recorder.lean(ctx, p.lengths.listen); err != nil {
 		return window{}, rec, err
 	}
-	if err := sleep(ctx, p.lengths.window-p.lengths.listen); err != nil {
+	if err := sleep(ctx, p.lengths.window-time.Since(begun)); err != nil {
 		return window{}, rec, err
 	}
 	after, err := p.read()
@@ -177,11 +178,14 @@ func (p *player) probe(ctx context.Context, limit float64, seed int) (window, er
 	return withStalls(after.since(before, limit), rec), err
 }
 
-// predict is what a recording gives for some limits.
+// predict is what a recording gives for some limits, over as long a time as they are
+// measured.
 func (p *player) predict(rec event.Recording, limits []float64) []predicted {
+	model := p.model
+	model.Horizon = max(p.lengths.window, time.Duration(rec.To-rec.From))
 	var out []predicted
 	for _, l := range limits {
-		r := counterfactual.Predict(rec, uint64(quotaOf(l)), p.model)
+		r := counterfactual.Predict(rec, uint64(quotaOf(l)), model)
 		out = append(out, predicted{Limit: l, Share: r.Throttled, Low: r.Low, High: r.High, StallP99: r.StallP99})
 	}
 	return out

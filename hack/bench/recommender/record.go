@@ -11,7 +11,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/kernel-gossip/kernel-gossip/internal/cpu"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/observer"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
 )
@@ -71,9 +73,22 @@ func (r *recorder) read() ([]event.Group, error) {
 	return out, nil
 }
 
-// record hears the container for some time.
-func (r *recorder) record(ctx context.Context, d time.Duration) (event.Recording, error) {
-	return r.recordUntil(ctx, d, nil)
+// lean hears the container as the observer does: for some time, longer if little is heard.
+func (r *recorder) lean(ctx context.Context, d time.Duration) (event.Recording, error) {
+	l := cpu.LeanIn{For: d, AtMost: cpu.LeanInLonger * d}
+	enough := make(chan struct{})
+	over, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		defer close(enough)
+		for begun := time.Now(); sleep(over, 100*time.Millisecond) == nil; {
+			bursts, serving := r.listener.Heard(r.levels[0].id)
+			if bursts >= observer.BurstsMax || l.Over(time.Since(begun), serving) {
+				return
+			}
+		}
+	}()
+	return r.recordUntil(ctx, l.AtMost, enough)
 }
 
 // recordUntil hears the container for some time, or until enough is known.

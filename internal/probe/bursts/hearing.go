@@ -37,6 +37,7 @@ const (
 type hearing struct {
 	recording event.Recording
 	max       int
+	serving   int // how many of the bursts serve somebody
 	// What had been lost, and how often programs had been left out, when it began.
 	lostBefore, skippedBefore uint64
 	languages                 map[uint32]uint8 // of threads
@@ -151,6 +152,9 @@ func (h *hearing) keep(b *burstsKgBurst) {
 		return
 	}
 	r.Bursts = append(r.Bursts, decode(b))
+	if last := &r.Bursts[len(r.Bursts)-1]; last.Serves(r.Cgroup) {
+		h.serving++
+	}
 }
 
 func decode(b *burstsKgBurst) event.Burst {
