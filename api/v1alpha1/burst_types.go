@@ -35,6 +35,14 @@ type Bursts struct {
 	// WindowMilliseconds that were recorded.
 	// +kubebuilder:validation:Minimum=1
 	WindowMilliseconds int64 `json:"windowMilliseconds"`
+	// LimitMillicores of the container itself, and PodLimitMillicores of its pod, while
+	// it was recorded. The counters of kernelTruth may be of another limit, and the
+	// recording's figures that stand beside them are of this one. LimitMillicores is 0
+	// for no limit and absent where it is not known; PodLimitMillicores is absent for both.
+	// +kubebuilder:validation:Minimum=0
+	LimitMillicores *int64 `json:"limitMillicores,omitempty"`
+	// +kubebuilder:validation:Minimum=1
+	PodLimitMillicores int64 `json:"podLimitMillicores,omitempty"`
 	// Activations that ended in the window.
 	// +kubebuilder:validation:Minimum=0
 	Activations int64 `json:"activations"`

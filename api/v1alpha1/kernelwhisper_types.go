@@ -102,7 +102,7 @@ type KernelTruth struct {
 	ThrottledAt ThrottleLevel `json:"throttledAt,omitempty"`
 	// ThreadTimeLostPercent is the share of the threads' runnable time that the
 	// quota took, with one decimal. From here on the figures are of the activations
-	// of spec.bursts, and absent without it.
+	// of spec.bursts, of its time and at its limit, and absent without it.
 	// +kubebuilder:validation:Pattern=`^(100\.0|[0-9]{1,2}\.[0-9])$`
 	ThreadTimeLostPercent string `json:"threadTimeLostPercent,omitempty"`
 	// StallP50Microseconds is the median stall per activation.
@@ -219,9 +219,14 @@ type MetricsLie struct {
 	// UsageMillicores that the metric reports.
 	// +kubebuilder:validation:Minimum=0
 	UsageMillicores int64 `json:"usageMillicores"`
-	// PercentOfLimit is that usage over the CPU limit, with one decimal.
+	// PercentOfLimit is that usage over limitMillicores, with one decimal.
 	// +kubebuilder:validation:Pattern=`^[0-9]{1,6}\.[0-9]$`
 	PercentOfLimit string `json:"percentOfLimit,omitempty"`
+	// LimitMillicores that was in force all through the metric's window, at the level
+	// that throttled. Absent for an ancestor's, without a limit, and where it changed
+	// within the window or is not known.
+	// +kubebuilder:validation:Minimum=1
+	LimitMillicores int64 `json:"limitMillicores,omitempty"`
 	// Claim in one sentence: what the metric says and why it hides the truth.
 	// +kubebuilder:validation:MaxLength=512
 	Claim string `json:"claim,omitempty"`

@@ -80,6 +80,11 @@ func (in *BirthFailure) DeepCopy() *BirthFailure {
 func (in *Bursts) DeepCopyInto(out *Bursts) {
 	*out = *in
 	in.Time.DeepCopyInto(&out.Time)
+	if in.LimitMillicores != nil {
+		in, out := &in.LimitMillicores, &out.LimitMillicores
+		*out = new(int64)
+		**out = **in
+	}
 	if in.Preemptors != nil {
 		in, out := &in.Preemptors, &out.Preemptors
 		*out = make([]Preemptor, len(*in))

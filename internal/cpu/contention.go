@@ -111,7 +111,7 @@ func (c *Contention) Heard(h Heard) []*v1alpha1.KernelWhisper {
 	if !ok || !h.usable() || h.Why != WhyContended || !of(at, h) {
 		return nil
 	}
-	s := c.config.summarize(h, at.Container)
+	s := c.config.summarize(h, at)
 	e := c.episodes[h.ContainerID]
 	if !waits(s.figures, span(h.Recording.From, h.Recording.To), e != nil) {
 		if e == nil {

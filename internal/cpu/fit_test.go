@@ -35,7 +35,7 @@ func TestAWhisperOfContentionHasRoomForItsEvidence(t *testing.T) {
 	e := &contended{container: w1(), name: "w", path: "/x"}
 	config := n.watch.contention.config
 	for range 2 { // told again it is as long
-		e.hear(at, h, config.summarize(h, at.Container))
+		e.hear(at, h, config.summarize(h, at))
 	}
 	w := e.whisper(config)
 	has := map[string]int{}
@@ -81,7 +81,7 @@ func TestALongWhisperKeepsItsEvidence(t *testing.T) {
 	e := &contended{container: at.Container, name: "w", path: "/x"}
 	config := n.watch.contention.config
 	config.NodeName = strings.Repeat("n", 253)
-	e.hear(at, h, config.summarize(h, at.Container))
+	e.hear(at, h, config.summarize(h, at))
 	for i := range 3 {
 		e.spec.Bursts.Preemptors = append(e.spec.Bursts.Preemptors[:i:i], v1alpha1.Preemptor{
 			Namespace: strings.Repeat("n", 63), Pod: strings.Repeat("p", 253), WaitMicroseconds: 1e15,

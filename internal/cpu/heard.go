@@ -3,6 +3,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/counterfactual"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
@@ -44,15 +46,37 @@ func (h *Heard) Judge() {
 	}
 }
 
-// summarize is the recording in the terms of the API.
-func (c *Config) summarize(h Heard, of Container) summary {
-	s := summarize(h.Recording, of, c.Wall, c.Neighbor)
+// summarize is the recording in the terms of the API. The sample tells which of its
+// cgroups is the container's pod.
+func (c *Config) summarize(h Heard, at Sample) summary {
+	s := summarize(h.Recording, at.Container, c.Wall, c.Neighbor)
 	if h.Recording.CPUs < cpusOf(h.Before, h.After) {
 		s.bursts.StolenMicroseconds = 0 // from which CPUs is not known
 	}
 	before, _ := h.own()
-	s.bursts.RequestMillicores = c.Request(of, before)
+	s.bursts.RequestMillicores = c.Request(at.Container, before)
+	s.bursts.LimitMillicores, s.bursts.PodLimitMillicores = h.limits(at)
 	return s
+}
+
+// limits (millicores) that the recording was made under: the container's own, nil if it
+// was not read and 0 for none, and its pod's.
+func (h Heard) limits(at Sample) (own *int64, pod int64) {
+	for i, g := range h.Recording.Before {
+		limit := millicores(g.Quota, g.Period)
+		if i == 0 {
+			own = &limit
+			continue
+		}
+		if at.podIs(g.Cgroup) {
+			pod = limit
+		}
+	}
+	return own, pod
+}
+
+func (s Sample) podIs(cgroup uint64) bool {
+	return slices.ContainsFunc(s.Levels, func(l Level) bool { return l.At == v1alpha1.ThrottledAtPod && l.Cgroup == cgroup })
 }
 
 // RequestOfShares is the CPU request, in millicores, for which the kubelet writes
@@ -114,7 +138,7 @@ func (d *Detector) Heard(h Heard) []*v1alpha1.KernelWhisper {
 
 // hear takes the recording into the episode.
 func (e *episode) hear(h Heard, now Sample) {
-	s := e.config.summarize(h, e.container)
+	s := e.config.summarize(h, now)
 	e.spec.Bursts, e.figures = &s.bursts, &s.figures
 	e.spec.Counterfactual, e.spec.BurstsMissing = nil, ""
 	if h.Replayed != nil {

@@ -42,11 +42,11 @@ func TestStolenFromARealMachine(t *testing.T) {
 	// What was taken from CPUs that a container may not use is not said to be taken from it.
 	h := Heard{Before: before, After: after, Recording: event.Recording{From: began, To: began + took, CPUs: 2, Stolen: 270_000_000}}
 	c := Config{Wall: func(at uint64) time.Time { return time.Unix(0, int64(at)) }, Request: func(Container, event.Group) int64 { return 0 }}
-	if got := c.summarize(h, Container{}).bursts.StolenMicroseconds; got != 270_000 {
+	if got := c.summarize(h, Sample{}).bursts.StolenMicroseconds; got != 270_000 {
 		t.Errorf("%d µs stolen, want 270,000", got)
 	}
 	h.Recording.CPUs = 1
-	if got := c.summarize(h, Container{}).bursts.StolenMicroseconds; got != 0 {
+	if got := c.summarize(h, Sample{}).bursts.StolenMicroseconds; got != 0 {
 		t.Errorf("%d µs stolen from one of two CPUs", got)
 	}
 	var l load

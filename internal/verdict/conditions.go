@@ -61,12 +61,12 @@ func (s *conditionSet) transition(kind string, status metav1.ConditionStatus) me
 	return s.now
 }
 
-func whisperConditions(w *v1alpha1.KernelWhisper, basis basis, now time.Time) []metav1.Condition {
+func whisperConditions(w *v1alpha1.KernelWhisper, basis string, now time.Time) []metav1.Condition {
 	set := newConditionSet(w.Status.Conditions, w.Generation, now)
 	active, resolved, reason, message := episodeState(&w.Spec, now)
 	set.set(v1alpha1.ConditionActive, active, reason, message)
 	set.set(v1alpha1.ConditionResolved, resolved, reason, message)
-	set.set(v1alpha1.ConditionAssessed, metav1.ConditionTrue, ReasonJudged, "Severity follows from "+string(basis)+".")
+	set.set(v1alpha1.ConditionAssessed, metav1.ConditionTrue, ReasonJudged, "Severity follows from "+basis+".")
 	return set.conditions
 }
 

@@ -159,5 +159,5 @@ func contentionClaim(lie *v1alpha1.MetricsLie, s *scene) string {
 		return ""
 	}
 	return fmt.Sprintf("%s; it counts the time on a CPU and not the wait for one, which was %s in %s.",
-		metricInWords(lie), duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()))
+		s.metricInWords(lie), duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()))
 }

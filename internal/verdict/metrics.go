@@ -34,8 +34,11 @@ func metricsLie(w *v1alpha1.KernelWhisper, s *scene, metric *Metric) *v1alpha1.M
 	if lie.WindowMilliseconds < 1 || lie.UsageMillicores < 0 {
 		return nil
 	}
-	truth := &w.Spec.KernelTruth
-	lie.PercentOfLimit = reportedPercent(lie.UsageMillicores, truth)
+	// One that was kept is of a limit that a later change no longer tells.
+	if lie.LimitMillicores <= 0 {
+		lie.LimitMillicores = metricLimit(&w.Spec, MetricOf(&w.Spec, lie))
+	}
+	lie.PercentOfLimit = reportedPercent(lie.UsageMillicores, lie.LimitMillicores)
 	lie.Claim = clip(claim(lie, s))
 	return lie
 }
@@ -95,13 +98,9 @@ func overlaps(metric *Metric, spec *v1alpha1.KernelWhisperSpec) bool {
 		!metric.End.Add(-metric.Window).After(spec.LastSeenTime.Time)
 }
 
-// reportedPercent is absent for an ancestor's quota: no metric holds a
-// container against a limit that is not its own.
-func reportedPercent(usage int64, truth *v1alpha1.KernelTruth) string {
-	if truth.ThrottledAt == v1alpha1.ThrottledAtAncestor {
-		return ""
-	}
-	text := percent(usage, limitMillicores(truth))
+// reportedPercent is absent without a limit.
+func reportedPercent(usage, limit int64) string {
+	text := percent(usage, limit)
 	if !percentOfLimit.MatchString(text) {
 		return ""
 	}
@@ -117,19 +116,30 @@ func claim(lie *v1alpha1.MetricsLie, s *scene) string {
 	case truth.ThrottledPeriods <= 0:
 		return ""
 	}
-	return fmt.Sprintf("%s; an average does not show that the quota of %s per %s ran out in %s of %s periods.",
-		metricInWords(lie), exactDuration(truth.QuotaMicroseconds), exactDuration(truth.PeriodMicroseconds),
-		count(truth.ThrottledPeriods), count(truth.Periods))
+	ranOut := fmt.Sprintf("the quota of %s per %s ran out in %s of %s periods.", exactDuration(truth.QuotaMicroseconds),
+		exactDuration(truth.PeriodMicroseconds), count(truth.ThrottledPeriods), count(truth.Periods))
+	switch MetricOf(s.spec, lie) {
+	case BeforeChange:
+		return s.metricInWords(lie) + ", from before the limit changed; after that " + ranOut
+	case AfterChange:
+		return s.metricInWords(lie) + ", from after the limit changed; before that " + ranOut
+	case AcrossChange:
+		return s.metricInWords(lie) + ", across a change of the limit; an average does not show that " + ranOut
+	}
+	return s.metricInWords(lie) + "; an average does not show that " + ranOut
 }
 
-func metricInWords(lie *v1alpha1.MetricsLie) string {
+func (s *scene) metricInWords(lie *v1alpha1.MetricsLie) string {
 	window := exactDuration(milliseconds(lie.WindowMilliseconds))
 	text := fmt.Sprintf("metrics.k8s.io reports an average over %s of %s", window, millicores(lie.UsageMillicores))
 	if lie.Source == v1alpha1.ComputedAverage {
 		text = fmt.Sprintf("metrics.k8s.io has no figure for this time; the average over %s is %s", window, millicores(lie.UsageMillicores))
 	}
-	if lie.PercentOfLimit != "" {
-		text += ", " + lie.PercentOfLimit + " % of the limit"
+	switch {
+	case lie.PercentOfLimit == "":
+		return text
+	case MetricOf(s.spec, lie) == SameLimit:
+		return text + ", " + lie.PercentOfLimit + " % of the limit"
 	}
-	return text
+	return text + ", " + lie.PercentOfLimit + " % of the limit of " + millicores(lie.LimitMillicores)
 }

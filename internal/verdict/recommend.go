@@ -26,6 +26,9 @@ func recommendation(s *scene, t Target, causes []v1alpha1.Cause, p *v1alpha1.Pro
 		why = append(why, "Why the limit struck the recording does not say: what arrived in any one period fits the quota.")
 	}
 	parts := []string{why[0]}
+	if elsewhere := s.recordedElsewhere(); elsewhere != "" {
+		parts = []string{"R" + elsewhere[1:] + ":", why[0]}
+	}
 	if s.servesNobody() {
 		parts = append(parts, "Nobody was seen to wait for it.")
 	}
@@ -173,8 +176,8 @@ func burstInWords(p *v1alpha1.Proposal) string {
 	if p == nil || p.BurstMicroseconds == nil {
 		return ""
 	}
-	return fmt.Sprintf("Or a burst of %s at the present limit (cpu.max.burst, cpu.cfs_burst_us of cgroup v1), for which Kubernetes has no field.",
-		exactDuration(*p.BurstMicroseconds))
+	return fmt.Sprintf("Or a burst of %s at %s (cpu.max.burst, cpu.cfs_burst_us of cgroup v1), for which Kubernetes has no field.",
+		exactDuration(*p.BurstMicroseconds), millicores(p.CurrentLimitMillicores))
 }
 
 func requestInWords(s *scene, p *v1alpha1.Proposal) string {

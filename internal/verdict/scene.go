@@ -41,24 +41,6 @@ func newScene(w *v1alpha1.KernelWhisper) *scene {
 	return s
 }
 
-// recordedLimit is what limited the container while it was recorded. A change
-// that came later has changed the counters' window already.
-func recordedLimit(spec *v1alpha1.KernelWhisperSpec) int64 {
-	if c := spec.Counterfactual; c != nil && c.LimitMillicores > 0 {
-		return c.LimitMillicores
-	}
-	if change := spec.Change; change != nil && spec.Bursts != nil {
-		if change.Time.After(spec.Bursts.Time.Time) {
-			return max(change.FromMillicores, 0)
-		}
-		return max(change.ToMillicores, 0)
-	}
-	if spec.KernelTruth.ThrottledAt == v1alpha1.ThrottledAtAncestor {
-		return 0
-	}
-	return limitMillicores(&spec.KernelTruth)
-}
-
 func (s *scene) contention() bool { return s.spec.Reason == v1alpha1.ReasonCPUContention }
 
 // period (µs) of the quota, or the usual one.

@@ -49,6 +49,15 @@ func severity(s *scene) (v1alpha1.Severity, basis) {
 	}
 }
 
+// basisInWords tells of a recording at another limit than that of the counters.
+func (s *scene) basisInWords(b basis) string {
+	elsewhere := s.recordedElsewhere()
+	if elsewhere == "" || b == basisCounters || b == basisNothing {
+		return string(b)
+	}
+	return string(b) + "; " + elsewhere
+}
+
 func severityOfCounters(truth *v1alpha1.KernelTruth) v1alpha1.Severity {
 	byPeriods := grade(share(truth.ThrottledPeriods, truth.Periods), warningPeriods, criticalPeriods)
 	held, known := heldBack(truth)

@@ -34,7 +34,7 @@ func (t Target) Whisper(w *v1alpha1.KernelWhisper, metric *Metric, now time.Time
 		Proposal:           proposal,
 		Outcome:            outcome(w, s, t),
 		ResizeStep:         w.Status.ResizeStep.DeepCopy(),
-		Conditions:         whisperConditions(w, basis, now),
+		Conditions:         whisperConditions(w, s.basisInWords(basis), now),
 	}
 	if len(causes) > 0 {
 		status.Cause = causes[0]
@@ -57,19 +57,37 @@ func whisperInsight(s *scene, lie *v1alpha1.MetricsLie) string {
 	return fmt.Sprintf("%s stopped container %s in %s of %s active periods%s%s; %s.",
 		limitInWords(truth), plain(s.spec.ContainerName),
 		count(truth.ThrottledPeriods), count(truth.Periods), inBrackets(percent(truth.ThrottledPeriods, truth.Periods)),
-		reportedInWords(lie), s.underAnotherLimit()+stallInWords(s))
+		s.reportedInWords(lie), s.underAnotherLimit()+stallInWords(s))
 }
 
 // underAnotherLimit introduces what a recording tells where the counters are already those
 // of another limit than it was made under.
 func (s *scene) underAnotherLimit() string {
-	if s.bursts == nil || s.truth.ThrottledAt != v1alpha1.ThrottledAtContainer || s.limit == limitMillicores(s.truth) {
+	limit, when := RecordedAt(s.spec)
+	if s.bursts == nil || when == SameLimit {
 		return ""
 	}
-	if s.limit == 0 {
-		return "before that, without a limit, "
+	that := "before that, "
+	if when == AfterChange {
+		that = "after that, "
 	}
-	return "before that, at a limit of " + millicores(s.limit) + ", "
+	if limit == 0 {
+		return that + "without a limit, "
+	}
+	return that + "at a limit of " + millicores(limit) + ", "
+}
+
+// recordedElsewhere says at which limit the recording was made, where the counters are of
+// another.
+func (s *scene) recordedElsewhere() string {
+	limit, when := RecordedAt(s.spec)
+	switch {
+	case s.bursts == nil || when == SameLimit:
+		return ""
+	case limit == 0:
+		return "recorded without a limit, " + when.String()
+	}
+	return "recorded at " + millicores(limit) + ", " + when.String()
 }
 
 func limitInWords(truth *v1alpha1.KernelTruth) string {
@@ -91,7 +109,7 @@ func inBrackets(percent string) string {
 	return " (" + percent + " %)"
 }
 
-func reportedInWords(lie *v1alpha1.MetricsLie) string {
+func (s *scene) reportedInWords(lie *v1alpha1.MetricsLie) string {
 	if lie == nil {
 		return ""
 	}
@@ -100,8 +118,15 @@ func reportedInWords(lie *v1alpha1.MetricsLie) string {
 		source = "the average over the same time is"
 	}
 	text := fmt.Sprintf(", while %s %s", source, millicores(lie.UsageMillicores))
-	if lie.PercentOfLimit != "" {
+	when := MetricOf(s.spec, lie)
+	switch {
+	case when == SameLimit && lie.PercentOfLimit != "":
 		text += ", " + lie.PercentOfLimit + " % of that limit"
+	case when == SameLimit:
+	case lie.PercentOfLimit != "":
+		text += fmt.Sprintf(" %s, %s %% of the limit of %s", when, lie.PercentOfLimit, millicores(lie.LimitMillicores))
+	default:
+		text += " " + when.String()
 	}
 	return text
 }

@@ -19,7 +19,11 @@ func bursts(p *page, w *v1alpha1.KernelWhisper) {
 		note(p, noBursts(w)+", so there are no stalls to tell of and no prediction.")
 		return
 	}
-	p.heading(fmt.Sprintf("ITS THREADS, HEARD FOR %s UNTIL %s UTC", span(b.WindowMilliseconds*1000), clock(b.Time.Time)))
+	heading := fmt.Sprintf("ITS THREADS, HEARD FOR %s UNTIL %s UTC", span(b.WindowMilliseconds*1000), clock(b.Time.Time))
+	if elsewhere := recordedElsewhere(&w.Spec); elsewhere != "" {
+		heading += ", " + elsewhere
+	}
+	p.heading(heading)
 	parts := []struct {
 		name, glyph string
 		us          int64

@@ -25,7 +25,7 @@ func proposal(p *page, w *v1alpha1.KernelWhisper) {
 		p.fact("target", targetOf(pr.Target)+often(pr), plain)
 	}
 	if pr.BurstMicroseconds != nil {
-		p.fact("or instead", fmt.Sprintf("cpu.max.burst of %d at the present limit (%s); Kubernetes has no field for it", *pr.BurstMicroseconds, span(*pr.BurstMicroseconds)), plain)
+		p.fact("or instead", fmt.Sprintf("cpu.max.burst of %d at a limit of %s (%s); Kubernetes has no field for it", *pr.BurstMicroseconds, Millicores(pr.CurrentLimitMillicores), span(*pr.BurstMicroseconds)), plain)
 	}
 	if pr.LowerBound {
 		p.fact("more?", "a lower bound: more may be needed. Apply it, and let it be measured again", inWait)

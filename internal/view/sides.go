@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 // sides sets what the kernel counted beside what a metric says of the same
@@ -23,24 +24,29 @@ func sides(p *page, w *v1alpha1.KernelWhisper) {
 	}
 	k := &w.Spec.KernelTruth
 	add("averaged over", span(k.WindowMilliseconds*1000), metricWindow(m), plain)
-	add("CPU used", Millicores(k.UsageMillicores), metricUsage(m), plain)
+	add("CPU used", Millicores(k.UsageMillicores), metricUsage(w), plain)
 	add("CPU wanted", Millicores(k.DemandMillicores), "", plain)
 	if limited(k) {
-		add("limit", limitOf(k)+", the "+levelOf(k)+"'s", "", plain)
+		add("limit", limitOf(k)+", the "+levelOf(k)+"'s", metricLimit(w), plain)
 		add("quota", span(k.QuotaMicroseconds)+" per "+span(k.PeriodMicroseconds), "", plain)
 		add("throttled", fmt.Sprintf("%s%% of periods (%s of %s)", k.ThrottledPercent, Number(k.ThrottledPeriods), Number(k.Periods)), "", bad)
 		add("stood still", span(k.ThrottledMicroseconds)+", over all CPUs", "", plain)
+	}
+	at := ""
+	if limit, when := verdict.RecordedAt(&w.Spec); when != verdict.SameLimit {
+		add("recorded", recordedElsewhere(&w.Spec), "", plain)
+		at = " (limit " + orNone(limit) + ")"
 	}
 	for _, f := range []struct {
 		name string
 		us   *int64
 	}{{"stall p50", k.StallP50Microseconds}, {"stall p99", k.StallP99Microseconds}, {"CPU wait p99", k.RunQueueWaitP99Microseconds}} {
 		if f.us != nil && (limited(k) || f.us == k.RunQueueWaitP99Microseconds) {
-			add(f.name, span(*f.us), "", plain)
+			add(f.name, span(*f.us)+at, "", plain)
 		}
 	}
 	if k.ThreadTimeLostPercent != "" {
-		add("time lost", k.ThreadTimeLostPercent+"% of the threads' time", "", plain)
+		add("time lost", k.ThreadTimeLostPercent+"% of the threads' time"+at, "", plain)
 	}
 	t.write(p)
 	if m != nil && m.Claim != "" {
@@ -69,7 +75,8 @@ func metricWindow(m *v1alpha1.MetricsLie) string {
 	return out
 }
 
-func metricUsage(m *v1alpha1.MetricsLie) string {
+func metricUsage(w *v1alpha1.KernelWhisper) string {
+	m := w.Status.MetricsLie
 	if m == nil {
 		return ""
 	}
@@ -78,4 +85,28 @@ func metricUsage(m *v1alpha1.MetricsLie) string {
 		out += fmt.Sprintf(", %s%% of the limit", m.PercentOfLimit)
 	}
 	return out
+}
+
+// metricLimit is the limit of the metric's own time, where the counters beside it are of
+// another; empty where they are of the same.
+func metricLimit(w *v1alpha1.KernelWhisper) string {
+	m := w.Status.MetricsLie
+	when := verdict.MetricOf(&w.Spec, m)
+	if when == verdict.SameLimit || m.LimitMillicores <= 0 {
+		return when.String()
+	}
+	return Millicores(m.LimitMillicores) + ", " + when.String()
+}
+
+// recordedElsewhere says at which limit the recording was made and when, where the counters
+// beside it are of another; empty where they are of the same.
+func recordedElsewhere(s *v1alpha1.KernelWhisperSpec) string {
+	limit, when := verdict.RecordedAt(s)
+	switch {
+	case when == verdict.SameLimit:
+		return ""
+	case limit == 0:
+		return "without a limit, " + when.String()
+	}
+	return "at " + Millicores(limit) + ", " + when.String()
 }

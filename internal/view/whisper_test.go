@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-var whisperFiles = []string{"web", "changed", "contention", "bound", "bare", "recorded"}
+var whisperFiles = []string{"web", "changed", "moved", "contention", "bound", "bare", "recorded"}
 
 // hostileWhisper has a text that tries to break out wherever others choose one.
 func hostileWhisper(t *testing.T) *v1alpha1.KernelWhisper {
@@ -41,7 +41,7 @@ func TestWhisper(t *testing.T) {
 	}{
 		"web-piped": {"web", Terminal{}}, "web-60": {"web", Terminal{Width: 60}}, "web-80": {"web", Terminal{Width: 80}}, "web-200": {"web", Terminal{Width: 200}},
 		"web-100-color": {"web", Terminal{Width: 100, Color: true}},
-		"changed-100":   {"changed", Terminal{Width: 100}}, "contention-80": {"contention", Terminal{Width: 80}},
+		"changed-100":   {"changed", Terminal{Width: 100}}, "moved-100": {"moved", Terminal{Width: 100}}, "contention-80": {"contention", Terminal{Width: 80}},
 		"recorded-120": {"recorded", Terminal{Width: 120}}, "bound-80": {"bound", Terminal{Width: 80}}, "bare-80": {"bare", Terminal{Width: 80}}, "budget-80": {"budget", Terminal{Width: 80}}, "hostile-80": {"", Terminal{Width: 80}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -181,6 +181,7 @@ func TestWhisperLine(t *testing.T) {
 	for file, want := range map[string]string{
 		"bare":       "whisper  shop/loop  container loop throttled in 100.0% of periods (20 of 20) by the pod's limit of 100m; used 100m, held back from 880m",
 		"changed":    "whisper  shop/web-6d5f8-x2k9q  container app ended after 30s, throttled in 62.3% of periods (38 of 61) by the container's limit of 200m; used 48m, held back from 183m; stall p99 241ms",
+		"moved":      "whisper  shop/web-6d5f8-x2k9q  container app throttled in 22.0% of periods (9 of 41) by the container's limit of 290m; used 48m, held back from 52m; stall p99 241ms, recorded at 200m, before the change",
 		"contention": "whisper  shop/worker-0  container app waits for a CPU, p99 23.1ms, most behind pod shop/batch-7; used 310m; stall p99 0",
 	} {
 		if got := WhisperLine(whisper(t, file)); got != want {

@@ -25,6 +25,9 @@ func WhisperLine(w *v1alpha1.KernelWhisper) string {
 	}
 	if k.StallP99Microseconds != nil {
 		line += "; stall p99 " + span(*k.StallP99Microseconds)
+		if elsewhere := recordedElsewhere(s); elsewhere != "" {
+			line += ", recorded " + elsewhere
+		}
 	}
 	return line
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
 // The orders of whispers: who is hurt most (what goes on first, then by
@@ -61,9 +62,24 @@ func ForWhispers(all []v1alpha1.KernelWhisper) {
 	for i := range all {
 		w := &all[i]
 		forTable(w)
-		w.Spec.Evidence, w.Spec.Bursts, w.Spec.Counterfactual, w.Spec.Change = nil, nil, nil, nil
+		w.Spec.Evidence = nil
+		forLimits(&w.Spec)
 		st := w.Status
 		w.Status = v1alpha1.KernelWhisperStatus{Severity: st.Severity, Cause: st.Cause, MetricsLie: st.MetricsLie, Proposal: st.Proposal}
+	}
+}
+
+// forLimits keeps of a recording and a change what tells of which limit a figure is, and
+// nothing where the recording is of the counters' limit and none was changed.
+func forLimits(s *v1alpha1.KernelWhisperSpec) {
+	limit, when := verdict.RecordedAt(s)
+	b := s.Bursts
+	s.Bursts, s.Counterfactual = nil, nil
+	if when != verdict.SameLimit {
+		s.Bursts = &v1alpha1.Bursts{Time: b.Time, LimitMillicores: &limit, PodLimitMillicores: b.PodLimitMillicores}
+	}
+	if s.Change != nil {
+		s.Change.Measured = nil
 	}
 }
 
@@ -104,8 +120,8 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 		w := cleaned(&all[i])
 		s, k, st := &w.Spec, &w.Spec.KernelTruth, &w.Status
 		claim := "-"
-		if m := st.MetricsLie; m != nil {
-			claim = claimOf(m)
+		if st.MetricsLie != nil {
+			claim = claimOf(w)
 		}
 		throttled, held := "-", "-"
 		if limited(k) || s.Reason != v1alpha1.ReasonCPUContention {
@@ -123,18 +139,27 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 	return p.flush()
 }
 
-func claimOf(m *v1alpha1.MetricsLie) string {
-	if m.PercentOfLimit == "" {
+// claimOf names the limit where the counters beside it are of another.
+func claimOf(w *v1alpha1.KernelWhisper) string {
+	m := w.Status.MetricsLie
+	switch {
+	case m.PercentOfLimit == "":
 		return Millicores(m.UsageMillicores)
+	case verdict.MetricOf(&w.Spec, m) != verdict.SameLimit && m.LimitMillicores > 0:
+		return m.PercentOfLimit + "%@" + Millicores(m.LimitMillicores)
 	}
 	return m.PercentOfLimit + "%"
 }
 
-// stallCell is the stall of an activation; of contention the wait for a CPU.
+// stallCell is the stall of an activation; of contention the wait for a CPU. It names the
+// limit where the counters beside it are of another.
 func stallCell(w *v1alpha1.KernelWhisper) text {
 	us := worst(w)
 	if us < 0 {
 		return text{s: "-"}
+	}
+	if limit, when := verdict.RecordedAt(&w.Spec); when != verdict.SameLimit {
+		return text{s: span(us) + "@" + orNone(limit)}
 	}
 	return text{s: span(us)}
 }
