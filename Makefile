@@ -95,7 +95,7 @@ births-table: ## Where the time and the system calls of real images go, as Markd
 	@hack/births/run.sh -n $(or $(BIRTHS),5)
 
 .PHONY: bench-births
-bench-births: ## What the observer costs the start of a pod: pairs of blocks, and whose CPU time (17 minutes; FLAGS: -rounds 2, -from FILE)
+bench-births: ## What the observer costs the start of a pod: pairs of blocks, and whose CPU time (17 minutes; FLAGS: -rounds 2, -floor, -from FILE)
 	@hack/bench/run.sh births $(FLAGS)
 
 .PHONY: bench-memory

@@ -4,7 +4,8 @@
 // starts nginx pods on the cluster of KUBECONFIG in blocks, with the DaemonSet
 // running and without it, and compares the time from a pod's creation to Ready as
 // a client's watch sees it. On the one-node cluster it also tells whose CPU time a
-// birth takes, before Ready and after it.
+// birth takes, before Ready and after it. Asked for the floor, it compares both with
+// programs that do nothing on system calls: what any listener to them pays.
 package main
 
 import (
@@ -27,14 +28,16 @@ import (
 // options of a measurement.
 type options struct {
 	rounds, size int
+	floor        bool
 	system       string
 	raw, from    string
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.rounds, "rounds", 12, "rounds of four blocks: without, with, with, without")
+	flag.IntVar(&o.rounds, "rounds", 12, "rounds of four blocks: without, with, with, without (of six with -floor)")
 	flag.IntVar(&o.size, "births", 5, "births in a block")
+	flag.BoolVar(&o.floor, "floor", false, "measure programs that do nothing on system calls, too (root, on the observer's node)")
 	flag.StringVar(&o.system, "system", "kernel-gossip/system", "cgroup on this machine whose children are the components of the node")
 	flag.StringVar(&o.raw, "o", "build/bench-births.json", "file for what was measured of each birth, empty for none")
 	flag.StringVar(&o.from, "from", "", "measure nothing, and report what such a file has")
@@ -57,10 +60,22 @@ type birth struct {
 	After  usage `json:"after"`
 }
 
-// block is births one after the other, all with the observer or all without.
+// block is births one after the other, during which one kind listens.
 type block struct {
+	// On is with the observer, Empty with programs that do nothing instead.
 	On     bool    `json:"on"`
+	Empty  bool    `json:"empty,omitempty"`
 	Births []birth `json:"births"`
+}
+
+func (b block) kind() kind {
+	switch {
+	case b.On:
+		return kindOn
+	case b.Empty:
+		return kindEmpty
+	}
+	return kindOff
 }
 
 func run(ctx context.Context, o *options) error {
@@ -123,22 +138,26 @@ func measureAll(ctx context.Context, o *options) (blocks []block, err error) {
 	if err := observed.find(ctx); err != nil {
 		return nil, err
 	}
-	// Whatever happens, the observer runs at the end, also after an interrupt.
-	defer func() { err = errors.Join(err, observed.set(context.WithoutCancel(ctx), true)) }()
+	l := &listeners{observer: observed}
+	if o.floor {
+		if err := l.withFloor(); err != nil {
+			return nil, err
+		}
+	}
+	defer func() { err = errors.Join(err, l.close(context.WithoutCancel(ctx))) }()
 	s, err := newStage(ctx, c, observed.node, o.system)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
-	for i := range 4 * o.rounds {
-		on := i%4 == 1 || i%4 == 2 // neither is always the second
-		b, err := measure(ctx, observed, s, on, o.size)
+	kinds := kindsOf(o.rounds, o.floor)
+	for i, k := range kinds {
+		b, err := measure(ctx, l, s, k, o.size)
 		if err != nil {
 			return blocks, err
 		}
 		blocks = append(blocks, b)
-		fmt.Fprintf(os.Stderr, "block %d of %d, observer %s: median %s\n", i+1, 4*o.rounds,
-			map[bool]string{true: "on", false: "off"}[on], milliseconds(median(values(b.Births, wall))))
+		fmt.Fprintf(os.Stderr, "block %d of %d, listens: %s: median %s\n", i+1, len(kinds), k, milliseconds(median(values(b.Births, wall))))
 		if err := save(o.raw, blocks); err != nil {
 			return blocks, err
 		}
@@ -147,12 +166,12 @@ func measureAll(ctx context.Context, o *options) (blocks []block, err error) {
 }
 
 // measure is one block: the first birth after a change warms up and does not count.
-func measure(ctx context.Context, o *observer, s *stage, on bool, size int) (block, error) {
-	changed, err := o.change(ctx, on)
+func measure(ctx context.Context, l *listeners, s *stage, k kind, size int) (block, error) {
+	changed, err := l.change(ctx, k)
 	if err != nil {
 		return block{}, err
 	}
-	pods, err := o.groups(ctx)
+	pods, err := l.observer.groups(ctx)
 	if err != nil {
 		return block{}, err
 	}
@@ -162,7 +181,7 @@ func measure(ctx context.Context, o *observer, s *stage, on bool, size int) (blo
 			return block{}, err
 		}
 	}
-	b := block{On: on}
+	b := block{On: k == kindOn, Empty: k == kindEmpty}
 	for range size {
 		born, err := s.birth(ctx)
 		if err != nil {

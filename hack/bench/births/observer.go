@@ -44,15 +44,15 @@ func (o *observer) find(ctx context.Context) error {
 }
 
 // change starts or ends the observer unless it runs, or does not, already.
-func (o *observer) change(ctx context.Context, on bool) (bool, error) {
+func (o *observer) change(ctx context.Context, on bool) error {
 	if o.known && o.on == on {
-		return false, nil
+		return nil
 	}
 	if err := o.set(ctx, on); err != nil {
-		return false, err
+		return err
 	}
 	o.known, o.on = true, on
-	return true, nil
+	return nil
 }
 
 // groups are patterns of the cgroups of the observer's and the operator's pods, by

@@ -13,9 +13,9 @@ import (
 	"strings"
 
 	"github.com/cilium/ebpf"
-	"github.com/cilium/ebpf/asm"
-	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/cost/empty"
 )
 
 // account is what the kernel says that a program has taken.
@@ -142,44 +142,6 @@ func links(pid int) int {
 	return n
 }
 
-// empty is a program that does nothing, on the entry and the exit of every system
-// call of the machine: what the kernel itself takes for letting anybody listen.
-type empty struct {
-	program *ebpf.Program
-	on      []link.Link
-}
-
-func loadEmpty() (*empty, error) {
-	p, err := ebpf.NewProgram(&ebpf.ProgramSpec{
-		Name: "empty", Type: ebpf.RawTracepoint, License: "GPL",
-		Instructions: asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("load an empty program: %w", err)
-	}
-	return &empty{program: p}, nil
-}
-
-func (e *empty) attach() error {
-	for _, name := range []string{"sys_enter", "sys_exit"} {
-		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: e.program})
-		if err != nil {
-			return errors.Join(fmt.Errorf("attach an empty program: %w", err), e.detach())
-		}
-		e.on = append(e.on, l)
-	}
-	return nil
-}
-
-func (e *empty) detach() error {
-	var all []error
-	for _, l := range e.on {
-		all = append(all, l.Close())
-	}
-	e.on = nil
-	return errors.Join(all...)
-}
-
 // eventCosts are what each program took for a run, in ns, by what went on.
 type eventCosts struct {
 	// Clock is what the account says of a program that does nothing: its own two
@@ -245,25 +207,24 @@ func measurePrograms(ctx context.Context, b *bench) (any, error) {
 }
 
 func (b *bench) emptyAccount() (spread, error) {
-	e, err := loadEmpty()
+	e, err := empty.Load()
 	if err != nil {
 		return spread{}, err
 	}
-	defer func() { _ = e.program.Close() }()
-	if err := e.attach(); err != nil {
+	defer func() { _ = e.Close() }()
+	if err := e.Attach(); err != nil {
 		return spread{}, err
 	}
-	defer func() { _ = e.detach() }()
 	var all []float64
 	for range b.scale.rounds {
-		before, err := accountOfProgram(e.program)
+		before, err := accountOfProgram(e.Program())
 		if err != nil {
 			return spread{}, err
 		}
 		if _, err := b.work.do(workloads[0], b.work.amounts[workloads[0]]); err != nil {
 			return spread{}, err
 		}
-		after, err := accountOfProgram(e.program)
+		after, err := accountOfProgram(e.Program())
 		if err != nil {
 			return spread{}, err
 		}

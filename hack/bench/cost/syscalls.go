@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/cost/empty"
 	"github.com/kernel-gossip/kernel-gossip/hack/bench/subject"
 )
 
@@ -33,11 +34,11 @@ func (b *bench) syscall() (float64, error) {
 const inARow = 3
 
 func measureBystander(ctx context.Context, b *bench) (any, error) {
-	e, err := loadEmpty()
+	e, err := empty.Load()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = e.program.Close() }()
+	defer func() { _ = e.Close() }()
 	take := func(into *[]float64) error {
 		for range inARow {
 			ns, err := b.syscall()
@@ -52,7 +53,7 @@ func measureBystander(ctx context.Context, b *bench) (any, error) {
 	for pair := range b.scale.pairs {
 		b.progress("pair %d of %d", pair+1, b.scale.pairs)
 		err := inTurn(pair, func() error {
-			return errors.Join(take(&nothing), e.attach(), take(&none), e.detach())
+			return errors.Join(take(&nothing), e.Attach(), take(&none), e.Detach())
 		}, func() error {
 			return b.whileObserved(ctx, func(s *subject.Subject) error {
 				return errors.Join(b.arm(ctx, s), take(&armed))

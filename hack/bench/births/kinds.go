@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/kernel-gossip/kernel-gossip/hack/bench/cost/empty"
+)
+
+// kind is what listens during a block.
+type kind string
+
+const (
+	kindOff   kind = "nobody"
+	kindOn    kind = "the observer"
+	kindEmpty kind = "programs that do nothing"
+)
+
+// Each kind is as often the first, and the last, of the blocks that are compared, and
+// without is followed by without: what is slow to change on the machine hits all alike.
+var (
+	orderPlain = []kind{kindOff, kindOn, kindOn, kindOff}
+	orderFloor = []kind{
+		kindOff, kindOn, kindEmpty, kindEmpty, kindOn, kindOff,
+		kindOff, kindEmpty, kindOn, kindOn, kindEmpty, kindOff,
+	}
+)
+
+// kindsOf are those of all blocks, in their order.
+func kindsOf(rounds int, floor bool) []kind {
+	order, round := orderPlain, 4
+	if floor {
+		order, round = orderFloor, 6
+	}
+	all := make([]kind, 0, round*rounds)
+	for i := range round * rounds {
+		all = append(all, order[i%len(order)])
+	}
+	return all
+}
+
+// listeners lets one kind listen at a time.
+type listeners struct {
+	observer *observer
+	empty    *empty.Programs // nil where they are not measured
+	now      kind
+}
+
+// withFloor loads the programs that do nothing: on this machine, which has to be the
+// observer's node.
+func (l *listeners) withFloor() (err error) {
+	if name, err := os.Hostname(); err == nil && name != l.observer.node {
+		fmt.Fprintf(os.Stderr, "births: this is %s, and the births are on %s: that has to be the same machine\n", name, l.observer.node)
+	}
+	l.empty, err = empty.Load()
+	return err
+}
+
+// change is true if another kind listens from now on.
+func (l *listeners) change(ctx context.Context, to kind) (bool, error) {
+	if l.now == to {
+		return false, nil
+	}
+	l.now = "" // not known until it is done
+	if l.empty != nil {
+		if err := l.empty.Detach(); err != nil {
+			return false, err
+		}
+	}
+	if err := l.observer.change(ctx, to == kindOn); err != nil {
+		return false, err
+	}
+	if to == kindEmpty {
+		if err := l.empty.Attach(); err != nil {
+			return false, err
+		}
+	}
+	l.now = to
+	return true, nil
+}
+
+// close leaves the observer running, whatever has happened.
+func (l *listeners) close(ctx context.Context) error {
+	var err error
+	if l.empty != nil {
+		err = l.empty.Close()
+	}
+	return errors.Join(err, l.observer.set(ctx, true))
+}
