@@ -15,33 +15,39 @@ func (g *gossip) birthsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "births", Short: "List the births of pods", Args: cobra.NoArgs,
 		Example: "  kubectl gossip births -A --sort-by=duration",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			list := v1alpha1.PodBirthCertificateList{Items: []v1alpha1.PodBirthCertificate{}} // in a document not null
-			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) {
-				if g.output == formatText {
-					view.ForBirths(page.Items)
-				}
-				list.Items = append(list.Items, page.Items...)
-			})
-			if err != nil {
-				return err
-			}
-			if list.Items, err = view.Sorted(list.Items, view.Order(g.order)); err != nil {
-				return err
-			}
-			return g.write(&list, "PodBirthCertificateList", func() error {
-				if len(list.Items) == 0 {
-					return g.none("births")
-				}
-				return view.Births(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
-			})
-		},
+		RunE:    g.listBirths,
 	}
-	cmd.Flags().StringVar(&g.order, "sort-by", string(view.ByAge), "duration, syscalls, wait or age")
+	cmd.Flags().StringVar(&g.order, "sort-by", string(view.ByAge), "duration, syscalls, wait or age; a document has an order only where this is given")
 	g.addAllNamespaces(cmd)
 	g.addOutput(cmd, "text, yaml or json")
 	g.addColor(cmd)
 	return cmd
+}
+
+func (g *gossip) listBirths(cmd *cobra.Command, _ []string) error {
+	var births []v1alpha1.PodBirthCertificate
+	doc := g.document("PodBirthCertificate", cmd.Flags().Changed("sort-by"))
+	err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) error {
+		if err := addAll(doc, page.Items); err != nil || doc.streams() {
+			return err
+		}
+		view.ForBirths(page.Items)
+		births = append(births, page.Items...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if births, err = view.Sorted(births, view.Order(g.order)); err != nil {
+		return err
+	}
+	switch {
+	case g.output != formatText:
+		return endAll(doc, births)
+	case len(births) == 0:
+		return g.none("births")
+	}
+	return view.Births(g.Out, births, g.terminal(), g.allNamespaces, g.now())
 }
 
 // sections are what birth shows instead of the whole, or in addition to it.
@@ -56,8 +62,9 @@ func (g *gossip) birthCommand() *cobra.Command {
   kubectl gossip birth web-r4chb -o perfetto > birth.json   # open it in ui.perfetto.dev`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var c *v1alpha1.PodBirthCertificate
-			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) {
+			err := each(g, cmd, func(page *v1alpha1.PodBirthCertificateList) error {
 				c = lastBirth(c, page.Items, args[0])
+				return nil
 			})
 			if err != nil {
 				return err

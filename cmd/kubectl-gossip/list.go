@@ -17,7 +17,7 @@ import (
 func each[T any, L interface {
 	*T
 	client.ObjectList
-}](g *gossip, cmd *cobra.Command, visit func(L)) error {
+}](g *gossip, cmd *cobra.Command, visit func(L) error) error {
 	c, namespace, err := g.client(cmd)
 	if err != nil {
 		return err
@@ -27,30 +27,36 @@ func each[T any, L interface {
 	}
 	pages, p := 0, g.progress()
 	began, told := p.now(), false
-	err = eachOf(cmd.Context(), c, namespace, func(list L) {
-		visit(list)
+	err = eachOf(cmd.Context(), c, namespace, func(list L) error {
+		if err := visit(list); err != nil {
+			return err
+		}
 		pages++
 		if took := p.now().Sub(began); took >= quiet {
 			p.tick(fmt.Sprintf("reading: %d so far", pages*page), took, told)
 			told = true
 		}
+		return nil
 	})
 	p.end("reading", p.now().Sub(began), told, err)
 	return err
 }
 
 // eachOf visits those of a namespace; an empty one is all. Each page is a list of its
-// own, of which items may be kept.
+// own, of which items may be kept, and is
+// visited before the next is asked for. An error of a visit ends it.
 func eachOf[T any, L interface {
 	*T
 	client.ObjectList
-}](ctx context.Context, c client.Reader, namespace string, visit func(L)) error {
+}](ctx context.Context, c client.Reader, namespace string, visit func(L) error) error {
 	for next := ""; ; {
 		list := L(new(T))
 		if err := installed(c.List(ctx, list, client.InNamespace(namespace), client.Limit(page), client.Continue(next))); err != nil {
 			return err
 		}
-		visit(list)
+		if err := visit(list); err != nil {
+			return err
+		}
 		if next = list.GetContinue(); next == "" {
 			return nil
 		}

@@ -5,40 +5,26 @@ package main
 import (
 	"encoding/json"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/view"
 )
 
-// write writes an object in the format that the flags name. The API server's
-// answers to typed clients leave out the kind, so it is put back.
-func (g *gossip) write(object runtime.Object, kind string, text func() error) error {
+// write writes an object in the format that the flags name.
+func (g *gossip) write(object client.Object, kind string, text func() error) error {
 	if g.output == formatText {
 		return text()
 	}
-	object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-	tidy := func(item interface {
-		runtime.Object
-		metav1.Object
-	}, kind string) {
-		item.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
-		item.SetManagedFields(nil) // as kubectl does
-	}
-	switch o := object.(type) {
-	case *v1alpha1.PodBirthCertificateList:
-		for i := range o.Items {
-			tidy(&o.Items[i], "PodBirthCertificate")
-		}
-	case *v1alpha1.KernelWhisperList:
-		for i := range o.Items {
-			tidy(&o.Items[i], "KernelWhisper")
-		}
-	case metav1.Object:
-		o.SetManagedFields(nil)
-	}
+	tidy(object, kind)
 	return g.writeRaw(object)
+}
+
+// tidy makes an object one for a document. The API server's answers to typed clients
+// leave out the kind, so it is put back.
+func tidy(object client.Object, kind string) {
+	object.GetObjectKind().SetGroupVersionKind(v1alpha1.GroupVersion.WithKind(kind))
+	object.SetManagedFields(nil) // as kubectl does
 }
 
 // writeRaw writes a document as JSON or YAML.

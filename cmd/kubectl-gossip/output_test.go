@@ -27,6 +27,12 @@ import (
 // path of a kubeconfig for it.
 func cluster(t *testing.T) string {
 	t.Helper()
+	return clusterThat(t, func(*http.Request) bool { return true })
+}
+
+// clusterThat answers only what it is allowed to.
+func clusterThat(t *testing.T, allowed func(*http.Request) bool) string {
+	t.Helper()
 	var births v1alpha1.PodBirthCertificateList
 	for i, name := range []string{"quick", "slow"} {
 		c := v1alpha1.PodBirthCertificate{}
@@ -47,7 +53,7 @@ func cluster(t *testing.T) string {
 		}
 		whispers.Items = append(whispers.Items, w)
 	}
-	answers := map[string]any{
+	known := map[string]any{
 		"/api":                                 metav1.APIVersions{TypeMeta: metav1.TypeMeta{Kind: "APIVersions"}},
 		"/apis":                                metav1.APIGroupList{TypeMeta: metav1.TypeMeta{Kind: "APIGroupList", APIVersion: "v1"}, Groups: []metav1.APIGroup{group()}},
 		"/apis/" + v1alpha1.GroupVersion.Group: group(),
@@ -60,8 +66,8 @@ func cluster(t *testing.T) string {
 		"/apis/" + v1alpha1.GroupVersion.String() + "/kernelwhispers":                          v1alpha1.KernelWhisperList{},
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		answer, ok := answers[r.URL.Path]
-		if !ok {
+		answer, ok := known[r.URL.Path]
+		if !ok || !allowed(r) {
 			http.NotFound(w, r)
 			return
 		}

@@ -24,40 +24,45 @@ func (g *gossip) whispersCommand() *cobra.Command {
 		Use: "whispers", Short: "List the episodes in which containers suffered", Args: cobra.NoArgs,
 		Example: `  kubectl gossip whispers -A --active
   kubectl gossip whispers --sort-by=stall`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			list := v1alpha1.KernelWhisperList{Items: []v1alpha1.KernelWhisper{}} // in a document not null
-			err := each(g, cmd, func(page *v1alpha1.KernelWhisperList) {
-				if g.whispers.active {
-					page.Items = slices.DeleteFunc(page.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
-				}
-				if g.output == formatText {
-					view.ForWhispers(page.Items)
-				}
-				list.Items = append(list.Items, page.Items...)
-			})
-			if err != nil {
-				return err
-			}
-			if list.Items, err = view.SortedWhispers(list.Items, view.Order(g.whispers.order)); err != nil {
-				return err
-			}
-			return g.write(&list, "KernelWhisperList", func() error {
-				switch {
-				case len(list.Items) == 0 && g.whispers.active:
-					return g.none("active whispers")
-				case len(list.Items) == 0:
-					return g.none("whispers")
-				}
-				return view.Whispers(g.Out, list.Items, g.terminal(), g.allNamespaces, g.now())
-			})
-		},
+		RunE: g.listWhispers,
 	}
-	cmd.Flags().StringVar(&g.whispers.order, "sort-by", string(view.BySeverity), "severity (what goes on first), stall, throttled or age")
+	cmd.Flags().StringVar(&g.whispers.order, "sort-by", string(view.BySeverity), "severity (what goes on first), stall, throttled or age; a document has an order only where this is given")
 	cmd.Flags().BoolVar(&g.whispers.active, "active", false, "only those that go on")
 	g.addAllNamespaces(cmd)
 	g.addOutput(cmd, "text, yaml or json")
 	g.addColor(cmd)
 	return cmd
+}
+
+func (g *gossip) listWhispers(cmd *cobra.Command, _ []string) error {
+	var whispers []v1alpha1.KernelWhisper
+	doc := g.document("KernelWhisper", cmd.Flags().Changed("sort-by"))
+	err := each(g, cmd, func(page *v1alpha1.KernelWhisperList) error {
+		if g.whispers.active {
+			page.Items = slices.DeleteFunc(page.Items, func(w v1alpha1.KernelWhisper) bool { return w.Spec.EndTime != nil })
+		}
+		if err := addAll(doc, page.Items); err != nil || doc.streams() {
+			return err
+		}
+		view.ForWhispers(page.Items)
+		whispers = append(whispers, page.Items...)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if whispers, err = view.SortedWhispers(whispers, view.Order(g.whispers.order)); err != nil {
+		return err
+	}
+	switch {
+	case g.output != formatText:
+		return endAll(doc, whispers)
+	case len(whispers) == 0 && g.whispers.active:
+		return g.none("active whispers")
+	case len(whispers) == 0:
+		return g.none("whispers")
+	}
+	return view.Whispers(g.Out, whispers, g.terminal(), g.allNamespaces, g.now())
 }
 
 func (g *gossip) explainCommand() *cobra.Command {
@@ -84,7 +89,10 @@ func (g *gossip) explainCommand() *cobra.Command {
 // findWhisper is the whisper of that name, or the latest of a pod of that name.
 func findWhisper(ctx context.Context, c client.Reader, namespace, name string) (*v1alpha1.KernelWhisper, error) {
 	var w *v1alpha1.KernelWhisper
-	err := eachOf(ctx, c, namespace, func(page *v1alpha1.KernelWhisperList) { w = lastWhisper(w, page.Items, name) })
+	err := eachOf(ctx, c, namespace, func(page *v1alpha1.KernelWhisperList) error {
+		w = lastWhisper(w, page.Items, name)
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
