@@ -116,7 +116,7 @@ func TestAnAncestorsLimit(t *testing.T) {
 }
 
 // TestContention: a service without a limit, on CPUs that others keep busy. It
-// wants more than its request entitles it to; its twin's request covers it.
+// wants more than its request entitles it to; where one covers it, TestNoisyNeighbour is.
 func TestContention(t *testing.T) {
 	f := cluster(t)
 	f.local(t)

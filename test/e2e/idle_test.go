@@ -29,8 +29,8 @@ type idleness struct {
 // idleReading is in ticks, of all CPUs since the machine began. What a hypervisor took
 // away is in all, and is not idle.
 type idleReading struct {
-	at        time.Time
-	idle, all uint64
+	at                time.Time
+	idle, stolen, all uint64
 }
 
 func watchIdleness(t *testing.T) *idleness {
@@ -66,8 +66,11 @@ func (i *idleness) add(at time.Time, stat string) {
 			continue
 		}
 		r.all += ticks
-		if n == 4 || n == 5 {
+		switch n {
+		case 4, 5:
 			r.idle += ticks
+		case 8:
+			r.stolen = ticks
 		}
 	}
 	i.mu.Lock()
@@ -77,9 +80,25 @@ func (i *idleness) add(at time.Time, stat string) {
 
 // share of the time that the CPUs were idle, between the readings around two moments.
 func (i *idleness) share(from, to time.Time) float64 {
+	a, z := i.around(from, to)
+	if z.all <= a.all {
+		return 0
+	}
+	return float64(z.idle-a.idle) / float64(z.all-a.all)
+}
+
+// stolen is the share that a hypervisor took.
+func (i *idleness) stolen(from, to time.Time) float64 {
+	a, z := i.around(from, to)
+	if z.all <= a.all {
+		return 0
+	}
+	return float64(z.stolen-a.stolen) / float64(z.all-a.all)
+}
+
+func (i *idleness) around(from, to time.Time) (a, z idleReading) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var a, z idleReading
 	for _, r := range i.readings {
 		if a.at.IsZero() || !r.at.After(from) {
 			a = r
@@ -88,10 +107,7 @@ func (i *idleness) share(from, to time.Time) float64 {
 			break
 		}
 	}
-	if z.all <= a.all {
-		return 0
-	}
-	return float64(z.idle-a.idle) / float64(z.all-a.all)
+	return a, z
 }
 
 // recordedAtLeisure waits for a recording during which the CPUs were not short. Where
@@ -127,11 +143,11 @@ func TestIdleness(t *testing.T) {
 	i.add(at(2), "cpu  110 0 110 760 110 0 0 10 50 0\n")
 	i.add(at(3), "cpu  210 0 110 760 110 0 0 10 50 0\n")
 	for _, c := range []struct {
-		from, to int64
-		want     float64
-	}{{1, 1, 0.7}, {2, 2, 0}, {0, 2, 0.35}} {
-		if got := i.share(at(c.from), at(c.to)); got != c.want {
-			t.Errorf("from %d to %d: %.2f, want %.2f", c.from, c.to, got, c.want)
+		from, to     int64
+		want, stolen float64
+	}{{1, 1, 0.7, 0.1}, {2, 2, 0, 0}, {0, 2, 0.35, 0.05}} {
+		if got, stolen := i.share(at(c.from), at(c.to)), i.stolen(at(c.from), at(c.to)); got != c.want || stolen != c.stolen {
+			t.Errorf("from %d to %d: %.2f and %.2f stolen, want %.2f and %.2f", c.from, c.to, got, stolen, c.want, c.stolen)
 		}
 	}
 }

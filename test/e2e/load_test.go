@@ -36,8 +36,14 @@ func environment(name, value string) change {
 // Ready: at random moments or as clients that wait for their answers.
 func asks(s *scene, server *corev1.Pod, how ...string) *corev1.Pod {
 	s.t.Helper()
+	return s.create(server.Name+"-asker", asking(s, server, how...))
+}
+
+// asking makes a pod ask a server.
+func asking(s *scene, server *corev1.Pod, how ...string) change {
+	s.t.Helper()
 	address := s.ready(server).object.Status.PodIP + ":8080"
-	return s.create(server.Name+"-asker", load(append([]string{"ask", "-to", address, "-report", "1s"}, how...)...))
+	return load(append([]string{"ask", "-to", address, "-report", "1s"}, how...)...)
 }
 
 // answer is a line of an asker's figures.
