@@ -203,14 +203,31 @@ const (
 	// MetricsAPI is metrics.k8s.io, what kubectl top shows.
 	MetricsAPI MetricsSource = "MetricsAPI"
 	// ComputedAverage is the average over the whisper's own window, computed
-	// from the kernel's counters because metrics.k8s.io did not answer.
+	// from the kernel's counters because there is no figure of metrics.k8s.io.
 	ComputedAverage MetricsSource = "ComputedAverage"
+)
+
+// MetricsMissing is why there is no figure of metrics.k8s.io.
+// +kubebuilder:validation:Enum=NoFigure;NoAnswer;NoAPI
+type MetricsMissing string
+
+// The reasons.
+const (
+	// MetricsNoFigure: it was asked, and has none for the container at this time.
+	MetricsNoFigure MetricsMissing = "NoFigure"
+	// MetricsNoAnswer: it is there and fails.
+	MetricsNoAnswer MetricsMissing = "NoAnswer"
+	// MetricsNoAPI: the cluster has none.
+	MetricsNoAPI MetricsMissing = "NoAPI"
 )
 
 // MetricsLie is what ordinary metrics say of the same container at the same time.
 type MetricsLie struct {
 	// Source of the claim.
 	Source MetricsSource `json:"source"`
+	// Missing is why the source is not MetricsAPI; absent where it is, and where the
+	// metrics API was not asked.
+	Missing MetricsMissing `json:"missing,omitempty"`
 	// WindowMilliseconds that the metric averages over.
 	// +kubebuilder:validation:Minimum=1
 	WindowMilliseconds int64 `json:"windowMilliseconds"`

@@ -13,6 +13,7 @@ import (
 	"k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	metricsclient "k8s.io/metrics/pkg/client/clientset/versioned/typed/metrics/v1beta1"
 
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
@@ -39,13 +40,13 @@ type metricsAPI struct {
 
 	mu          sync.Mutex
 	pausedUntil time.Time
+	pausedFor   v1alpha1.MetricsMissing
 }
 
-// Container implements containerMetrics. A cluster without the API, a pod
-// without metrics and a pause all give nil.
+// Container implements containerMetrics. During a pause the answer is why it pauses.
 func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container string) (*verdict.Metric, error) {
-	if m.paused() {
-		return nil, nil
+	if why := m.paused(); why != "" {
+		return &verdict.Metric{Missing: why}, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, metricsTimeout)
 	defer cancel()
@@ -54,12 +55,13 @@ func (m *metricsAPI) Container(ctx context.Context, namespace, pod, container st
 	case apierrors.IsNotFound(err):
 		m.telemetry.requests.WithLabelValues(resultNone).Inc()
 		if noSuchAPI(err) {
-			m.pause()
+			m.pause(v1alpha1.MetricsNoAPI)
+			return &verdict.Metric{Missing: v1alpha1.MetricsNoAPI}, nil
 		}
-		return nil, nil
+		return &verdict.Metric{Missing: v1alpha1.MetricsNoFigure}, nil
 	case err != nil:
 		m.telemetry.requests.WithLabelValues(resultError).Inc()
-		m.pause()
+		m.pause(v1alpha1.MetricsNoAnswer)
 		return nil, fmt.Errorf("ask metrics.k8s.io: %w", err)
 	}
 	metric := metricOf(answer, container)
@@ -84,25 +86,29 @@ func metricOf(answer *v1beta1.PodMetrics, container string) *verdict.Metric {
 			End:             answer.Timestamp.Time,
 		}
 	}
-	return nil
+	return &verdict.Metric{Missing: v1alpha1.MetricsNoFigure}
 }
 
 func (m *metricsAPI) count(metric *verdict.Metric) {
 	result := resultFigure
-	if metric == nil {
+	if metric.Missing != "" {
 		result = resultNone
 	}
 	m.telemetry.requests.WithLabelValues(result).Inc()
 }
 
-func (m *metricsAPI) paused() bool {
+// paused says why it is not asked now, and is empty where it is.
+func (m *metricsAPI) paused() v1alpha1.MetricsMissing {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.now().Before(m.pausedUntil)
+	if m.now().Before(m.pausedUntil) {
+		return m.pausedFor
+	}
+	return ""
 }
 
-func (m *metricsAPI) pause() {
+func (m *metricsAPI) pause(why v1alpha1.MetricsMissing) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pausedUntil = m.now().Add(metricsPause)
+	m.pausedUntil, m.pausedFor = m.now().Add(metricsPause), why
 }

@@ -20,6 +20,7 @@ import (
 	"k8s.io/metrics/pkg/apis/metrics/v1beta1"
 	"k8s.io/metrics/pkg/client/clientset/versioned/fake"
 
+	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 	"github.com/kernel-gossip/kernel-gossip/internal/verdict"
 )
 
@@ -59,6 +60,7 @@ func podMetrics(window time.Duration) *v1beta1.PodMetrics {
 
 func TestMetricOfContainer(t *testing.T) {
 	notFound := apierrors.NewNotFound(schema.GroupResource{Group: "metrics.k8s.io", Resource: "pods"}, "burner")
+	noFigure := &verdict.Metric{Missing: v1alpha1.MetricsNoFigure}
 	tests := []struct {
 		name      string
 		server    metricsServer
@@ -68,9 +70,9 @@ func TestMetricOfContainer(t *testing.T) {
 	}{
 		{"a figure", metricsServer{answer: podMetrics(15 * time.Second)}, "app",
 			&verdict.Metric{UsageMillicores: 100, Window: 15 * time.Second, End: clock}, resultFigure},
-		{"another container only", metricsServer{answer: podMetrics(15 * time.Second)}, "gone", nil, resultNone},
-		{"no window", metricsServer{answer: podMetrics(0)}, "app", nil, resultNone},
-		{"no API, or no metrics yet", metricsServer{err: notFound}, "app", nil, resultNone},
+		{"another container only", metricsServer{answer: podMetrics(15 * time.Second)}, "gone", noFigure, resultNone},
+		{"no window", metricsServer{answer: podMetrics(0)}, "app", noFigure, resultNone},
+		{"no metrics yet", metricsServer{err: notFound}, "app", noFigure, resultNone},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -79,7 +81,7 @@ func TestMetricOfContainer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (got == nil) != (tt.want == nil) || (got != nil && *got != *tt.want) {
+			if got == nil || *got != *tt.want {
 				t.Errorf("metric %+v, want %+v", got, tt.want)
 			}
 			var counter dto.Metric
@@ -98,17 +100,18 @@ func TestAbsentMetricsAPIIsLeftAlone(t *testing.T) {
 		name  string
 		err   error
 		asked int
+		why   v1alpha1.MetricsMissing
 	}{
-		{"no API", apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", pods, "burner", "404 page not found", 0, true), 1},
-		{"no metrics of this pod", apierrors.NewNotFound(pods, "burner"), 2},
+		{"no API", apierrors.NewGenericServerResponse(http.StatusNotFound, "GET", pods, "burner", "404 page not found", 0, true), 1, v1alpha1.MetricsNoAPI},
+		{"no metrics of this pod", apierrors.NewNotFound(pods, "burner"), 2, v1alpha1.MetricsNoFigure},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := &metricsServer{err: tt.err, now: clock}
 			reader := server.reader(t)
 			for range 2 {
-				if metric, err := reader.Container(t.Context(), "shop", "burner", "app"); metric != nil || err != nil {
-					t.Errorf("metric %+v, error %v, want neither", metric, err)
+				if metric, err := reader.Container(t.Context(), "shop", "burner", "app"); err != nil || metric == nil || metric.Missing != tt.why {
+					t.Errorf("metric %+v, error %v, want %s", metric, err, tt.why)
 				}
 			}
 			if server.asked != tt.asked {
@@ -123,19 +126,20 @@ func TestAbsentMetricsAPIIsLeftAlone(t *testing.T) {
 func TestFailingMetricsAPIIsLeftAlone(t *testing.T) {
 	server := &metricsServer{err: apierrors.NewServiceUnavailable("the server is currently unable to handle the request"), now: clock}
 	reader := server.reader(t)
-	ask := func() error {
-		_, err := reader.Container(t.Context(), "shop", "burner", "app")
+	var metric *verdict.Metric
+	ask := func() (err error) {
+		metric, err = reader.Container(t.Context(), "shop", "burner", "app")
 		return err
 	}
 	if err := ask(); !apierrors.IsServiceUnavailable(errors.Unwrap(err)) {
 		t.Errorf("error %v, want service unavailable", err)
 	}
 	server.now = clock.Add(metricsPause - time.Second)
-	if err := ask(); err != nil || server.asked != 1 {
+	if err := ask(); err != nil || server.asked != 1 || metric == nil || metric.Missing != v1alpha1.MetricsNoAnswer {
 		t.Errorf("asked %d times with error %v during the pause, want 1 and none", server.asked, err)
 	}
 	server.now, server.err, server.answer = clock.Add(metricsPause), nil, podMetrics(time.Second)
-	if err := ask(); err != nil || server.asked != 2 {
+	if err := ask(); err != nil || server.asked != 2 || metric == nil || metric.Missing != "" {
 		t.Errorf("asked %d times with error %v after the pause, want 2 and none", server.asked, err)
 	}
 }

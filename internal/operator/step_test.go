@@ -81,7 +81,7 @@ func newStage(t *testing.T, change ...func(*v1alpha1.KernelWhisper)) *stage {
 type silentMetrics struct{}
 
 func (silentMetrics) Container(context.Context, string, string, string) (*verdict.Metric, error) {
-	return nil, nil
+	return &verdict.Metric{Missing: v1alpha1.MetricsNoAPI}, nil
 }
 
 // withManagers tells who set the pod's limit last, which the client that stands in drops.

@@ -27,8 +27,8 @@ import (
 // overlaps the testimony.
 const metricRetry = 5 * time.Second
 
-// containerMetrics answers what metrics.k8s.io says of a container: nil without
-// an error where it says nothing.
+// containerMetrics answers what metrics.k8s.io says of a container, or why it says
+// nothing: never nil without an error.
 type containerMetrics interface {
 	Container(ctx context.Context, namespace, pod, container string) (*verdict.Metric, error)
 }
@@ -130,6 +130,7 @@ func (r *whisperReconciler) metric(ctx context.Context, whisper *v1alpha1.Kernel
 	metric, err := r.metrics.Container(ctx, whisper.Namespace, whisper.Spec.PodRef.Name, whisper.Spec.ContainerName)
 	if err != nil {
 		log.FromContext(ctx).Info("metrics.k8s.io did not answer, using averages of the kernel's counters", "error", err.Error())
+		return &verdict.Metric{Missing: v1alpha1.MetricsNoAnswer}
 	}
 	return metric
 }

@@ -12,8 +12,10 @@ import (
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
 )
 
-// Metric is what metrics.k8s.io reports of one container.
+// Metric is what metrics.k8s.io reports of one container, or why it reports nothing.
 type Metric struct {
+	// Missing is empty where there are figures.
+	Missing v1alpha1.MetricsMissing
 	// UsageMillicores is the average over the window.
 	UsageMillicores int64
 	// Window that the average covers.
@@ -44,7 +46,7 @@ func metricsLie(w *v1alpha1.KernelWhisper, s *scene, metric *Metric) *v1alpha1.M
 }
 
 func figures(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
-	if metric != nil && overlaps(metric, &w.Spec) {
+	if metric != nil && metric.Missing == "" && overlaps(metric, &w.Spec) {
 		end := metav1.NewMicroTime(metric.End)
 		return &v1alpha1.MetricsLie{
 			Source:             v1alpha1.MetricsAPI,
@@ -58,10 +60,25 @@ func figures(w *v1alpha1.KernelWhisper, metric *Metric) *v1alpha1.MetricsLie {
 	}
 	return &v1alpha1.MetricsLie{
 		Source:             v1alpha1.ComputedAverage,
+		Missing:            missing(w, metric),
 		WindowMilliseconds: w.Spec.KernelTruth.WindowMilliseconds,
 		Time:               w.Spec.LastSeenTime.DeepCopy(),
 		UsageMillicores:    w.Spec.KernelTruth.UsageMillicores,
 	}
+}
+
+// missing is why there is no figure: as the metrics API was asked last for the same
+// testimony, or before the episode ended.
+func missing(w *v1alpha1.KernelWhisper, metric *Metric) v1alpha1.MetricsMissing {
+	switch earlier := w.Status.MetricsLie; {
+	case metric != nil && metric.Missing != "":
+		return metric.Missing
+	case metric != nil:
+		return v1alpha1.MetricsNoFigure
+	case earlier != nil && sameTestimony(w):
+		return earlier.Missing
+	}
+	return ""
 }
 
 // MetricLag is how long after a testimony a metric may still appear whose
@@ -88,6 +105,12 @@ func keeps(w *v1alpha1.KernelWhisper, earlier *v1alpha1.MetricsLie) bool {
 	if earlier.Source != v1alpha1.MetricsAPI || earlier.Time == nil {
 		return false
 	}
+	return sameTestimony(w)
+}
+
+// sameTestimony is true where the status before this verdict is of a testimony for which
+// the metrics API is not asked again from the beginning.
+func sameTestimony(w *v1alpha1.KernelWhisper) bool {
 	return w.Spec.EndTime != nil || w.Status.ObservedGeneration == w.Generation
 }
 
@@ -129,11 +152,24 @@ func claim(lie *v1alpha1.MetricsLie, s *scene) string {
 	return s.metricInWords(lie) + "; an average does not show that " + ranOut
 }
 
+func missingInWords(why v1alpha1.MetricsMissing) string {
+	switch why {
+	case v1alpha1.MetricsNoFigure:
+		return "metrics.k8s.io has no figure for this time"
+	case v1alpha1.MetricsNoAnswer:
+		return "metrics.k8s.io did not answer"
+	case v1alpha1.MetricsNoAPI:
+		return "this cluster has no metrics.k8s.io"
+	default:
+		return "of metrics.k8s.io no figure is known for this time"
+	}
+}
+
 func (s *scene) metricInWords(lie *v1alpha1.MetricsLie) string {
 	window := exactDuration(milliseconds(lie.WindowMilliseconds))
 	text := fmt.Sprintf("metrics.k8s.io reports an average over %s of %s", window, millicores(lie.UsageMillicores))
 	if lie.Source == v1alpha1.ComputedAverage {
-		text = fmt.Sprintf("metrics.k8s.io has no figure for this time; the average over %s is %s", window, millicores(lie.UsageMillicores))
+		text = fmt.Sprintf("%s; the average over %s is %s", missingInWords(lie.Missing), window, millicores(lie.UsageMillicores))
 	}
 	switch {
 	case lie.PercentOfLimit == "":

@@ -40,6 +40,46 @@ func TestMetricsLieSource(t *testing.T) {
 	}
 }
 
+// That there is no figure, that nobody answered and that there is nobody to ask are told
+// apart, and what was told stays while nobody is asked again.
+func TestWhyThereIsNoMetric(t *testing.T) {
+	judged := func(why v1alpha1.MetricsMissing, change ...func(*v1alpha1.KernelWhisper)) *v1alpha1.KernelWhisper {
+		w := whisper()
+		w.Status = verdict.Whisper(w, &verdict.Metric{Missing: why}, clock)
+		for _, c := range change {
+			c(w)
+		}
+		return w
+	}
+	goesOn := func(w *v1alpha1.KernelWhisper) { w.Generation++ }
+	ends := func(w *v1alpha1.KernelWhisper) { w.Spec.EndTime = w.Spec.LastSeenTime.DeepCopy() }
+	const none, silent, noAPI = v1alpha1.MetricsNoFigure, v1alpha1.MetricsNoAnswer, v1alpha1.MetricsNoAPI
+	for _, tt := range []struct {
+		name    string
+		whisper *v1alpha1.KernelWhisper
+		metric  *verdict.Metric
+		want    v1alpha1.MetricsMissing
+		claim   string
+	}{
+		{"no figure", whisper(), &verdict.Metric{Missing: none}, none, "metrics.k8s.io has no figure for this time; "},
+		{"one of another time", whisper(), &verdict.Metric{UsageMillicores: 42, Window: time.Second, End: clock.Add(time.Minute)}, none, "metrics.k8s.io has no figure for this time; "},
+		{"no answer", whisper(), &verdict.Metric{Missing: silent}, silent, "metrics.k8s.io did not answer; "},
+		{"no API", whisper(), &verdict.Metric{Missing: noAPI}, noAPI, "this cluster has no metrics.k8s.io; "},
+		{"not asked", whisper(), nil, "", "of metrics.k8s.io no figure is known for this time; "},
+		{"not asked again", judged(silent), nil, silent, "metrics.k8s.io did not answer; "},
+		{"asked again", judged(silent), &verdict.Metric{Missing: none}, none, "metrics.k8s.io has no figure for this time; "},
+		{"not asked for the next testimony", judged(silent, goesOn), nil, "", "of metrics.k8s.io no figure is known for this time; "},
+		{"ended", judged(silent, goesOn, ends), nil, silent, "metrics.k8s.io did not answer; "},
+		{"a figure after all", judged(silent), reported(42), "", "metrics.k8s.io reports an average over 15s of 42m"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			lie := verdict.Whisper(tt.whisper, tt.metric, clock).MetricsLie
+			same(t, "missing", string(lie.Missing), string(tt.want))
+			contains(t, lie.Claim, tt.claim)
+		})
+	}
+}
+
 func TestNeedsMetric(t *testing.T) {
 	judged := func(metric *verdict.Metric) func(*v1alpha1.KernelWhisper) {
 		return func(w *v1alpha1.KernelWhisper) { w.Status = verdict.Whisper(w, metric, clock) }

@@ -84,8 +84,9 @@ func TestWhisperTexts(t *testing.T) {
 				"of 10ms per 100ms ran out in 97 of 99 periods.",
 		},
 		{
-			name:     "no metrics API",
+			name:     "no figure",
 			whisper:  whisper(),
+			metric:   &verdict.Metric{Missing: v1alpha1.MetricsNoFigure},
 			severity: v1alpha1.SeverityCritical, cause: v1alpha1.CauseLimitTooLow,
 			insight: "The CPU limit of 100m stopped container app in 97 of 99 active periods (98.0 %), while the average over the same " +
 				"time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",
@@ -145,6 +146,7 @@ func TestWhisperTexts(t *testing.T) {
 			whisper: whisper(truth(func(k *v1alpha1.KernelTruth) {
 				k.ThrottledPercent, k.Periods, k.ThrottledPeriods = "3.0", 4, 4
 			}), func(w *v1alpha1.KernelWhisper) { w.Spec.ContainerName = "grüße\x1b[31m\n" }),
+			metric:   &verdict.Metric{Missing: v1alpha1.MetricsNoFigure},
 			severity: v1alpha1.SeverityCritical, cause: v1alpha1.CauseLimitTooLow,
 			insight: "The CPU limit of 100m stopped container grüße?[31m? in 4 of 4 active periods (100.0 %), while the average over the " +
 				"same time is 100m, 100.0 % of that limit; how long its work stood still each time was not measured.",

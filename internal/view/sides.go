@@ -61,7 +61,9 @@ func metricTitle(m *v1alpha1.MetricsLie) string {
 	case m.Source == v1alpha1.MetricsAPI:
 		return "THE METRIC (kubectl top)"
 	}
-	return "AN AVERAGE (no metric)"
+	return orElse(map[v1alpha1.MetricsMissing]string{
+		v1alpha1.MetricsNoAnswer: "AN AVERAGE (no answer)", v1alpha1.MetricsNoAPI: "AN AVERAGE (no metrics API)",
+	}[m.Missing], "AN AVERAGE (no metric)")
 }
 
 func metricWindow(m *v1alpha1.MetricsLie) string {

@@ -177,6 +177,17 @@ func TestAReplayThatDoesNotGiveWhatWasMeasuredIsDoubted(t *testing.T) {
 	}
 }
 
+func TestTheTitleOfAnAverageSaysWhyThereIsNoMetric(t *testing.T) {
+	for why, want := range map[v1alpha1.MetricsMissing]string{
+		"": "AN AVERAGE (no metric)", v1alpha1.MetricsNoFigure: "AN AVERAGE (no metric)",
+		v1alpha1.MetricsNoAnswer: "AN AVERAGE (no answer)", v1alpha1.MetricsNoAPI: "AN AVERAGE (no metrics API)",
+	} {
+		if got := metricTitle(&v1alpha1.MetricsLie{Source: v1alpha1.ComputedAverage, Missing: why}); got != want {
+			t.Errorf("%q: %q, want %q", why, got, want)
+		}
+	}
+}
+
 func TestWhisperLine(t *testing.T) {
 	for file, want := range map[string]string{
 		"bare":       "whisper  shop/loop  container loop throttled in 100.0% of periods (20 of 20) by the pod's limit of 100m; used 100m, held back from 880m",
