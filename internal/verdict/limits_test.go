@@ -137,3 +137,14 @@ func TestAVerdictOnARecordingAtAnotherLimitSaysSo(t *testing.T) {
 		bounded(t, status.Recommendation)
 	}
 }
+
+// A request that the limit caps is not worded as what was wanted.
+func TestARequestThatTheLimitCapsSaysSo(t *testing.T) {
+	const free, capped = "A request of 820m entitles it to what it wanted in its busiest 100ms", "It wanted 820m in its busiest 100ms; a request cannot exceed the limit, so one of 400m is proposed"
+	contains(t, verdict.Whisper(waiting(), nil, clock).Recommendation, free)
+	got := verdict.Whisper(waiting(replayless(400)), nil, clock).Recommendation
+	contains(t, got, capped)
+	if strings.Contains(got, "entitles") {
+		t.Errorf("%q", got)
+	}
+}

@@ -133,7 +133,7 @@ func (s *scene) proposeRequest(p *v1alpha1.Proposal, cause v1alpha1.Cause) {
 	if cause != v1alpha1.CauseRequestTooSmall && cause != v1alpha1.CauseNoisyNeighbour {
 		return
 	}
-	request := min(roundedUp(s.busiest(), requestStep), s.cpus())
+	request := s.wantedRequest()
 	if limit := limitAfter(p); limit > 0 {
 		request = min(request, limit)
 	}
@@ -142,6 +142,10 @@ func (s *scene) proposeRequest(p *v1alpha1.Proposal, cause v1alpha1.Cause) {
 		p.LowerBound = p.LowerBound || cause == v1alpha1.CauseRequestTooSmall && p.LimitMillicores == nil
 	}
 }
+
+// wantedRequest covers what the container wanted in its busiest period, up to what its
+// CPUs can give.
+func (s *scene) wantedRequest() int64 { return min(roundedUp(s.busiest(), requestStep), s.cpus()) }
 
 // limitAfter is the limit that a request has to stay within, 0 for none.
 func limitAfter(p *v1alpha1.Proposal) int64 {

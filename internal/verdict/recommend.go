@@ -186,6 +186,10 @@ func requestInWords(s *scene, p *v1alpha1.Proposal) string {
 	}
 	text := fmt.Sprintf("A request of %s entitles it to what it wanted in its busiest %s, whatever others request",
 		millicores(*p.RequestMillicores), exactDuration(s.period()))
+	if wanted := s.wantedRequest(); *p.RequestMillicores == limitAfter(p) && *p.RequestMillicores < wanted {
+		text = fmt.Sprintf("It wanted %s in its busiest %s; a request cannot exceed the limit, so one of %s is proposed",
+			millicores(wanted), exactDuration(s.period()), millicores(*p.RequestMillicores))
+	}
 	if p.LowerBound {
 		text += "; more may be needed, so let it be measured again there"
 	}
