@@ -13,13 +13,16 @@
 #include "entrypoint.h"
 #include "join.h"
 
-/* Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. */
+/*
+ * Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. That of
+ * a time namespace is among them; in clone's own flags its bit is the signal's at the end.
+ */
 static __always_inline u32 kg_clone3_flags(u64 arguments)
 {
 	u64 flags = 0;
 
 	bpf_probe_read_user(&flags, sizeof(flags), (void *)arguments);
-	return flags & KG_CLONE_NAMESPACES;
+	return flags & (KG_CLONE_NAMESPACES | KG_CLONE_NEWTIME);
 }
 
 static __always_inline u32 kg_namespace_flags(u64 first, long nr)
