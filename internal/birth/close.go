@@ -67,8 +67,12 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	for id := range current.sessions {
 		b.Forget(id)
 	}
-	if s != nil && s.pod.Deleted {
+	switch {
+	case s == nil:
+	case s.pod.Deleted:
 		delete(b.pods, uid)
+	case s.mirrorless != 0:
+		b.departed[uid] = c.Now
 	}
 	return certificate, ok
 }

@@ -25,6 +25,9 @@ type Pod struct {
 	Reason, Message string
 	// Deleted is true once deletion was asked for or has happened.
 	Deleted bool
+	// Mirror is true of a static pod: the API object stands for it, and whoever deletes
+	// that has the kubelet make another. UID is the static pod's own.
+	Mirror bool `json:",omitzero"`
 	// OptedOut is true where an annotation forbids observation.
 	OptedOut bool
 	// Created is when the pod object was made, Scheduled when it was bound to its

@@ -15,6 +15,8 @@ type seen struct {
 	// outcome when it was told so, to be over, or first to be failing, whichever was
 	// last, and deleted when its deletion was first told.
 	first, ready, outcome, deleted uint64
+	// mirrorless is since when a static pod that is being born has had no mirror.
+	mirrorless uint64
 	// readyClock is what ready was taken by.
 	readyClock v1alpha1.Clock
 	// epoch is what the wall clock was at zero of the clock of events, by the time
@@ -41,7 +43,7 @@ func newSeen(p Pod, first uint64) *seen {
 // learn takes what the pod's state says of its containers.
 func (s *seen) learn(p Pod, at uint64) {
 	s.noteSetbacks(&p, at)
-	s.pod = p
+	s.pod, s.mirrorless = p, 0
 	switch {
 	case !p.Deleted:
 		s.deleted = 0 // also of a static pod whose mirror was deleted and made again
@@ -80,6 +82,9 @@ func (b *Book) setReady(s *seen, at uint64) {
 // Tell takes the state of a pod, as delivered at the given time. It may end a birth
 // that is none.
 func (b *Book) Tell(p Pod, at uint64) {
+	if p.Mirror {
+		p.Deleted = false // that of its mirror was asked for
+	}
 	s := b.pods[p.UID]
 	if s == nil {
 		s = newSeen(p, at)
@@ -113,7 +118,8 @@ func (b *Book) Tell(p Pod, at uint64) {
 	}
 }
 
-// Gone takes that a pod no longer exists.
+// Gone takes that a pod no longer exists. Of a static pod that is being born only its
+// mirror is known not to.
 func (b *Book) Gone(uid string, at uint64) {
 	s := b.pods[uid]
 	if s == nil {
@@ -122,7 +128,15 @@ func (b *Book) Gone(uid string, at uint64) {
 	if b.births[uid] == nil {
 		// Its cgroup may have been made and not been heard of yet.
 		b.departed[uid] = at
+	} else if s.pod.Mirror {
+		s.mirrorless = at
+		return
 	}
+	s.end(at)
+}
+
+// end takes that the pod itself is no more.
+func (s *seen) end(at uint64) {
 	if s.outcome == 0 || !s.pod.over() {
 		s.outcome = at
 	}

@@ -82,7 +82,7 @@ func Convert(pod *corev1.Pod) birth.Pod {
 		OptedOut: pod.Annotations[v1alpha1.AnnotationObserve] == "false",
 	}
 	if uid := pod.Annotations[mirrorAnnotation]; uid != "" {
-		p.UID = uid
+		p.UID, p.Mirror = uid, true
 	}
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		p.Workload = &v1alpha1.WorkloadReference{Kind: owner.Kind, Name: owner.Name}

@@ -106,7 +106,7 @@ func TestConvertAStaticPod(t *testing.T) {
 	mirror.Annotations = map[string]string{mirrorAnnotation: "of-the-pod"}
 	mirror.Spec.Containers = []corev1.Container{{Name: "etcd"}}
 	keepsAll(t, mirror, Convert(mirror))
-	if got := Convert(mirror); got.UID != "of-the-pod" {
+	if got := Convert(mirror); got.UID != "of-the-pod" || !got.Mirror {
 		t.Errorf("%s", got.UID)
 	}
 }
