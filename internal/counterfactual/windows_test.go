@@ -13,7 +13,7 @@ import (
 
 var tradeOff = flag.Bool("tradeoff", false, "tell what it costs to be surer that a limit meets the target")
 
-var recordedFor = flag.Duration("recorded", 10*time.Second, "how long the recordings of -tradeoff are")
+var recordedFor = flag.Duration("recorded", 30*time.Second, "how long the recordings of -tradeoff are")
 
 // found compares limits with the oracle's.
 type found struct{ n, missed, over, met float64 }
@@ -54,12 +54,12 @@ func eachRecording(long time.Duration, seeds uint64, call func(g program, oracle
 	}
 }
 
-// TestBestLimits holds the limits found from 10 s against windows of 15 s that come
+// TestBestLimits holds the limits found from 30 s against windows of 15 s that come
 // later, and against the oracle that is found by searching with such windows.
 func TestBestLimits(t *testing.T) {
 	target := DefaultConfig().Target
 	var all found
-	eachRecording(10*time.Second, 2, func(g program, oracle int64, r event.Recording) {
+	eachRecording(30*time.Second, 2, func(g program, oracle int64, r event.Recording) {
 		out := Replay(r, Config{Horizon: 15 * time.Second})
 		if out.Best < 0 {
 			t.Errorf("%s at %d ms: no limit", g.name, r.Before[0].Quota/ms)
@@ -72,7 +72,7 @@ func TestBestLimits(t *testing.T) {
 	})
 	missed, over, met := all.figures()
 	t.Logf("%.0f recordings: %.3f missed, %.3f of cores above the oracle, %.3f of later windows met", all.n, missed, over, met)
-	if missed > 0.09 || over > 0.21 || met < 0.93 {
+	if missed > 0.09 || over > 0.18 || met < 0.92 {
 		t.Errorf("%.3f missed, %.3f of cores above the oracle, %.3f of later windows met", missed, over, met)
 	}
 }
@@ -109,25 +109,27 @@ func TestTradeOff(t *testing.T) {
 	}
 	target := DefaultConfig().Target
 	var rules []rule
-	for _, part := range []float64{0, 0.6, 0.7, 0.8, 0.9, 0.95} {
-		for _, margin := range []float64{1, 1.03, 1.05, 1.07, 1.1, 1.15} {
+	for _, part := range []float64{0, 0.8, 0.9, 0.95} {
+		for _, margin := range []float64{1, 1.03, 1.07, 1.1, 1.15} {
 			rules = append(rules, rule{part, margin})
 		}
 	}
 	all := make([]found, len(rules))
 	eachRecording(*recordedFor, 3, func(g program, oracle int64, r event.Recording) {
 		w := newWorkload(r, Config{Horizon: 15 * time.Second}.withDefaults(r))
-		met := map[int64]float64{}
+		met, found := map[int64]float64{}, map[float64]int64{}
 		for i, rule := range rules {
 			least, top := (&search{w: w}).range1()
-			q := w.smallest(least, top, func(o *outcome) bool {
-				throttled, stall := share(o.worst()), o.stall(0.99)
-				if rule.part > 0 {
-					throttled, stall = w.within(o, rule.part)
-				}
-				return throttled < target.ThrottledShare && stall < target.StallP99
-			})
-			q = round(int64(rule.margin * float64(q)))
+			if _, known := found[rule.part]; !known {
+				found[rule.part] = w.smallest(least, top, func(o *outcome) bool {
+					throttled, stall := share(o.worst()), o.stall(0.99)
+					if rule.part > 0 {
+						throttled, stall = w.within(o, rule.part)
+					}
+					return throttled < target.ThrottledShare && stall < target.StallP99
+				})
+			}
+			q := round(int64(rule.margin * float64(found[rule.part])))
 			if _, known := met[q]; !known {
 				met[q] = g.met(q, target)
 			}
