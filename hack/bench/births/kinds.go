@@ -7,6 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/hack/bench/cost/empty"
 )
@@ -52,9 +56,17 @@ type listeners struct {
 
 // withFloor loads the programs that do nothing: on this machine, which has to be the
 // observer's node.
-func (l *listeners) withFloor() (err error) {
-	if name, err := os.Hostname(); err == nil && name != l.observer.node {
-		fmt.Fprintf(os.Stderr, "births: this is %s, and the births are on %s: that has to be the same machine\n", name, l.observer.node)
+func (l *listeners) withFloor(ctx context.Context) error {
+	node := &corev1.Node{}
+	if err := l.observer.client.Get(ctx, client.ObjectKey{Name: l.observer.node}, node); err != nil {
+		return fmt.Errorf("look at the observer's node: %w", err)
+	}
+	here, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(here)) != node.Status.NodeInfo.BootID {
+		return fmt.Errorf("this machine is not %s, where the births are: the floor is measured on the node", node.Name)
 	}
 	l.empty, err = empty.Load()
 	return err

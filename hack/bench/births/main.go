@@ -140,7 +140,7 @@ func measureAll(ctx context.Context, o *options) (blocks []block, err error) {
 	}
 	l := &listeners{observer: observed}
 	if o.floor {
-		if err := l.withFloor(); err != nil {
+		if err := l.withFloor(ctx); err != nil {
 			return nil, err
 		}
 	}

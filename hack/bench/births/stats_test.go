@@ -170,10 +170,10 @@ func TestTrimmed(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	var out strings.Builder
-	report(&out, blocksOf(4, true, 300*time.Millisecond, 15*time.Millisecond))
+	report(&out, blocksOf(2, true, 300*time.Millisecond, 15*time.Millisecond))
 	for _, want := range []string{
-		"40 births with the observer and 40 without, in 8 pairs of blocks; 3 pairs without it on either side",
-		"40 more with programs that do nothing, in 8 pairs",
+		"20 births with the observer and 20 without, in 4 pairs of blocks; 1 pairs without it on either side",
+		"20 more with programs that do nothing, in 4 pairs",
 		"| programs that do nothing on system calls: what any listener to system calls pays | 303ms | 308ms |",
 		"| with the observer, where without is such programs | 308ms | 318ms |",
 		"| the whole machine | 300.0 ms | 320.0 ms | +20.0 (+20.0 to +20.0) |",
