@@ -180,6 +180,8 @@ func TestTestimonyIsImmutableWhereItHasTo(t *testing.T) {
 		{"an ended whisper counts on", ended, int64(98), "spec.kernelTruth.throttledPeriods", "of an episode that has ended only change may still be written"},
 		{"a change after the end is told", ended, map[string]any{"time": later, "fromMillicores": int64(100), "toMillicores": int64(200)}, "spec.change", ""},
 		{"the evidence of an ended whisper changes", ended, []any{}, "spec.evidence", "of an episode that has ended only change may still be written"},
+		{"what an ended whisper lacks changes", ended, []any{"nothing"}, "spec.missing", "of an episode that has ended only change may still be written"},
+		{"why an ended whisper has no bursts changes", ended, "CPUBudget", "spec.burstsMissing", "of an episode that has ended only change may still be written"},
 		{"an incomplete certificate is completed", incomplete, true, "spec.complete", ""},
 		{"a complete certificate changes", complete, int64(1), "spec.kernelStats.totalSyscalls", "spec is immutable once complete is true"},
 		{"a complete certificate becomes incomplete", complete, false, "spec.complete", "spec is immutable once complete is true"},
