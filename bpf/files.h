@@ -23,9 +23,12 @@
 #if defined(KG_OLD)
 #define KG_NETLINK_MESSAGES 64
 #define KG_IOVECS 4
+/* In place of 0: that verifier goes through the loop once more for each sum that it knows. */
+#define KG_NOTHING bpf_ktime_get_ns()
 #else
 #define KG_NETLINK_MESSAGES 1024
 #define KG_IOVECS 8
+#define KG_NOTHING 0
 #endif
 
 static __always_inline struct file *kg_file_of(u32 fd)
@@ -98,7 +101,7 @@ struct kg_nlmsghdr {
  */
 __noinline u64 kg_count_netlink(u64 at, u64 len)
 {
-	u32 devices = 0, rules = 0;
+	u64 nothing = KG_NOTHING, sum = nothing;
 	struct kg_nlmsghdr h = {};
 	u64 end = at + len;
 	int i;
@@ -108,11 +111,13 @@ __noinline u64 kg_count_netlink(u64 at, u64 len)
 			break;
 		if (bpf_probe_read_user(&h, sizeof(h), (void *)at) || h.len < 16)
 			break;
-		devices += h.type == KG_RTM_NEWLINK && h.flags & KG_NLM_F_CREATE;
-		rules += h.type == KG_NFT_NEWRULE;
+		if (h.type == KG_RTM_NEWLINK && h.flags & KG_NLM_F_CREATE)
+			sum += 1ULL << 32;
+		if (h.type == KG_NFT_NEWRULE)
+			sum++;
 		at += (h.len + 3) & ~3U;
 	}
-	return (u64)devices << 32 | rules;
+	return sum - nothing;
 }
 
 /* struct user_msghdr and struct iovec, include/linux/socket.h and include/uapi/linux/uio.h */

@@ -130,6 +130,12 @@ static __always_inline void kg_leave(const struct kg_out *out, const struct kg_m
 }
 
 /*
+ * Verifiers up to 5.9 forget a note of 32 bits that a pointer is NULL, which lay on the
+ * stack: the pointer itself is to be asked each time.
+ */
+#define KG_ASK_AGAIN(pointer) barrier_var(pointer)
+
+/*
  * Opens a session for the current task and makes it its first member. A member
  * of another session (a shim's runtime) leaves that one, which is told as parent.
  */
@@ -145,12 +151,14 @@ static __always_inline void kg_open_session(const struct kg_out *out, struct kg_
 	kg_notes_cgroup(&m, task);
 	m.runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	t->open.role = role;
+	KG_ASK_AGAIN(old);
 	t->open.parent = old ? old->session : 0;
 	s = kg_session_make(m.session, KG_ACTOR_OWN);
 	if (!s)
 		return; /* it goes on in the old one */
 	s->processes = 1;
 	s->execs = 1;
+	KG_ASK_AGAIN(old);
 	if (old)
 		kg_leave(out, old, task, tid);
 	if (!kg_member_put(tid, &m)) {
@@ -251,6 +259,7 @@ static __always_inline int kg_executed(const struct kg_out *out, struct task_str
 	t->buf[0] = 0;
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
 	role = kg_role_of(t);
+	KG_ASK_AGAIN(m);
 	/* What a container executes is its own, whatever it is called. */
 	if (m && (!role || m->actor == KG_ACTOR_WORKLOAD || kg_mnt_ns(task) != m->mnt_ns)) {
 		kg_member_exec(out, m, task, filename);

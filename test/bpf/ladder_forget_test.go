@@ -16,7 +16,7 @@ import (
 )
 
 // Verifiers before Linux 5.10 forget between which bounds a number lies that was laid on the
-// stack for a while (check_stack_write there keeps pointers and constants only), and refuse
+// stack for a while (check_stack_write there keeps pointers, and constants of 64 bits), and refuse
 // what was then indexed with it. This kernel's does the same where nothing is added to the
 // number by an atomic operation before it is fetched.
 func TestLadderOfForgottenBounds(t *testing.T) {
@@ -104,9 +104,9 @@ func loadsAlone(t *testing.T, spec *ebpf.CollectionSpec, name string) string {
 }
 
 // fetch is a line of the verifier's about a number, or a pointer, that comes from the stack.
-var fetch = regexp.MustCompile(`^(\d+): \((?:79|61)\) [rw]\d = \*\(u(?:64|32) \*\)\(r10 -\d+\)\s+; R\d(?:_\w+)?=(\S+)`)
+var fetch = regexp.MustCompile(`^(\d+): \((79|61)\) [rw]\d = \*\(u(?:64|32) \*\)\(r10 -\d+\)\s+; R\d(?:_\w+)?=(\S+)`)
 
-// fetched are the places where numbers come from the stack that are no constants.
+// fetched are the places where numbers come from the stack that are no constants of 64 bits.
 func fetched(log string) map[int]bool {
 	places := map[int]bool{}
 	for line := range strings.Lines(log) {
@@ -118,8 +118,12 @@ func fetched(log string) map[int]bool {
 		if err != nil {
 			continue
 		}
-		number := strings.HasPrefix(m[2], "scalar")
-		if _, constant := strconv.ParseInt(m[2], 0, 64); !number && constant != nil {
+		_, err = strconv.ParseInt(m[3], 0, 64)
+		constant, number := err == nil, strings.HasPrefix(m[3], "scalar")
+		if constant {
+			number = m[2] == "61"
+		}
+		if !number && !constant {
 			places[at] = false // a pointer
 		} else if was, seen := places[at]; number && (was || !seen) {
 			places[at] = true
