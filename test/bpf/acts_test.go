@@ -145,6 +145,14 @@ func born(args []string) error {
 
 // intoCgroup is true if a child can be born into the cgroup (v2, Linux 5.7).
 func intoCgroup(dir string) bool {
+	var name unix.Utsname
+	if unix.Uname(&name) != nil {
+		return false
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(name.Release[:]), "%d.%d", &major, &minor); err != nil || major == 5 && minor < 7 {
+		return false
+	}
 	_, err := os.Stat(filepath.Join(dir, "cgroup.controllers"))
 	return err == nil
 }
@@ -182,11 +190,11 @@ func container(args []string) error {
 
 // inside is a container's workload: it listens and accepts once.
 func inside([]string) error {
-	l, err := net.Listen("tcp4", "127.0.0.1:4711")
-	if err != nil {
+	if err := loopbackUp(); err != nil {
 		return err
 	}
-	if err := loopbackUp(); err != nil {
+	l, err := net.Listen("tcp4", "127.0.0.1:4711")
+	if err != nil {
 		return err
 	}
 	go func() {
