@@ -23,13 +23,15 @@
 #if defined(KG_OLD)
 #define KG_NETLINK_MESSAGES 64
 #define KG_IOVECS 4
-/* In place of 0: that verifier goes through the loop once more for each sum that it knows. */
-#define KG_NOTHING bpf_ktime_get_ns()
 #else
 #define KG_NETLINK_MESSAGES 1024
 #define KG_IOVECS 8
-#define KG_NOTHING 0
 #endif
+/*
+ * In place of 0, where a loop adds up: verifiers up to 5.9 go through it once more for each
+ * sum that they know.
+ */
+#define KG_NOTHING bpf_ktime_get_ns()
 
 static __always_inline struct file *kg_file_of(u32 fd)
 {
@@ -126,7 +128,7 @@ __noinline u64 kg_count_netlink(u64 at, u64 len)
 /* The same of a sendmsg: libmnl sends each batch in a buffer of its own. */
 __noinline u64 kg_count_message(u64 msghdr)
 {
-	u64 header[2] = {}, iov[2] = {}, sum = 0;
+	u64 header[2] = {}, iov[2] = {}, nothing = KG_NOTHING, sum = nothing;
 	int i;
 
 	bpf_probe_read_user(header, sizeof(header), (void *)(msghdr + KG_MSG_IOV));
@@ -136,7 +138,7 @@ __noinline u64 kg_count_message(u64 msghdr)
 		bpf_probe_read_user(iov, sizeof(iov), (void *)(header[0] + i * sizeof(iov)));
 		sum += kg_count_netlink(iov[0], iov[1]);
 	}
-	return sum;
+	return sum - nothing;
 }
 
 /* A CNI plugin's process has sent something through a socket. */
