@@ -48,7 +48,7 @@ type Burst struct {
 	GoesOn bool `json:"goesOn,omitempty"`
 }
 
-// FromOutside is true if it was not a container of the given cgroup that woke it.
+// FromOutside is true if it was not the container of the given cgroup itself that woke it.
 func (b *Burst) FromOutside(cgroup uint64) bool {
 	switch b.Waker {
 	case WakerInterrupt, WakerOutside:
