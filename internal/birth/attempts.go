@@ -52,7 +52,7 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 	if s.ready != 0 && !b.fell(current, s) {
 		return false // its end is near, and tells all
 	}
-	if b.isDue(current, s, now) || s.pod.over() || now < current.last+uint64(b.config.Settle) {
+	if b.isDue(current, s, now) || s.pod.over() || s.pod.Mirror && current.mayEnd(now) || now < current.last+uint64(b.config.Settle) {
 		return false
 	}
 	if n := failedAttempts(current, s); n > current.told.attempts {

@@ -48,9 +48,8 @@ func (b *Book) forgetDeparted(now uint64) {
 }
 
 func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
-	if s != nil && s.mirrorless != 0 && current.gone != 0 {
-		s.end(max(s.mirrorless, current.gone)) // a static pod whose file was removed
-		s.mirrorless = 0
+	if s != nil && s.pod.Mirror {
+		current.endStatic(s, now)
 	}
 	if s != nil && s.outcome != 0 {
 		if s.pod.over() {

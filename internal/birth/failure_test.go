@@ -37,13 +37,20 @@ func TestWhatARuntimeSaysOfItsFailure(t *testing.T) {
 
 // sandboxThatEnds lets a sandbox of that id begin, whose own process ends badly.
 func sandboxThatEnds(b *Book, id string, session uint64, at uint64) {
+	hearSandbox(b, id, session, at,
+		event.Event{Kind: event.SessionOpen, File: "/usr/bin/runc", Open: &event.Open{Role: event.RoleRuntime}},
+		event.Event{Kind: event.Exec, Workload: true, File: "/pause"},
+		event.Event{Kind: event.Exit, Workload: true, Value: int64(unix.SIGKILL)})
+}
+
+// hearSandbox has events of a sandbox heard, a millisecond apart.
+func hearSandbox(b *Book, id string, session, at uint64, events ...event.Event) {
 	who := attribution.Identity{PodUID: uid, ContainerID: id, Sandbox: true, Role: event.RoleRuntime, Op: "create"}
-	pid := uint32(session) //nolint:gosec // small
-	for i, e := range []event.Event{
-		{Kind: event.SessionOpen, PID: pid, File: "/usr/bin/runc", Open: &event.Open{Role: event.RoleRuntime}},
-		{Kind: event.Exec, PID: pid + 1, Workload: true, File: "/pause"},
-		{Kind: event.Exit, PID: pid + 1, Workload: true, Value: int64(unix.SIGKILL)},
-	} {
+	for i, e := range events {
+		e.PID = uint32(session) //nolint:gosec // small
+		if e.Workload {
+			e.PID++
+		}
 		e.Session, e.Time = session, at+uint64(i)*ms //nolint:gosec // small
 		b.Hear(attribution.Attributed{Event: e, Who: who}, nothingLost)
 	}

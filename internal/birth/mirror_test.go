@@ -6,7 +6,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 func mirror(ready bool) Pod {
@@ -63,6 +67,82 @@ func TestAStaticPodThatEndsIsDeleted(t *testing.T) {
 				t.Error("it is not forgotten")
 			}
 		})
+	}
+}
+
+// A static pod whose file has another content ends, and its mirror stays until the next
+// pod's takes its place. What the kubelet kills then is no failure, and not told as one.
+func TestAStaticPodThatEndsBeforeItsMirror(t *testing.T) {
+	for name, status := range map[string]int64{"killed": int64(unix.SIGKILL), "having heard of its end": 143 << 8} {
+		t.Run(name, func(t *testing.T) {
+			b := newTestBook(false)
+			b.Tell(mirror(false), 1)
+			b.Hear(attribution.Attributed{
+				Event: event.Event{Kind: event.CgroupMkdir, Path: "/kubepods/pod" + uid, Time: sec}, Who: attribution.Identity{PodUID: uid},
+			}, nothingLost)
+			sandbox := strings.Repeat("cd", 32)
+			hearSandbox(b, sandbox, 100, sec+ms, event.Event{Kind: event.SessionOpen, File: "/usr/bin/runc", Open: &event.Open{Role: event.RoleRuntime}},
+				event.Event{Kind: event.Exec, Workload: true, File: "/pause"})
+			begin(b, sec+10*ms)
+			ends(b, status, 2*sec)
+			hearSandbox(b, sandbox, 100, 2*sec+100*ms, event.Event{Kind: event.Exit, Workload: true, Value: int64(unix.SIGKILL)})
+			p := mirror(false)
+			p.Containers[0].Running, p.Containers[0].Ended = false, &Ended{ExitCode: 137, Reason: "Error"}
+			b.Tell(p, 2*sec+200*ms)
+			if telling := b.Telling(3 * sec); len(telling) != 0 {
+				t.Error("its end was told as a failure")
+			}
+			b.CgroupGone(uid, 4*sec)
+			if due := b.Due(4*sec + heardLateBy - 1); len(due) != 0 {
+				t.Error("its mirror had no time to tell of another end")
+			}
+			s := mustClose(t, b, 4*sec+heardLateBy)
+			if f := s.Failure; f == nil || f.Step != "Readiness" || f.Message != "the pod was deleted before it was Ready" || s.FailedAttempts != 0 {
+				t.Errorf("%s, %+v, %d failed attempts", s.Outcome, f, s.FailedAttempts)
+			}
+		})
+	}
+}
+
+// One that fails for good is not deleted, although its cgroup goes as well.
+func TestAStaticPodThatFailsForGoodIsNotDeleted(t *testing.T) {
+	b := newTestBook(false)
+	b.Tell(mirror(false), 1)
+	begin(b, sec)
+	ends(b, 3<<8, 2*sec)
+	b.CgroupGone(uid, 3*sec)
+	p := mirror(false)
+	p.Phase, p.Containers[0].Running, p.Containers[0].Ended = "Failed", false, &Ended{ExitCode: 3, Reason: "Error"}
+	b.Tell(p, 4*sec)
+	s := mustClose(t, b, 10*sec)
+	if f := s.Failure; f == nil || f.Step != "Entrypoint" || strings.Contains(f.Message, "deleted") || s.FailedAttempts != 1 {
+		t.Errorf("%+v, %d failed attempts", s.Failure, s.FailedAttempts)
+	}
+}
+
+// A mirror that was just made says nothing of its pod: what was known of why it fails
+// stays, and so does that it was Ready.
+func TestAMirrorMadeAnewUndoesNothing(t *testing.T) {
+	blank := mirror(false)
+	blank.Phase, blank.Containers[0] = "Pending", Container{Name: "app"}
+	b := newTestBook(false)
+	b.Tell(mirror(false), 1)
+	begin(b, sec)
+	failing := mirror(false)
+	failing.Containers[0] = Container{Name: "app", ID: id, WaitingReason: "ImagePullBackOff", Message: "no such image"}
+	b.Tell(failing, 2*sec)
+	failing.Deleted = true
+	b.Tell(failing, 3*sec)
+	b.Gone(uid, 3*sec+ms)
+	b.Tell(blank, 4*sec)
+	c, _ := b.Interim(uid, closing(5*sec))
+	if f := c.Spec.Failure; f == nil || f.Step != "ImagePull" || f.Message != "no such image" {
+		t.Errorf("%+v", f)
+	}
+	b.Tell(mirror(true), 6*sec)
+	b.Tell(blank, 6*sec+ms)
+	if s := mustClose(t, b, 7*sec); s.Outcome != v1alpha1.OutcomeReady || s.Milestones.Ready.OffsetMicroseconds != 5_999_999 {
+		t.Errorf("%s, %+v", s.Outcome, s.Milestones.Ready)
 	}
 }
 

@@ -82,10 +82,10 @@ func (b *Book) setReady(s *seen, at uint64) {
 // Tell takes the state of a pod, as delivered at the given time. It may end a birth
 // that is none.
 func (b *Book) Tell(p Pod, at uint64) {
-	if p.Mirror {
-		p.Deleted = false // that of its mirror was asked for
-	}
 	s := b.pods[p.UID]
+	if p.Mirror {
+		p = s.ofMirror(p)
+	}
 	if s == nil {
 		s = newSeen(p, at)
 		s.epoch = b.epoch(at)

@@ -130,12 +130,13 @@ func (a *attempts) add(next attempt) {
 const heardLateBy = uint64(2 * time.Second)
 
 // endsWithThePod is true for what happens after a pod's deletion, and for a kill
-// just before it was heard: neither is a failure of the pod's own.
+// just before it was heard: neither is a failure of the pod's own. A static pod's is
+// heard with the end of its sandbox, which is the last that the kubelet ends.
 func (s *seen) endsWithThePod(e attribution.Attributed) bool {
 	if s.deleted == 0 || e.Time >= s.deleted {
 		return s.deleted != 0
 	}
 	status := unix.WaitStatus(e.Value)
 	killed := e.Kind == event.Exit && status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
-	return killed && s.deleted-e.Time < heardLateBy
+	return (killed || s.pod.Mirror && e.Kind == event.Exit) && s.deleted-e.Time < heardLateBy
 }
