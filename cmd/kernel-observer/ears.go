@@ -30,7 +30,7 @@ func newEars(o *options, k *kernel, log *slog.Logger) *ears {
 		return nil
 	}
 	// Some may come between two looks at how many there are.
-	l, err := bursts.Load(bursts.Options{MaxBursts: observer.BurstsMax * 5 / 4})
+	l, err := bursts.Load(bursts.Options{MaxBursts: observer.BurstsMax * 5 / 4, Run: k.Plan().Way(hooks.Bandwidth)})
 	if err != nil {
 		k.refuse(hooks.Bursts, hooks.Typed, err)
 		log.Warn("bursts cannot be listened to: whispers tell how often a limit struck, not whom it hurt or which would do", "error", err)

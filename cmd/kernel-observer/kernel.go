@@ -128,7 +128,7 @@ func (k *kernel) treeOptions() cgroupfs.Options {
 			options.Way = w
 		}
 	}
-	if k.plan.Way(hooks.Bandwidth) == hooks.TestRun {
+	if k.plan.Way(hooks.Bandwidth).Run() {
 		options.Locate = k.bpf.Locate
 	}
 	return options

@@ -31,7 +31,7 @@ func (m *mixed) watching() bool { return m.watches[event.CgroupMkdir] || m.watch
 // Walk tells every cgroup. Those that are made meanwhile are told as events,
 // whoever hears them.
 func (m *mixed) Walk(visit probe.Visit) error {
-	if m.bandwidth != hooks.TestRun {
+	if !m.bandwidth.Run() {
 		return m.tree.Walk(visit)
 	}
 	// What the tree could not read BPF finds.

@@ -21,7 +21,7 @@ func Judge(p hooks.Plan) Verdict {
 	var programs, files, loses bool
 	for _, c := range p {
 		switch c.Way {
-		case hooks.Typed, hooks.Raw, hooks.Tracepoint, hooks.TestRun:
+		case hooks.Typed, hooks.Raw, hooks.Tracepoint, hooks.TestRun, hooks.Filter:
 			programs = true
 		case hooks.Inotify, hooks.Poll, hooks.Files:
 			files = true

@@ -95,14 +95,23 @@ func TestWhatWouldMendIt(t *testing.T) {
 			verdict: Degraded, mends: []string{"run a kernel with BTF of its own"},
 		},
 		"newer than all that it lacks": {
-			change:  func(f *Facts) { f.Kernel.Release = "5.9.1" },
-			offer:   refuses(map[hooks.Way]string{hooks.TestRun: "this kernel does not run programs for user space (Linux 5.8)"}),
+			change: func(f *Facts) { f.Kernel.Release = "5.9.1" },
+			offer: refuses(map[hooks.Way]string{
+				hooks.TestRun: "this kernel does not run raw tracepoints for user space (Linux 5.10)",
+				hooks.Filter:  "this kernel does not run programs for user space (Linux 5.8)",
+			}),
 			verdict: Degraded, mends: []string{"nothing on this kernel"},
+		},
+		"before 5.10": {
+			change:  func(f *Facts) { f.Kernel.Release = "5.8.18" },
+			offer:   refuses(map[hooks.Way]string{hooks.TestRun: "this kernel does not run raw tracepoints for user space (Linux 5.10)"}),
+			verdict: Full,
 		},
 		"before 5.8": {
 			change: func(f *Facts) { f.Kernel.Release = "5.4.0" },
 			offer: refuses(map[hooks.Way]string{
-				hooks.TestRun: "this kernel does not run programs for user space (Linux 5.8)", hooks.RingBuffer: "this kernel has no ring buffer (Linux 5.8)",
+				hooks.TestRun: "this kernel does not run raw tracepoints for user space (Linux 5.10)",
+				hooks.Filter:  "this kernel does not run programs for user space (Linux 5.8)", hooks.RingBuffer: "this kernel has no ring buffer (Linux 5.8)",
 			}),
 			verdict: Degraded, mends: []string{"run Linux 5.8 or newer"},
 		},

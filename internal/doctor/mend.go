@@ -116,7 +116,7 @@ func mendWay(f *Facts, h hooks.Hook, r hooks.Refusal) []string {
 	switch {
 	case r.Way == hooks.Typed && f.BTF.Source == FileBTF && h == hooks.Bursts:
 		return []string{"run a kernel with BTF of its own (CONFIG_DEBUG_INFO_BTF=y): a file does not give it typed tracepoints"}
-	case (r.Way == hooks.TestRun || r.Way == hooks.RingBuffer) && f.Kernel.before5(8):
+	case (r.Way.Run() || r.Way == hooks.RingBuffer) && f.Kernel.before5(8):
 		return []string{"run Linux 5.8 or newer"}
 	case r.Way == hooks.Tracepoint && !f.Tracefs && mentions([]hooks.Refusal{r}, "tracefs"):
 		return []string{"mount tracefs on the node's /sys/kernel/tracing, and let the pod see it (k8s/30-daemonset-kernel-observer.yaml does, read-only)"}

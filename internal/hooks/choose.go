@@ -58,7 +58,7 @@ func needs(all []Ladder, h Hook, w Way, offer Offer, without Without) string {
 		return "only with the ring buffer"
 	case w == Inferred && way(Exec) == Off:
 		return fmt.Sprintf("%s is not heard", Exec)
-	case h == Bursts && w == Typed && way(Bandwidth) != TestRun:
+	case h == Bursts && w == Typed && !way(Bandwidth).Run():
 		return "no program can be run to look at what runs"
 	}
 	return ""

@@ -43,7 +43,8 @@ const (
 	Tracepoint Way = "tracepoint" // perf tracepoint: Linux 4.7, tracefs, BTF from anywhere
 	RingBuffer Way = "ringbuf"    // BPF_MAP_TYPE_RINGBUF: Linux 5.8
 	PerfBuffer Way = "perfbuf"    // BPF_MAP_TYPE_PERF_EVENT_ARRAY: Linux 4.4
-	TestRun    Way = "test_run"   // a program that user space runs: Linux 5.8 (BPF_PROG_TEST_RUN)
+	TestRun    Way = "test_run"   // a program that user space runs: Linux 5.10 (BPF_PROG_TEST_RUN of raw tracepoints)
+	Filter     Way = "filter"     // the same program, run as a filter of packets: Linux 5.8
 	Inferred   Way = "inferred"   // from what another hook hears of the same task
 	Inotify    Way = "inotify"    // a watch on each directory of the cgroup file system
 	Poll       Way = "poll"       // the cgroup file system, read again and again

@@ -95,6 +95,10 @@ func TestChoose(t *testing.T) {
 		{"no inotify either", Offer{}, "cgroup_mkdir,inotify", map[Hook]Way{CgroupMkdir: Poll, CgroupRmdir: Typed}},
 		{"one rung", Offer{}, "tp_btf/sys_enter", map[Hook]Way{SysEnter: Raw, SysExit: Typed}},
 		{"no test run", Offer{}, "test_run", map[Hook]Way{Bandwidth: Files, Bursts: Off, Exec: Typed}},
+		{"runs of filters only", refuse("test_run/bandwidth"), "", map[Hook]Way{Bandwidth: Filter, Bursts: Typed, Exec: Typed}},
+		{"the same by name", Offer{}, "test_run/bandwidth", map[Hook]Way{Bandwidth: Filter, Bursts: Typed}},
+		{"runs of raw tracepoints only", Offer{}, "filter", map[Hook]Way{Bandwidth: TestRun, Bursts: Typed}},
+		{"neither by name", Offer{}, "test_run/bandwidth,filter", map[Hook]Way{Bandwidth: Files, Bursts: Off}},
 		{"nobody to infer from", Offer{}, "cgroup_attach_task,sched_process_exec", map[Hook]Way{CgroupAttach: Off, Exec: Off}},
 		{"no BPF", Offer{}, "bpf", map[Hook]Way{
 			Events: Off, Bandwidth: Files, CgroupMkdir: Inotify, CgroupAttach: Off, Exec: Off, Bursts: Off, Switch: Off,

@@ -23,7 +23,7 @@ func Ladders() []Ladder {
 	return []Ladder{
 		{Events, "how events travel from the programs", []Rung{{Way: RingBuffer}, {PerfBuffer, fewer}, off("no BPF program can tell anything")}},
 		{Bandwidth, "limits, throttling and CPU time of cgroups", []Rung{
-			{Way: TestRun}, {Files, "usage is that of cpu.stat, and the phase of the quota's period is not known"},
+			{Way: TestRun}, {Way: Filter}, {Files, "usage is that of cpu.stat, and the phase of the quota's period is not known"},
 			off("throttling is not noticed"),
 		}},
 		{CgroupMkdir, "new pods and containers", append(cgroups(), Rung{Inotify, watched}, Rung{Poll, polled}, off(noPods))},
@@ -83,11 +83,14 @@ func cgroups() []Rung { return []Rung{{Way: Typed}, {Way: Raw}, {Tracepoint, lef
 // BPF is true for ways that are programs or maps of BPF.
 func (w Way) BPF() bool {
 	switch w {
-	case Typed, Raw, Tracepoint, RingBuffer, PerfBuffer, TestRun:
+	case Typed, Raw, Tracepoint, RingBuffer, PerfBuffer, TestRun, Filter:
 		return true
 	}
 	return false
 }
+
+// Run is true for ways that are programs which user space runs.
+func (w Way) Run() bool { return w == TestRun || w == Filter }
 
 // Program is true for ways that are programs which the kernel runs by itself.
 func (w Way) Program() bool { return w == Typed || w == Raw || w == Tracepoint }

@@ -45,11 +45,12 @@ func (w Without) String() string { return strings.Join(w.names, ",") }
 func (w Without) Has(name string) bool { return slices.Contains(w.names, name) }
 
 // takes is the name that takes the rung away, if any does. Without BTF, or a file that
-// stands in for it, no program of BPF finds its way about the kernel.
+// stands in for it, no program of BPF finds its way about the kernel. A kernel without test
+// runs has none of filters either: of the rung alone it is "test_run/bandwidth".
 func (w Without) takes(h Hook, way Way, btfFile bool) string {
 	for _, name := range w.names {
 		switch {
-		case name == string(way), name == string(way)+"/"+string(h):
+		case name == string(way), name == string(way)+"/"+string(h), name == string(TestRun) && way == Filter:
 			return name
 		case way.BPF() && (name == string(h) || name == WithoutBPF || name == WithoutBTF && !btfFile):
 			return name

@@ -117,6 +117,6 @@ func (p *Probe) hopeless(limited error) error {
 
 // hears is true if the plan has any program that could tell anything.
 func (p *Probe) hears() bool {
-	return p.plan.Way(hooks.Events) != hooks.Off && (p.plan.Way(hooks.Bandwidth) == hooks.TestRun ||
+	return p.plan.Way(hooks.Events) != hooks.Off && (p.plan.Way(hooks.Bandwidth).Run() ||
 		slices.ContainsFunc(p.plan, func(c hooks.Choice) bool { return c.Way.Program() && c.Hook != hooks.Bursts }))
 }

@@ -47,7 +47,7 @@ func (o *objects) open(events, bandwidth hooks.Way) error {
 		return fmt.Errorf("read the BPF objects: %w", err)
 	}
 	o.specs, o.loaded = o.raw.Maps, map[string]*ebpf.Map{}
-	if bandwidth != hooks.TestRun { // its memory is not looked at, and mapping it needs 5.5
+	if !bandwidth.Run() { // its memory is not looked at, and mapping it needs 5.5
 		o.specs["cgroup_record"].Flags, o.specs["counters"].Flags = 0, 0
 	}
 	first := maps.Clone(o.specs)

@@ -35,7 +35,6 @@ type offered struct {
 	foreign bool
 	noTypes error // why there are none
 	ways    map[hooks.Way]error
-	runner  run.Way // of programs for user space
 	// tracefs is where perf tracepoints are, empty if it is not mounted.
 	tracefs string
 	// listed: the types tell which tracepoints there are.
@@ -61,7 +60,9 @@ func look(btfFile string) *offered {
 		hooks.Raw:        features.HaveProgramType(ebpf.RawTracepoint),
 		hooks.Tracepoint: features.HaveProgramType(ebpf.TracePoint),
 	}
-	o.runner, o.ways[hooks.TestRun] = run.Find()
+	for _, way := range []hooks.Way{hooks.TestRun, hooks.Filter} {
+		o.ways[way] = run.By(way).Works()
+	}
 	o.listed = o.types != nil && o.hasType("btf_trace_sched_switch")
 	return o
 }
@@ -142,6 +143,8 @@ func (o *offered) refuses(h hooks.Hook, w hooks.Way) string {
 	case hooks.PerfBuffer:
 		return o.lacks(w, "this kernel has no perf buffer (Linux 4.4)")
 	case hooks.TestRun:
+		return o.lacks(w, "this kernel does not run raw tracepoints for user space (Linux 5.10)")
+	case hooks.Filter:
 		return o.lacks(w, "this kernel does not run programs for user space (Linux 5.8)")
 	case hooks.Typed:
 		return o.refusesTyped(h)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
+	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 // Programs of a runtime whose exec opens a birth session, by base name. CNI
@@ -121,23 +122,37 @@ func (p *Probe) prepare() error {
 	if err := p.objects.set(&p.settings); err != nil {
 		return err
 	}
-	if p.plan.Way(hooks.Bandwidth) != hooks.TestRun {
+	if !p.plan.Way(hooks.Bandwidth).Run() {
 		return nil
 	}
 	if err := p.setConstants(); err != nil {
 		return err
 	}
-	p.counters.runner = p.offered.runner
-	if p.cgroup, err = p.objects.runs("read_cgroup", p.counters.runner); err == nil {
-		_, err = p.readCgroup(0)
+	for way := p.plan.Way(hooks.Bandwidth); way.Run(); way = p.plan.Way(hooks.Bandwidth) {
+		err := p.runBy(way)
+		if err == nil {
+			break
+		}
+		p.fail(hooks.Bandwidth, way, explain("read a cgroup", err))
 	}
-	if err == nil {
+	return nil
+}
+
+// runBy loads the programs that user space runs.
+func (p *Probe) runBy(way hooks.Way) error {
+	var err error
+	p.counters.runner = run.By(way)
+	if p.cgroup, err = p.objects.runs("read_cgroup", p.counters.runner); err != nil {
+		return err
+	}
+	if _, err = p.readCgroup(0); err == nil {
 		err = p.counters.open(&p.objects, p.settings.Cpus)
 	}
 	if err != nil {
-		p.fail(hooks.Bandwidth, hooks.TestRun, explain("read a cgroup", err))
+		err = errors.Join(err, p.cgroup.Close())
+		p.cgroup = nil
 	}
-	return nil
+	return err
 }
 
 // basenameLen is KG_BASENAME_LEN in bpf/gossip.h.

@@ -43,21 +43,22 @@ func TestAFilterCallsTheProgram(t *testing.T) {
 func TestBothWaysRead(t *testing.T) {
 	_ = rlimit.RemoveMemlock() // needed up to 5.10 only
 	var roots [2]observerKgCgroupRecord
-	for i, r := range []run.Way{{}, {Filter: true}} {
-		if err := r.Works(); errors.Is(err, fs.ErrPermission) {
+	for i, way := range []hooks.Way{hooks.TestRun, hooks.Filter} {
+		if err := run.By(way).Works(); errors.Is(err, fs.ErrPermission) {
 			t.Skip("needs root and BPF: make test as root runs it, and make test-bpf the first of both ways")
 		} else if err != nil {
 			t.Skipf("this kernel has only one of both ways, so that nothing can be compared; the programs of that one are held against cpu.stat by make test-bpf: %v", err)
 		}
-		offered := look("")
-		offered.runner = r
-		p := &Probe{offered: offered, failed: map[rung]string{}}
+		p := &Probe{offered: look(""), failed: map[rung]string{}}
+		if way == hooks.Filter {
+			p.failed[rung{hooks.Bandwidth, hooks.TestRun}] = "left out"
+		}
 		p.choose()
-		if err := p.objects.open(hooks.RingBuffer, hooks.TestRun); err != nil {
+		if err := p.objects.open(hooks.RingBuffer, way); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = p.Close() })
-		if err := p.prepare(); err != nil || len(p.failed) > 0 {
+		if err := p.prepare(); err != nil || p.plan.Way(hooks.Bandwidth) != way {
 			t.Fatalf("%v, %v", err, p.failed)
 		}
 		root, err := p.readCgroup(0)

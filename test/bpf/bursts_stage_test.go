@@ -21,6 +21,9 @@ import (
 // between two tests.
 var listener *bursts.Listener
 
+// earsOptions are those of the listener.
+var earsOptions bursts.Options
+
 // ears hands the listener to bursts to a test. One that failed may have left it
 // listening: the next test has a new one.
 func ears(t *testing.T) *bursts.Listener {
@@ -28,7 +31,7 @@ func ears(t *testing.T) *bursts.Listener {
 	needKernel(t)
 	if listener == nil {
 		var err error
-		if listener, err = bursts.Load(bursts.Options{}); err != nil {
+		if listener, err = bursts.Load(earsOptions); err != nil {
 			t.Fatalf("%+v", err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/cilium/ebpf/rlimit"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
@@ -49,6 +50,9 @@ type Options struct {
 	// MaxBursts bounds the bursts that one recording keeps; what comes after is
 	// counted as lost. 0: 131,072, about 20 MB.
 	MaxBursts int
+	// Run is the rung of the ladder by which programs are run (hooks.TestRun or
+	// hooks.Filter), as that of the bandwidth; empty: the best one of this kernel.
+	Run hooks.Way
 }
 
 // Listener is the loaded object. Its methods may be called from several goroutines.
@@ -78,7 +82,9 @@ func Load(opts Options) (*Listener, error) {
 		l.max = defaultMaxBursts
 	}
 	// Where nothing is run, a program's run will say so.
-	l.way, _ = run.Find()
+	if l.way = run.By(opts.Run); opts.Run == "" {
+		l.way = run.Find()
+	}
 	if err := l.load(); err != nil {
 		return nil, probe.Explain("load the programs that hear bursts", err)
 	}

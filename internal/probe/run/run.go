@@ -12,6 +12,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"golang.org/x/sys/unix"
+
+	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 )
 
 // Way is how: as raw tracepoints, which Linux does since 5.10, or as filters of a socket's
@@ -110,14 +112,16 @@ func (w Way) Spec(of *ebpf.ProgramSpec) (*ebpf.ProgramSpec, error) {
 	return out, nil
 }
 
+// By is the way of a rung.
+func By(w hooks.Way) Way { return Way{Filter: w == hooks.Filter} }
+
 // Find tells how this kernel runs programs for user space.
-func Find() (Way, error) {
+func Find() Way {
 	tracepoint, filter := Way{}, Way{Filter: true}
-	err := tracepoint.Works()
-	if err != nil && filter.Works() == nil {
-		return filter, nil
+	if tracepoint.Works() != nil && filter.Works() == nil {
+		return filter
 	}
-	return tracepoint, err
+	return tracepoint
 }
 
 // Works runs a program that only reads the kernel's memory, at an address of none.
