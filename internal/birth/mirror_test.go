@@ -104,6 +104,20 @@ func TestAStaticPodThatEndsBeforeItsMirror(t *testing.T) {
 	}
 }
 
+// What fails by itself just before the end has failed all the same.
+func TestAStaticPodThatFailsBeforeItEnds(t *testing.T) {
+	b := newTestBook(false)
+	b.Tell(mirror(false), 1)
+	begin(b, sec)
+	ends(b, 3<<8, 2*sec)
+	sandboxThatEnds(b, strings.Repeat("cd", 32), 100, 2*sec+100*ms)
+	b.CgroupGone(uid, 3*sec)
+	s := mustClose(t, b, 3*sec+heardLateBy)
+	if f := s.Failure; f == nil || f.Step != "Entrypoint" || f.ExitCode == nil || *f.ExitCode != 3 || s.FailedAttempts != 1 {
+		t.Errorf("%+v, %d failed attempts", s.Failure, s.FailedAttempts)
+	}
+}
+
 // One that fails for good is not deleted, although its cgroup goes as well.
 func TestAStaticPodThatFailsForGoodIsNotDeleted(t *testing.T) {
 	b := newTestBook(false)

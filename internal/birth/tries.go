@@ -137,6 +137,12 @@ func (s *seen) endsWithThePod(e attribution.Attributed) bool {
 		return s.deleted != 0
 	}
 	status := unix.WaitStatus(e.Value)
-	killed := e.Kind == event.Exit && status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
-	return (killed || s.pod.Mirror && e.Kind == event.Exit) && s.deleted-e.Time < heardLateBy
+	killed := status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
+	if s.pod.Mirror && e.Workload && status.Exited() {
+		killed = status.ExitStatus() == endedAsAsked
+	}
+	return e.Kind == event.Exit && killed && s.deleted-e.Time < heardLateBy
 }
+
+// endedAsAsked is the exit code by which a program tells that SIGTERM has ended it.
+const endedAsAsked = 128 + int(unix.SIGTERM)

@@ -190,11 +190,18 @@ func container(name string, s corev1.ContainerStatus) birth.Container {
 		c.WaitingReason, c.Message = w.Reason, w.Message
 	}
 	ended := s.State.Terminated
-	if ended == nil && s.State.Running == nil {
+	if ended == nil && s.State.Running == nil || isUnknown(ended) {
 		ended = s.LastTerminationState.Terminated
 	}
-	if ended != nil {
+	if ended != nil && !isUnknown(ended) {
 		c.Ended = &birth.Ended{ExitCode: ended.ExitCode, Signal: ended.Signal, Reason: ended.Reason, Message: ended.Message}
 	}
 	return c
+}
+
+// isUnknown is true for what the kubelet says of a container that is not there when its
+// pod ends, be it that it waited to be started again: nothing of how it ended
+// (pkg/kubelet/kubelet_pods.go).
+func isUnknown(ended *corev1.ContainerStateTerminated) bool {
+	return ended != nil && ended.Reason == "ContainerStatusUnknown"
 }

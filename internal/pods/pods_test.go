@@ -101,6 +101,24 @@ func keepsAll(t *testing.T, p *corev1.Pod, want birth.Pod) {
 	}
 }
 
+// A container that waited to be started again when its pod was deleted is not there: what
+// its end before was like says more than that.
+func TestAContainerThatTheKubeletDoesNotFind(t *testing.T) {
+	unknown := &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "ContainerStatusUnknown", Message: "The container could not be located"}
+	s := corev1.ContainerStatus{Name: "app", State: corev1.ContainerState{Terminated: unknown}}
+	if got := container("app", s); got.Ended != nil {
+		t.Errorf("%+v", got.Ended)
+	}
+	s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError", Message: "no such file"}
+	if got := container("app", s); got.Ended == nil || got.Ended.Reason != "StartError" || got.Ended.Message != "no such file" {
+		t.Errorf("%+v", got.Ended)
+	}
+	s.LastTerminationState.Terminated = unknown
+	if got := container("app", s); got.Ended != nil {
+		t.Errorf("%+v", got.Ended)
+	}
+}
+
 func TestConvertAStaticPod(t *testing.T) {
 	mirror := pod("kube-system", "etcd-node1", "of-the-mirror", "")
 	mirror.Annotations = map[string]string{mirrorAnnotation: "of-the-pod"}
