@@ -66,6 +66,8 @@ func listen(ctx context.Context, name string, output io.Reader, tests []string) 
 	if err := convert.Start(); err != nil {
 		return o, fmt.Errorf("test2json: %w", err)
 	}
+	silent := (&watch{machine: name, after: silence, to: os.Stderr}).begin()
+	defer silent.end()
 	lines := bufio.NewScanner(events)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -73,6 +75,7 @@ func listen(ctx context.Context, name string, output io.Reader, tests []string) 
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return o, fmt.Errorf("test2json: read %q: %w", lines.Text(), err)
 		}
+		silent.heard(e.Test)
 		if e.Test == "" && e.ends() {
 			o.verdict = e
 			continue
@@ -88,9 +91,10 @@ func listen(ctx context.Context, name string, output io.Reader, tests []string) 
 
 // addMissing tells of the tests that did not come to an end; true if all did.
 func (o *outcome) addMissing(name string, tests []string) bool {
-	seen := map[string]bool{}
+	seen, words := map[string]bool{}, map[string]string{}
 	for _, e := range o.events {
 		seen[e.Test] = seen[e.Test] || e.ends()
+		words[e.Test] = "was under way when the machine ended"
 	}
 	whole := true
 	for _, test := range tests {
@@ -99,7 +103,7 @@ func (o *outcome) addMissing(name string, tests []string) bool {
 		}
 		whole = false
 		o.events = append(o.events,
-			event{Action: "output", Package: name, Test: test, Output: "    " + test + " did not come to an end\n"},
+			event{Action: "output", Package: name, Test: test, Output: "    " + test + " " + cmp.Or(words[test], "was not begun") + "\n"},
 			event{Action: "fail", Package: name, Test: test})
 	}
 	return whole
