@@ -4,11 +4,18 @@ package bpf
 
 import (
 	"maps"
+	"runtime"
 	"testing"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/internal/hooks"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe"
 	"github.com/kernel-gossip/kernel-gossip/internal/probe/bursts"
+	runner "github.com/kernel-gossip/kernel-gossip/internal/probe/run"
 )
 
 // Linux 5.8 and 5.9 run programs for user space as filters of packets only. What these read
@@ -61,4 +68,66 @@ func earsBy(t *testing.T, way hooks.Way) {
 			t.Error(err)
 		}
 	})
+}
+
+// What is asked of a CPU is run there, as a filter too, and whoever asked is let go again.
+func TestLadderOfFiltersRunsThere(t *testing.T) {
+	needKernel(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var cpus, after unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &cpus); err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range []hooks.Way{ofRuns(), hooks.Filter} {
+		way := runner.By(w)
+		prog, where := whereabouts(t, way)
+		for cpu := range runtime.NumCPU() {
+			if !cpus.IsSet(cpu) {
+				continue
+			}
+			for range 10 {
+				var ran uint64
+				if err := way.RunOn(cpu, prog, 1, 2); err != nil {
+					t.Fatalf("%s: %v", w, err)
+				}
+				if err := where.Lookup(uint32(0), &ran); err != nil || ran != uint64(cpu) {
+					t.Errorf("%s: what was asked of CPU %d ran on CPU %d, %v", w, cpu, ran, err)
+				}
+			}
+		}
+		if err := unix.SchedGetaffinity(0, &after); err != nil || after != cpus {
+			t.Errorf("%s: it may run on %v afterwards, not on %v, %v", w, after, cpus, err)
+		}
+	}
+}
+
+// whereabouts is a program that notes on which CPU it runs, and where it does.
+func whereabouts(t *testing.T, way runner.Way) (*ebpf.Program, *ebpf.Map) {
+	t.Helper()
+	where, err := ebpf.NewMap(&ebpf.MapSpec{Type: ebpf.Array, KeySize: 4, ValueSize: 8, MaxEntries: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = where.Close() })
+	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	function := &btf.Func{Name: "whereabouts", Linkage: btf.GlobalFunc, Type: &btf.FuncProto{
+		Return: number, Params: []btf.FuncParam{{Name: "ctx", Type: &btf.Pointer{Target: &btf.Void{}}}},
+	}}
+	spec, err := way.Spec(&ebpf.ProgramSpec{Name: function.Name, Type: ebpf.RawTracepoint, License: "GPL", Instructions: asm.Instructions{
+		btf.WithFuncMetadata(asm.FnGetSmpProcessorId.Call(), function).WithSymbol(function.Name),
+		asm.StoreMem(asm.RFP, -8, asm.R0, asm.DWord), asm.StoreImm(asm.RFP, -16, 0, asm.Word),
+		asm.LoadMapPtr(asm.R1, where.FD()), asm.Mov.Reg(asm.R2, asm.RFP), asm.Add.Imm(asm.R2, -16),
+		asm.Mov.Reg(asm.R3, asm.RFP), asm.Add.Imm(asm.R3, -8), asm.Mov.Imm(asm.R4, 0), asm.FnMapUpdateElem.Call(),
+		asm.Mov.Imm(asm.R0, 0), asm.Return(),
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	prog, err := ebpf.NewProgram(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = prog.Close() })
+	return prog, where
 }
