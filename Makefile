@@ -74,6 +74,10 @@ test-nodes: ## Births and a throttled pod on nodes with Linux 5.10 and the newes
 test-api: ## Resources against a real etcd and API server
 	@$(TEST) api
 
+.PHONY: test-browser
+test-browser: ## Traces in a trace viewer, pictures as Chromium draws them
+	@$(TEST) browser
+
 .PHONY: bench
 bench: ## What the observer costs, and what its alternatives cost (root; 25 minutes; FLAGS: -quick, -parts, -write, -help)
 	@hack/bench/run.sh cost $(FLAGS)

@@ -36,6 +36,7 @@ func stages(c *cluster) []stage {
 		{name: "bpf", purpose: "eBPF programs on this kernel", ready: bpfReady, run: kernel},
 		{name: "demo", purpose: "make demo: real workloads heard without a cluster, and checked", ready: bpfReady, run: script("hack/demo/run.sh")},
 		{name: "api", purpose: "resources against a real etcd and API server", ready: packageReady("./test/api/..."), run: api},
+		{name: "browser", purpose: "traces in a trace viewer, pictures as Chromium draws them", ready: packageReady("./test/browser/..."), run: browser},
 		{name: "e2e", purpose: "both components on a node", ready: e2eReady, run: c.endToEnd},
 		{
 			name: "vm", purpose: "births by runc and crun and a throttled pod on a node with cgroup v2, in a virtual machine",
@@ -64,6 +65,13 @@ func kernel(ctx context.Context) (result, error) {
 		return result{}, fmt.Errorf("prepare: %w", err)
 	}
 	return stageTest(ctx, "bpf")
+}
+
+func browser(ctx context.Context) (result, error) {
+	if err := run(ctx, "hack/test/prepare-browser.sh"); err != nil {
+		return result{}, fmt.Errorf("prepare: %w", err)
+	}
+	return stageTest(ctx, "browser")
 }
 
 func api(ctx context.Context) (result, error) {
