@@ -119,6 +119,9 @@ const explainedAfter = uint64(5 * time.Second)
 // said what it was: why a sandbox failed the kubelet says in an event, how a
 // container ended in the pod's status.
 func (b *Book) awaitsWord(current *birth, s *seen, now uint64) bool {
+	if b.awaitsKiller(current, s, now) {
+		return true
+	}
 	if _, _, failing := s.pod.failing(); failing {
 		return false
 	}

@@ -53,7 +53,7 @@ func (b *Book) isDue(current *birth, s *seen, now uint64) bool {
 	}
 	if s != nil && s.outcome != 0 {
 		if s.pod.over() {
-			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForLastWord(current, s, now)
+			return now >= s.outcome+uint64(b.config.Settle) && !b.waitsForLastWord(current, s, now) && !b.awaitsKiller(current, s, now)
 		}
 		if s.ready != 0 && !b.fell(current, s) {
 			return true // once it has come to rest, see Resting

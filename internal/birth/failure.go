@@ -62,6 +62,7 @@ func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure 
 	w.addEnd(f)
 	w.addErrno(f)
 	w.addOutOfMemory(f)
+	w.addKiller(f)
 	switch f.Reason {
 	case "OOMKilled":
 		f.Actor = v1alpha1.ActorKernel

@@ -31,7 +31,7 @@ type late struct {
 func (b *Book) keepLate(current *birth, s *seen, c Closing) {
 	kept := *s
 	kept.names, kept.started, kept.readyAt = maps.Clone(s.names), maps.Clone(s.started), maps.Clone(s.readyAt)
-	kept.setbacks = maps.Clone(s.setbacks)
+	kept.setbacks, kept.hookErrors = maps.Clone(s.setbacks), maps.Clone(s.hookErrors)
 	b.late[current.uid] = &late{birth: current, seen: &kept, closing: c, asked: c.Now}
 }
 

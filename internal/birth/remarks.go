@@ -29,7 +29,7 @@ func (b *Book) Asking(now uint64) []Pod {
 	var all []Pod
 	for uid, current := range b.births {
 		s := b.pods[uid]
-		if s == nil || s.pod.Name == "" || !asks(current, s, now) {
+		if s == nil || s.pod.Name == "" || !b.asks(current, s, now) {
 			continue
 		}
 		s.asked = now
@@ -38,11 +38,11 @@ func (b *Book) Asking(now uint64) []Pod {
 	return append(all, b.askingLate(now)...)
 }
 
-func asks(current *birth, s *seen, now uint64) bool {
+func (b *Book) asks(current *birth, s *seen, now uint64) bool {
 	if s.pod.Deleted {
 		return s.ready == 0 && current.told.lastWord.ask(s, now)
 	}
-	if awaitsWarning(current, s, now) {
+	if awaitsWarning(current, s, now) || b.awaitsKiller(current, s, now) {
 		return now-s.asked >= askAgainAfter
 	}
 	if s.outcome != 0 && !current.resting(now) {

@@ -28,6 +28,8 @@ type seen struct {
 	started, readyAt map[string]uint64
 	// setbacks of its containers, as their statuses showed them.
 	setbacks map[setbackKey]setback
+	// hookErrors are what the status said of postStart hooks that failed, by container.
+	hookErrors map[string]string
 	// remarks are what the kubelet said, and asked when it was last asked for.
 	remarks []Remark
 	asked   uint64
@@ -43,6 +45,7 @@ func newSeen(p Pod, first uint64) *seen {
 // learn takes what the pod's state says of its containers.
 func (s *seen) learn(p Pod, at uint64) {
 	s.noteSetbacks(&p, at)
+	s.noteHooks(&p)
 	s.pod, s.mirrorless = p, 0
 	switch {
 	case !p.Deleted:

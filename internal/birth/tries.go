@@ -18,16 +18,18 @@ type attempt struct {
 	// ended is set for a sandbox whose own process ended: it was given up if
 	// another one followed, and served its time if none did.
 	ended bool
-	// at is the attempt's latest event.
-	at uint64
+	// killed is set for a program that was killed as the kubelet does it.
+	killed bool
+	// began and at are the attempt's first and latest event.
+	began, at uint64
 }
 
 // attempts are the tries of one container.
 type attempts struct {
 	failed int32
-	// failedAt is the latest event of the latest attempt that failed.
-	failedAt uint64
-	last     attempt
+	// failedAt is the latest event of the latest attempt that failed, which is lastFailed.
+	failedAt         uint64
+	last, lastFailed attempt
 }
 
 // tries follows the tries of all containers, by the runtime's ids.
@@ -60,7 +62,7 @@ func (t *tries) hear(e attribution.Attributed) {
 	id := e.Who.ContainerID
 	a := t.byID[id]
 	if a == nil {
-		a = &attempt{}
+		a = &attempt{began: e.Time}
 		t.byID[id] = a
 		t.order = append(t.order, id)
 	}
@@ -96,6 +98,7 @@ func (t *tries) hearExit(a *attempt, e attribution.Attributed) {
 		return
 	}
 	maker := e.Who.Role == event.RoleCNI || e.Who.Role == event.RoleRuntime
+	a.killed = a.killed || entrypoint && isKill(e.Event)
 	a.failed = a.failed || entrypoint || !e.Workload && maker && e.PID == t.first[e.Session]
 }
 
@@ -118,7 +121,7 @@ func (a *attempts) add(next attempt) {
 	}
 	if next.failed {
 		a.failed++
-		a.failedAt = max(a.failedAt, next.at)
+		a.failedAt, a.lastFailed = max(a.failedAt, next.at), next
 	}
 	if next.at >= a.last.at {
 		a.last = next
@@ -131,17 +134,21 @@ const heardLateBy = uint64(2 * time.Second)
 
 // endsWithThePod is true for what happens after a pod's deletion, and for a kill
 // just before it was heard: neither is a failure of the pod's own. A static pod's is
-// heard with the end of its sandbox, which is the last that the kubelet ends.
+// heard with the end of its sandbox, which is the last that the kubelet ends. A kill of
+// which the kubelet says another reason is one.
 func (s *seen) endsWithThePod(e attribution.Attributed) bool {
 	if s.deleted == 0 || e.Time >= s.deleted {
 		return s.deleted != 0
 	}
-	status := unix.WaitStatus(e.Value)
-	killed := status.Signaled() && (status.Signal() == unix.SIGKILL || status.Signal() == unix.SIGTERM)
-	if s.pod.Mirror && e.Workload && status.Exited() {
+	killed := isKill(e.Event)
+	if status := unix.WaitStatus(e.Value); s.pod.Mirror && e.Kind == event.Exit && e.Workload && status.Exited() {
 		killed = status.ExitStatus() == endedAsAsked
 	}
-	return e.Kind == event.Exit && killed && s.deleted-e.Time < heardLateBy
+	if !killed || s.deleted-e.Time >= heardLateBy {
+		return false
+	}
+	_, forItsOwn := s.killedBy(s.names[e.Who.ContainerID], s.epoch.Add(time.Duration(e.Time)).Add(-time.Duration(heardLateBy))) //nolint:gosec // both are short
+	return !forItsOwn
 }
 
 // endedAsAsked is the exit code by which a program tells that SIGTERM has ended it.
