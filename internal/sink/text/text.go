@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -29,13 +30,19 @@ type Sink struct {
 	out     io.Writer
 	format  Format
 	onError func(error)
+	// latest are the lines that were written last, in a ring.
+	latest [latestMax]string
+	next   int
 }
 
-// New makes a sink. onError is told of each object that could not be written.
+// latestMax is how many lines are looked back for one that says the same.
+const latestMax = 64
+
+// New makes a sink, which is for one goroutine. onError is told of each object that could not be written.
 func New(out io.Writer, format Format, onError func(error)) (*Sink, error) {
 	switch format {
 	case Text, JSON, YAML:
-		return &Sink{out, format, onError}, nil
+		return &Sink{out: out, format: format, onError: onError}, nil
 	}
 	return nil, fmt.Errorf("unknown output format %q: use text, json or yaml", format)
 }
@@ -56,6 +63,8 @@ func (s *Sink) write(object any, at time.Time, line string) {
 	var err error
 	if s.format != Text {
 		raw, err = s.document(object)
+	} else if s.isSaid(string(raw)) {
+		return
 	}
 	if err == nil {
 		_, err = s.out.Write(raw)
@@ -63,6 +72,17 @@ func (s *Sink) write(object any, at time.Time, line string) {
 	if err != nil {
 		s.onError(fmt.Errorf("write to the output: %w", err))
 	}
+}
+
+// isSaid is true for a line that was written a moment ago. An object is told again with
+// all that is new of it, and a line has only some of that.
+func (s *Sink) isSaid(line string) bool {
+	if slices.Contains(s.latest[:], line) {
+		return true
+	}
+	s.latest[s.next%latestMax] = line
+	s.next++
+	return false
 }
 
 // document is a whole object, in which names and messages of others are escaped: the

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/yaml"
 
@@ -47,6 +48,29 @@ func TestFormats(t *testing.T) {
 		}
 		if err != nil || back.Spec.Failure.Message != hostile {
 			t.Errorf("%s: %v %+v", format, err, back.Spec.Failure)
+		}
+	}
+}
+
+// What is told again without anything new in its line is one line, and each time a
+// document.
+func TestNoLineIsWrittenTwice(t *testing.T) {
+	for format, want := range map[text.Format]int{text.Text: 3, text.JSON: 4} {
+		var out bytes.Buffer
+		s, err := text.New(&out, format, func(err error) { t.Error(err) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, other := &v1alpha1.KernelWhisper{}, &v1alpha1.KernelWhisper{}
+		w.Spec.PodRef.Name, other.Spec.PodRef.Name = "web", "other"
+		s.Whisper(w)
+		s.Whisper(other)
+		w.Spec.Change = &v1alpha1.ResourceChange{}
+		s.Whisper(w)
+		w.Spec.LastSeenTime.Time = w.Spec.LastSeenTime.Add(time.Second)
+		s.Whisper(w)
+		if got := strings.Count(out.String(), "\n"); got != want {
+			t.Errorf("%s: %d lines, want %d: %s", format, got, want, out.String())
 		}
 	}
 }
