@@ -35,7 +35,7 @@ func (h Heard) own() (before, after event.Group) {
 // usable is false for what says nothing: it failed, or the limit was changed
 // meanwhile and the recording is of neither.
 func (h Heard) usable() bool {
-	return h.Failed == "" && h.Recording.To > h.Recording.From && steady(h.Recording)
+	return h.Failed == "" && h.Recording.To > h.Recording.From && Steady(h.Recording.Before, h.Recording.After)
 }
 
 // Judge replays the recording at other limits, where that can be.

@@ -3,6 +3,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"math"
 	"time"
 
@@ -18,21 +20,15 @@ const curveMax = 12
 // all the time: only that can be replayed at other limits.
 func Replayable(r event.Recording) bool {
 	return len(r.Bursts) > 0 && len(r.Before) > 0 && len(r.After) > 0 &&
-		r.Before[0].Quota > 0 && r.Before[0].Period > 0 && steady(r)
+		r.Before[0].Quota > 0 && r.Before[0].Period > 0 && Steady(r.Before, r.After)
 }
 
-// steady is true if no limit was changed while the recording lasted.
-func steady(r event.Recording) bool {
-	if len(r.Before) != len(r.After) {
-		return false
-	}
-	for i := range r.Before {
-		if r.Before[i].Cgroup != r.After[i].Cgroup || r.Before[i].Quota != r.After[i].Quota ||
-			r.Before[i].Period != r.After[i].Period {
-			return false
-		}
-	}
-	return true
+// Steady is true if no limit was changed between two readings of the same cgroups. A recording
+// that is not is of neither limit.
+func Steady(before, after []event.Group) bool {
+	return slices.EqualFunc(before, after, func(a, b event.Group) bool {
+		return a.Cgroup == b.Cgroup && a.Quota == b.Quota && a.Period == b.Period
+	})
 }
 
 // replayed writes what a replay gave; nil where it gave no curve.

@@ -45,6 +45,9 @@ const BurstsMax = 50_000
 // listenStep is how often it is looked whether they are enough.
 const listenStep = 100 * time.Millisecond
 
+// limitsStep is how often it is looked whether the limits are still the same.
+const limitsStep = time.Second
+
 // Ears carry out lean-ins beside the engine, which must not wait for them.
 type Ears struct {
 	ear    Ear
@@ -147,7 +150,7 @@ func (e *Ears) record(ctx context.Context, l LeanIn, h *cpu.Heard) error {
 	before, failed := e.groups(l.Levels)
 	h.Before = e.readNode()
 	if failed == nil {
-		e.wait(ctx, own, l.LeanIn)
+		e.wait(ctx, l, before)
 	}
 	after, gone := e.groups(l.Levels)
 	h.After = e.readNode()
@@ -166,12 +169,11 @@ func (e *Ears) record(ctx context.Context, l LeanIn, h *cpu.Heard) error {
 	return nil
 }
 
-// wait passes the time of a lean-in, or less where enough was heard.
-func (e *Ears) wait(ctx context.Context, cgroup uint64, l cpu.LeanIn) {
-	counter, counts := e.ear.(interface {
-		Heard(cgroup uint64) (bursts, serving int)
-	})
-	began := time.Now()
+// wait passes the time of a lean-in, or less: where enough was heard, and where a limit is
+// no longer what it was before, as nothing comes of it then, and what was changed is to be
+// listened to.
+func (e *Ears) wait(ctx context.Context, l LeanIn, before []event.Group) {
+	began, looked := time.Now(), time.Now()
 	step := time.NewTicker(listenStep)
 	defer step.Stop()
 	for {
@@ -180,14 +182,29 @@ func (e *Ears) wait(ctx context.Context, cgroup uint64, l cpu.LeanIn) {
 			return
 		case <-step.C:
 		}
-		bursts, serving := 0, 0
-		if counts {
-			bursts, serving = counter.Heard(cgroup)
-		}
+		bursts, serving := e.soFar(l.Levels[0].ID)
 		if bursts >= BurstsMax || l.Over(time.Since(began), serving) {
 			return
 		}
+		if time.Since(looked) < limitsStep {
+			continue
+		}
+		looked = time.Now()
+		if now, err := e.groups(l.Levels); err != nil || !cpu.Steady(before, now) {
+			return
+		}
 	}
+}
+
+// soFar is how many bursts were heard, and how many of them serve somebody; none where the
+// ear does not tell.
+func (e *Ears) soFar(cgroup uint64) (bursts, serving int) {
+	if counter, counts := e.ear.(interface {
+		Heard(cgroup uint64) (bursts, serving int)
+	}); counts {
+		return counter.Heard(cgroup)
+	}
+	return 0, 0
 }
 
 // groups reads the bandwidth at all levels.

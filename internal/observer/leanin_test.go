@@ -118,6 +118,25 @@ func TestALeanInLastsLongerWhereLittleIsHeard(t *testing.T) {
 	}
 }
 
+func TestALeanInEndsWithItsLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		h, took := listenTo(t, &ear{serving: 3}, func(id, _ uint64) (event.Group, error) {
+			g := event.Group{Cgroup: id, Quota: 10_000_000, Period: 100_000_000}
+			if time.Since(began) > 4500*time.Millisecond && id == 8 {
+				g.Quota *= 2
+			}
+			return g, nil
+		}, nil)
+		if h.Failed != "" || took < 4500*time.Millisecond || took > 6*time.Second {
+			t.Errorf("%q after %s", h.Failed, took)
+		}
+		if cpu.Steady(h.Recording.Before, h.Recording.After) {
+			t.Errorf("nothing tells that the limit was changed: %+v", h.Recording)
+		}
+	})
+}
+
 func TestALeanInThatCannotBe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &ear{refuse: errors.New("no room")}
