@@ -22,6 +22,9 @@ const (
 	// grace in which a step shows in the pod; after it a pod that still has the old
 	// limit was never resized.
 	grace = time.Minute
+	// leastQuota is the limit (millicores) of the smallest quota that the kernel takes
+	// and the kubelet sets (MinQuotaPeriod).
+	leastQuota = 10
 	// leastStep is the least by which raising a limit is worth the change.
 	leastStep = 1.1
 )
@@ -124,6 +127,9 @@ func nextStep(s Situation, limit int64, b Bounds) Decision {
 	}
 	if limit != p.CurrentLimitMillicores {
 		return refused(ReasonOvertaken, fmt.Sprintf("The proposal is for a limit of %dm, and container %s has %dm now.", p.CurrentLimitMillicores, container, limit))
+	}
+	if counted := verdict.CountedAt(&s.Whisper.Spec.KernelTruth); counted != 0 && counted != max(limit, leastQuota) {
+		return refused(ReasonAwaitingMeasurement, fmt.Sprintf("The counters are of a limit of %dm yet, and container %s has %dm now.", counted, container, limit))
 	}
 	to := min(*p.LimitMillicores, int64(float64(limit)*b.Factor), b.CeilingMillicores)
 	if float64(to) < leastStep*float64(limit) && to < *p.LimitMillicores {

@@ -294,3 +294,28 @@ func TestBoundsHaveRoomForAStep(t *testing.T) {
 		}
 	}
 }
+
+// Whether a step helped is held against the counters before it: they have to be of the
+// limit that it begins at.
+func TestNoStepBeforeTheCountersAreOfThePresentLimit(t *testing.T) {
+	counted := func(quota int64, level v1alpha1.ThrottleLevel) func(*resize.Situation) {
+		return func(s *resize.Situation) {
+			s.Whisper.Spec.KernelTruth = v1alpha1.KernelTruth{QuotaMicroseconds: quota, PeriodMicroseconds: 100_000, ThrottledAt: level}
+		}
+	}
+	for name, c := range map[string]struct {
+		s    resize.Situation
+		want resize.Action
+	}{
+		"of the present one":     {situation(counted(50_000, v1alpha1.ThrottledAtContainer)), resize.Raise},
+		"of the one before":      {situation(counted(25_000, v1alpha1.ThrottledAtContainer)), resize.Nothing},
+		"of the pod's":           {situation(counted(75_000, v1alpha1.ThrottledAtPod)), resize.Raise},
+		"of the smallest quota":  {situation(counted(1_000, v1alpha1.ThrottledAtContainer), limit("5m"), proposal(5, 8)), resize.Raise},
+		"after a step that held": {situation(counted(25_000, v1alpha1.ThrottledAtContainer), stepped(time.Hour), measured("10.0", nil)), resize.Nothing},
+	} {
+		d := resize.Decide(c.s, resize.DefaultBounds())
+		if d.Action != c.want {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
+}

@@ -32,6 +32,15 @@ func (w When) String() string {
 // changeSeen is how long after a change the counters may show it.
 const changeSeen = time.Second
 
+// CountedAt is the limit (millicores) that the counters are of, where they are of the
+// container's own; 0 where they are another level's, or none.
+func CountedAt(k *v1alpha1.KernelTruth) int64 {
+	if k.ThrottledAt != v1alpha1.ThrottledAtContainer {
+		return 0
+	}
+	return limitMillicores(k)
+}
+
 // RecordedAt is the limit (millicores, 0 for none) that spec.bursts was recorded under, at
 // the level that the counters are of if that is known, else the container's own; and when,
 // held against the counters. Their quotas differ, so their windows do not overlap.
