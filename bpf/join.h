@@ -91,9 +91,12 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 	e = kg_reserve(out, sizeof(*e));
 	if (!e)
 		return;
-	kg_fill(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor);
+	/*
+	 * Linux 5.8 forgets a pointer to the ring that lies on the stack: the less there is to
+	 * do while one is held, the less has to lie there.
+	 */
+	kg_fill_in(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor, now);
 	e->h.tid = e->h.pid;
-	e->h.cgroup = now;
 	e->value = 0;
 	e->cpu_ns = 0;
 	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);

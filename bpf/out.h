@@ -124,19 +124,24 @@ static __always_inline u64 kg_wakeup(void)
 	return kg_set.armed ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 }
 
-static __always_inline void kg_fill(struct kg_header *h, u16 kind, struct task_struct *task,
-				    u64 session, u32 actor)
+/* Of a task that is known to be in that cgroup. */
+static __always_inline void kg_fill_in(struct kg_header *h, u16 kind, struct task_struct *task,
+				       u64 session, u32 actor, u64 cgroup)
 {
-	struct cgroup *cgrp = kg_task_cgroup(task);
-
 	h->time_ns = bpf_ktime_get_ns();
 	h->session = session;
-	h->cgroup = kg_cgroup_id(cgrp);
+	h->cgroup = cgroup;
 	h->pid = BPF_CORE_READ(task, tgid);
 	h->tid = BPF_CORE_READ(task, pid);
 	h->kind = kind;
 	h->actor = actor;
 	h->mnt_ns = kg_mnt_ns(task);
+}
+
+static __always_inline void kg_fill(struct kg_header *h, u16 kind, struct task_struct *task,
+				    u64 session, u32 actor)
+{
+	kg_fill_in(h, kind, task, session, actor, kg_cgroup_id(kg_task_cgroup(task)));
 }
 
 static __always_inline void kg_send_value(const struct kg_out *out, u16 kind,
