@@ -60,7 +60,10 @@ type Book struct {
 	pods   map[string]*seen
 	// departed are pods that went without a birth, and when.
 	departed map[string]uint64
-	tracks   *tracks
+	// certified are static pods whose birth was told, and all pods of which an earlier
+	// run has told.
+	certified map[string]bool
+	tracks    *tracks
 	// kept is how many events are kept of all births, or were since they were counted.
 	kept int
 	late map[string]*late
@@ -68,7 +71,10 @@ type Book struct {
 
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
-	return &Book{config: c, births: map[string]*birth{}, pods: map[string]*seen{}, departed: map[string]uint64{}, tracks: newTracks(), late: map[string]*late{}}
+	return &Book{
+		config: c, births: map[string]*birth{}, pods: map[string]*seen{}, departed: map[string]uint64{}, certified: map[string]bool{},
+		tracks: newTracks(), late: map[string]*late{},
+	}
 }
 
 // Open is how many births are under way.
@@ -157,7 +163,7 @@ func (b *Book) begin(a attribution.Attributed, totals func(at uint64) Totals) *b
 		return nil
 	}
 	uid, s := a.Who.PodUID, b.pods[a.Who.PodUID]
-	if s != nil && (s.pod.OptedOut || s.born) {
+	if b.certified[uid] || s != nil && (s.pod.OptedOut || s.born) {
 		return nil
 	}
 	current := &birth{uid: uid, began: a.Time, epoch: b.epoch(a.Time), sessions: map[uint64]bool{}}

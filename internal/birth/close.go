@@ -61,6 +61,9 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	if s != nil {
 		s.born = true
 	}
+	if ok && s != nil && s.pod.Mirror {
+		b.certified[uid] = true
+	}
 	if ok && b.lacksImages(s) {
 		b.keepLate(current, s, c)
 	}

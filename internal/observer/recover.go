@@ -100,6 +100,7 @@ func (e *Engine) Earlier(uids []string, now uint64) {
 	for _, uid := range uids {
 		e.certified[uid] = true
 	}
+	e.book.Certified(uids)
 	e.takeUpAll(now)
 	e.armForBirths(now)
 }
