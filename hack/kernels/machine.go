@@ -22,6 +22,13 @@ const deadline = 20 * time.Minute
 // longer ends in the midst of a word, and the machine in the midst of its start.
 const commandLine = 2048
 
+func (m machine) room() int {
+	if m.onXen() {
+		return commandLineOnXen
+	}
+	return commandLine
+}
+
 // boot is one start of a machine.
 type boot struct {
 	work, console string
@@ -35,7 +42,7 @@ func runMachine(ctx context.Context, m machine, work string, tests []string, to 
 	began := time.Now()
 	tests, skip := m.tests(tests)
 	run := ""
-	if len(only()) > 0 {
+	if len(only()) > 0 || m.onXen() {
 		run = pattern(tests)
 	}
 	first, seconds, err := m.try(ctx, boot{work: work, run: run, skip: skip, examine: m.examined()}, tests)
@@ -86,8 +93,8 @@ func (m machine) boot(ctx context.Context, b boot, tests io.Writer) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, deadline, fmt.Errorf("the machine hangs: no end within %s", deadline))
 	defer cancel()
 	line := m.qemu(b)
-	if words := line[len(line)-1]; len(words) >= commandLine {
-		return fmt.Errorf("the kernel's command line would have %d bytes, and has room for %d", len(words), commandLine)
+	if words := line[len(line)-1]; len(words) >= m.room() {
+		return fmt.Errorf("the kernel's command line would have %d bytes, and has room for %d", len(words), m.room())
 	}
 	command := exec.CommandContext(ctx, line[0], line[1:]...) //nolint:gosec // QEMU, with arguments of ours
 	command.Stdout = tests

@@ -30,7 +30,12 @@ func (m machine) cgroup() string {
 }
 
 // name is what stands for the package in events.
-func (m machine) name() string { return "linux-" + m.version + "/cgroup-" + m.cgroup() }
+func (m machine) name() string {
+	if m.onXen() {
+		return "linux-" + m.version + "-on-xen/cgroup-" + m.cgroup()
+	}
+	return "linux-" + m.version + "/cgroup-" + m.cgroup()
+}
 
 // foreign is true for another architecture than that of the machines of a suite's own name.
 func (m machine) foreign() bool { return m.architecture() == "arm64" }
@@ -56,7 +61,7 @@ const lean = " damon_stat.enabled=0 transparent_hugepage=never init_on_alloc=0 h
 // tests say to standard output.
 func (m machine) qemu(b boot) []string {
 	arguments := append(m.hardware(b), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-		"-smp", strconv.Itoa(m.cpus), "-kernel", m.file, "-initrd", m.image(b.work))
+		"-smp", strconv.Itoa(m.cpus))
 	words := "quiet panic=-1 mitigations=off audit=0 apparmor=0 cryptomgr.notests random.trust_cpu=on" + lean
 	if m.v1 {
 		words += " kg.cgroup=v1"
@@ -70,15 +75,18 @@ func (m machine) qemu(b boot) []string {
 	if b.skip != "" {
 		words += " kg.skip=" + b.skip
 	}
-	if m.foreign() {
+	switch {
+	case m.onXen():
+		return append(arguments, m.underXen(words+dom0, b)...)
+	case m.foreign():
 		words += " console=ttyAMA0 kg.console=ttyAMA0 kg.tests=ttyS0"
 		if b.examine {
 			words += " kg.doctor=ttyS1"
 		}
-	} else {
+	default:
 		words += " console=ttyS0 kg.console=ttyS0 kg.tests=ttyS1 tsc=reliable no_timer_check"
 	}
-	return append(arguments, "-append", words)
+	return append(arguments, "-kernel", m.file, "-initrd", m.image(b.work), "-append", words)
 }
 
 // hardware is what belongs to the architecture.

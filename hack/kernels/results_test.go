@@ -113,6 +113,13 @@ func TestEveryMachineKnowsItsTests(t *testing.T) {
 	if run, skip := (machine{}).tests(all); !slices.Equal(run, []string{"TestX"}) || !strings.Contains(skip, sameEverywhere[0]) {
 		t.Errorf("a machine in the middle runs %v without %s", run, skip)
 	}
+	all = append(all, hypervised...)
+	for _, m := range rows {
+		run, skip := m.tests(all)
+		if of := slices.Equal(run, hypervised); of != m.onXen() || !of && !strings.Contains(skip, hypervised[0]) {
+			t.Errorf("%s runs %v without %q", m.suite, run, skip)
+		}
+	}
 }
 
 func TestSlowest(t *testing.T) {

@@ -54,9 +54,18 @@ var sources = []string{"TestBounds", "TestBoundsAgainstTheKernel"}
 // twoCPUs are the tests that take one of them away.
 var twoCPUs = []string{"TestACPUComesAndGoes"}
 
+// hypervised are the tests of what only a hypervisor does: the machine that has one runs
+// them and no other.
+var hypervised = []string{"TestStolenByHypervisor", "TestStolenTime"}
+
 // tests are those that the machine runs, and the pattern of those that it skips.
 func (m machine) tests(all []string) (run []string, skip string) {
-	without := slices.Clone(sources)
+	if m.onXen() {
+		return slices.DeleteFunc(slices.Clone(all), func(name string) bool {
+			return !slices.Contains(hypervised, name) || len(only()) > 0 && !slices.Contains(only(), name)
+		}), ""
+	}
+	without := append(slices.Clone(sources), hypervised...)
 	if os.Getenv("KG_KERNELS_ALL") != "1" {
 		without = append(without, heavy...)
 		if !m.whole {
@@ -73,6 +82,12 @@ func (m machine) tests(all []string) (run []string, skip string) {
 		return slices.Contains(without, name) || len(only()) > 0 && !slices.Contains(only(), name)
 	})
 	return run, pattern(without)
+}
+
+// runsAny is false where it would start for nothing.
+func (m machine) runsAny(all []string) bool {
+	run, _ := m.tests(all)
+	return len(run) > 0
 }
 
 // only are the tests that are asked for by name (KG_KERNELS_TESTS), none: all.
