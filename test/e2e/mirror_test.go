@@ -4,9 +4,11 @@ package e2e_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -116,6 +118,40 @@ func TestManifestIsChangedDuringTheBirth(t *testing.T) {
 	c := s.bornReady(standsFor(t, second))
 	wantWorkload(t, c, app, idlesProcesses, idlesExecs)
 	p.wantNoneOf(first, second)
+}
+
+// TestManifestIsPutBack takes the file of a static pod away after its birth, and puts it
+// back. For the kubelet that is the same pod, by its UID: it starts again, and is not born.
+func TestManifestIsPutBack(t *testing.T) {
+	f := cluster(t)
+	f.local(t)
+	t.Parallel()
+	s := newScene(t, f)
+	began := metav1.Now()
+	p := s.static("returning", shell(idles))
+	first := p.mirror("that is Ready", isReady)
+	c := s.bornReady(standsFor(t, first))
+	inNode(t, "", "rm", p.file)
+	s.pods.await(t, "gone", patience, func(seen sighting[*corev1.Pod]) bool { return seen.gone && seen.object.UID == first.UID })
+	s.bornReady(s.create("meanwhile", shell(idles))) // long enough for the observer to forget it
+	p.write(shell(idles))
+	second := p.mirror("of the same file, Ready", isReady, first)
+	if standsFor(t, first).UID != standsFor(t, second).UID {
+		t.Fatalf("the same file is the pods %s and %s", standsFor(t, first).UID, standsFor(t, second).UID)
+	}
+	s.bornReady(s.create("sibling", shell(idles))) // bounds the wait
+	wantUnchanged(t, s, c)
+	p.wantNoneOf(first, second)
+	observer := f.component(t.Context(), t, "kernel-observer")
+	log, err := f.kube.CoreV1().Pods(installed).GetLogs(observer.Name, &corev1.PodLogOptions{SinceTime: &began}).Do(t.Context()).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(log)) {
+		if strings.Contains(line, "refused") && strings.Contains(line, s.namespace) {
+			t.Errorf("the observer tried to tell of another birth: %s", line)
+		}
+	}
 }
 
 // TestStaticPodThatFails names a program that its image does not have. Its restarts,
