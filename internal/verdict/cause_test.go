@@ -83,6 +83,7 @@ func TestCauses(t *testing.T) {
 			b.StolenMicroseconds, b.Preemptors = 4_000_000, nil
 			b.RequestMillicores = 1_000
 		})), hypervisor, ""},
+		{"not RequestTooSmall: what it used has stolen time in it", waiting(bursts(func(b *v1alpha1.Bursts) { b.StolenMicroseconds = 4_000_000 })), hypervisor, ""},
 
 		{"not LimitTooLow: by a replay alone, of one that used little of it", recorded(bursts(func(b *v1alpha1.Bursts) { b.CPUMicroseconds = 2_000_000 }),
 			replay(func(c *v1alpha1.Counterfactual) { c.Curve[4].UsageMillicores = 640 })), burst, ""},

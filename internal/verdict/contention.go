@@ -33,7 +33,11 @@ func contentionCauses(s *scene) []v1alpha1.Cause {
 	case s.waitsForItself():
 		all = append(all, v1alpha1.CauseTooManyThreads)
 	case s.requestExceeded():
-		all = append(all, v1alpha1.CauseRequestTooSmall)
+		// Most kernels charge stolen time to whoever ran (CONFIG_PARAVIRT_TIME_ACCOUNTING
+		// is off): how much the container had itself cannot be told then.
+		if s.stolen() < stolenShare {
+			all = append(all, v1alpha1.CauseRequestTooSmall)
+		}
 	case s.neighbour() != nil:
 		all = append(all, v1alpha1.CauseNoisyNeighbour)
 	}
