@@ -55,6 +55,9 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 	if b.isDue(current, s, now) || s.pod.over() || s.pod.Mirror && current.mayEnd(now) || now < current.last+uint64(b.config.Settle) {
 		return false
 	}
+	if b.awaitsKiller(current, s, now) {
+		return false
+	}
 	if n := failedAttempts(current, s); n > current.told.attempts {
 		if current.told.at == 0 {
 			return !b.awaitsWord(current, s, now)
@@ -119,9 +122,6 @@ const explainedAfter = uint64(5 * time.Second)
 // said what it was: why a sandbox failed the kubelet says in an event, how a
 // container ended in the pod's status.
 func (b *Book) awaitsWord(current *birth, s *seen, now uint64) bool {
-	if b.awaitsKiller(current, s, now) {
-		return true
-	}
 	if _, _, failing := s.pod.failing(); failing {
 		return false
 	}

@@ -3,12 +3,15 @@
 package birth
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
+	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
 // killedByTheKubelet is a birth whose program was killed at 4 s, of which the status
@@ -106,5 +109,31 @@ func TestKilledForAProbeAndDeletedAtOnce(t *testing.T) {
 	c, _ := b.Close(uid, closing(6*sec))
 	if f := c.Spec.Failure; f == nil || f.Step != "Readiness" || f.Reason != "Unhealthy" || c.Spec.FailedAttempts != 1 {
 		t.Errorf("%+v, %d failed attempts", f, c.Spec.FailedAttempts)
+	}
+}
+
+// Of each attempt the kubelet's word is waited for, also where one before was told.
+func TestTheNextKillIsWaitedForAsWell(t *testing.T) {
+	b := killedByTheKubelet(unix.SIGKILL)
+	b.Interim(uid, closing(5*sec))
+	app := attribution.Identity{PodUID: uid, ContainerID: id, Role: event.RoleRuntime, Op: "create"}
+	for i, e := range []event.Event{
+		{Kind: event.SessionOpen, PID: 80, File: "/usr/bin/runc", Open: &event.Open{Role: event.RoleRuntime}},
+		{Kind: event.Exec, PID: 81, Workload: true, File: "/app"},
+		{Kind: event.Exit, PID: 81, Workload: true, Value: int64(unix.SIGKILL)},
+	} {
+		e.Session, e.Time = 8, 14*sec+uint64(i)*ms //nolint:gosec // small
+		app.ContainerID = strings.Repeat("ba", 32)
+		b.Hear(attribution.Attributed{Event: e, Who: app}, nothingLost)
+	}
+	p := running(false)
+	p.Containers[0].ID, p.Containers[0].Restarts = app.ContainerID, 1
+	b.Tell(p, 14*sec)
+	if telling := b.Telling(15 * sec); len(telling) != 0 {
+		t.Error("told before the kubelet has said anything of it")
+	}
+	b.Said(uid, []Remark{{Reason: "FailedPostStartHook", Container: "app", Message: "PostStartHook failed", Time: at(14)}})
+	if telling := b.Telling(15 * sec); len(telling) != 1 {
+		t.Error("not told")
 	}
 }
