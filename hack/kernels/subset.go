@@ -16,6 +16,8 @@ import (
 var sameEverywhere = []string{
 	"TestAFullRingIsCounted",
 	"TestBadNamesOfRuntimes",
+	"TestLadderOfFilters",          // of use on 5.8 and 5.9 alone
+	"TestLadderOfFiltersRunsThere", // the same
 	"TestLadderOfFullPerfBuffers",
 	"TestMembersAreTheForkersChildren",
 	"TestNothingIsCountedUnlessArmedAndRemembered",
