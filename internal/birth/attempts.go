@@ -52,10 +52,7 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 	if s.ready != 0 && !b.fell(current, s) {
 		return false // its end is near, and tells all
 	}
-	if b.isDue(current, s, now) || s.pod.over() || s.pod.Mirror && current.mayEnd(now) || now < current.last+uint64(b.config.Settle) {
-		return false
-	}
-	if b.awaitsKiller(current, s, now) {
+	if b.isDue(current, s, now) || s.pod.over() || b.mayMeanMore(current, s, now) || now < current.last+uint64(b.config.Settle) {
 		return false
 	}
 	if n := failedAttempts(current, s); n > current.told.attempts {
@@ -71,6 +68,12 @@ func (b *Book) tells(current *birth, s *seen, now uint64) bool {
 		return now >= s.outcome+uint64(b.config.Settle)
 	}
 	return !current.told.slow && now-current.began > slowAfter
+}
+
+// mayMeanMore is true for a moment after something has ended of which somebody else has
+// still to say what that was.
+func (b *Book) mayMeanMore(current *birth, s *seen, now uint64) bool {
+	return s.pod.Mirror && current.mayEnd(now) || b.awaitsKiller(current, s, now)
 }
 
 // Interim writes the certificate of a birth that goes on: not complete, and to be
