@@ -56,7 +56,7 @@ func see(t *testing.T, pages *http.ServeMux, into any) {
 	select {
 	case err := <-told:
 		cancel()
-		_ = <-gone // killed, as it should be
+		t.Logf("the browser: %v, as it should", <-gone)
 		if err != nil {
 			t.Fatalf("what the page told: %v", err)
 		}
