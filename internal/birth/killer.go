@@ -106,7 +106,8 @@ func isKill(e event.Event) bool {
 // awaitsKiller is true for a moment after a program was killed of which the kubelet has
 // not said that it did it. The kernel says itself where it did.
 func (b *Book) awaitsKiller(current *birth, s *seen, now uint64) bool {
-	if !b.config.Remarks {
+	// Births that go on for long are not gone through again and again: nothing failed since.
+	if !b.config.Remarks || now > current.last+explainedAfter {
 		return false
 	}
 	for name, a := range attemptsOf(current.events, s) {
