@@ -21,7 +21,7 @@ type kind string
 const (
 	kindOff   kind = "nobody"
 	kindOn    kind = "the observer"
-	kindEmpty kind = "programs that do nothing"
+	kindEmpty kind = "an empty program on the exit of system calls"
 )
 
 // Each kind is as often the first, and the last, of the blocks that are compared, and
@@ -50,11 +50,11 @@ func kindsOf(rounds int, floor bool) []kind {
 // listeners lets one kind listen at a time.
 type listeners struct {
 	observer *observer
-	empty    *empty.Programs // nil where they are not measured
+	empty    *empty.Programs // nil where it is not measured
 	now      kind
 }
 
-// withFloor loads the programs that do nothing: on this machine, which has to be the
+// withFloor loads the program that does nothing: on this machine, which has to be the
 // observer's node.
 func (l *listeners) withFloor(ctx context.Context) error {
 	node := &corev1.Node{}
@@ -87,7 +87,7 @@ func (l *listeners) change(ctx context.Context, to kind) (bool, error) {
 		return false, err
 	}
 	if to == kindEmpty {
-		if err := l.empty.Attach(); err != nil {
+		if err := l.empty.OnExit(); err != nil {
 			return false, err
 		}
 	}

@@ -18,8 +18,8 @@ type comparison struct {
 
 var comparisons = []comparison{
 	{"with the observer", kindOff, kindOn},
-	{"programs that do nothing on system calls: what any listener to system calls pays", kindOff, kindEmpty},
-	{"with the observer, where without is such programs", kindEmpty, kindOn},
+	{"an empty program on the exit of system calls: what any listener there pays", kindOff, kindEmpty},
+	{"with the observer, where without is such a program", kindEmpty, kindOn},
 }
 
 // report writes what was measured as Markdown tables.
@@ -48,7 +48,7 @@ func count(w *strings.Builder, blocks []block) {
 	fmt.Fprintf(w, "%d births with the observer and %d without, in %d pairs of blocks; %d pairs without it on either side.\n",
 		births[kindOn], births[kindOff], len(pairs), len(noiseOf(blocks)))
 	if n := births[kindEmpty]; n > 0 {
-		fmt.Fprintf(w, "%d more with programs that do nothing, in %d pairs.\n", n, len(pairsOf(blocks, kindOff, kindEmpty)))
+		fmt.Fprintf(w, "%d more with an empty program on the exit of system calls, in %d pairs.\n", n, len(pairsOf(blocks, kindOff, kindEmpty)))
 	}
 	if n := births[kindOff] - len(of(pairs, false)) + births[kindOn] - len(of(pairs, true)); n > 0 {
 		fmt.Fprintf(w, "%d of the births with and without the observer are in no pair, and in no figure of it.\n", n)

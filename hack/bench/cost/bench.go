@@ -167,7 +167,7 @@ func (b *bench) arm(ctx context.Context, s *subject.Subject) error {
 // armed tells whether the observer hears system calls: by its hooks, or by its own
 // word, which comes up to a second later.
 func armed(s *subject.Subject) bool {
-	if hooked(s.PID(), "sys_enter") {
+	if hooked(s.PID(), "sys_exit") {
 		return true
 	}
 	heard, ok := s.Metric("kernel_gossip_observer_syscalls_heard")

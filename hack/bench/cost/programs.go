@@ -212,7 +212,7 @@ func (b *bench) emptyAccount() (spread, error) {
 		return spread{}, err
 	}
 	defer func() { _ = e.Close() }()
-	if err := e.Attach(); err != nil {
+	if err := e.OnExit(); err != nil {
 		return spread{}, err
 	}
 	var all []float64

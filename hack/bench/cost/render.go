@@ -177,10 +177,10 @@ func renderBystander(w io.Writer, r results) {
 		return
 	}
 	heading(w, "A bystander's system call")
-	text(w, "One `getppid` of a process of no birth, in CPU time. A program on the entry or exit of system calls, whosever it is, sends all of them through the kernel's slow path; what an empty one costs is the kernel's.\n")
+	text(w, "One `getppid` of a process of no birth, in CPU time. A program on the entry or exit of system calls, whosever it is, sends all of them through the kernel's slow path. The observer listens on the exit; what an empty program costs there is the kernel's.\n")
 	header(w, "", "ns")
 	row(w, "nobody listens", amount(s.Nothing, 0, ""))
-	row(w, "empty programs on entry and exit", amount(s.Empty, 0, ""))
+	row(w, "an empty program on the exit", amount(s.Empty, 0, ""))
 	row(w, "the observer during a birth", amount(s.Armed, 0, ""))
 	row(w, "so the kernel's slow path takes", amount(s.Slow, 1, ""))
 	row(w, "**and the observer's programs**", amount(s.Ours, 1, ""))

@@ -33,7 +33,7 @@ func sample(t *testing.T) results {
 	}
 	put("slowdown", slowdowns{Wall: wall, CPU: wall, Each: map[string]float64{workloads[0]: 160}})
 	put("lean-in", wholeLean{Workload: workloads[1], Long: 10e9, Wall: around(1.01, 0.01), CPU: around(1.01, 0.01), Bursts: around(50_100, 50), Listened: around(6e8, 1e7)})
-	put("bystander", bystander{Ours: around(75, 5), After: around(0.1, 0.3)})
+	put("bystander", bystander{Nothing: around(260, 2), Empty: around(450, 3), Ours: around(75, 5), After: around(0.1, 0.3)})
 	put("idle", idleness{Observer: map[string]idleOf{"100": {Cores: around(0.002, 0.0001), Resident: around(49, 0.1)}, "250": {Cores: around(0.004, 0.0001)}},
 		Pollers: map[string]map[string]idleOf{"1s": {"250": {Cores: around(0.012, 0.0001)}}, "100ms": {"250": {Cores: around(0.12, 0.001)}}}})
 	put("loss", []lossRow{{How: howFork, Makers: 2, Events: 80_000, Told: 1}})
@@ -53,6 +53,7 @@ func TestRenderTellsTheAims(t *testing.T) {
 		"50100 bursts were heard in the first 600ms.",
 		"| at most 0.3 % of a core with 100 pods | 0.20 % | met |",
 		"| 75 ns (70 to 80) | **not met** |",
+		"| an empty program on the exit | 450 (447 to 453) |",
 		"| nothing once disarmed | 0.1 ns (-0.2 to 0.4) | met |",
 		"| 80000, all that this machine could make, without loss | not reached by this machine, nothing lost |",
 		"| times as much: strace -c -f: 15.0 (13.8 to 16.3) | met |",
@@ -66,6 +67,17 @@ func TestRenderTellsTheAims(t *testing.T) {
 	}
 	if strings.Contains(out.String(), "NaN") || strings.Contains(out.String(), "-quick") {
 		t.Error("a figure is no number, or the run is called quick")
+	}
+}
+
+// Results of when the empty programs were on the entry as well are not told as today's.
+func TestABystanderOfBefore(t *testing.T) {
+	r := results{"bystander": {Result: []byte(`{"empty":{"n":9,"median":478},"slow":{"n":9,"median":218},"ours":{"n":9,"median":49}}`)}}
+	var out bytes.Buffer
+	renderAims(&out, r)
+	renderBystander(&out, r)
+	if text := out.String(); strings.Contains(text, "478") || strings.Contains(text, "218") || strings.Contains(text, "49") || !strings.Contains(text, "not measured") {
+		t.Error(text)
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 
 // bystander is what one system call (getppid) of a process of no birth takes, in ns.
 type bystander struct {
-	Nothing spread `json:"nothing"` // nobody listens
-	Empty   spread `json:"empty"`   // programs that do nothing on entry and exit
-	Armed   spread `json:"armed"`   // the observer during a birth
+	Nothing spread `json:"nothing"`   // nobody listens
+	Empty   spread `json:"emptyExit"` // a program that does nothing on the exit
+	Armed   spread `json:"armed"`     // the observer during a birth
 	// Slow is the kernel's own slow path, empty less nothing; Ours is armed less
 	// empty; After is what is left once the observer has disarmed, less nothing.
-	Slow  spread `json:"slow"`
-	Ours  spread `json:"ours"`
+	// Results of when the empty programs were on the entry as well have other names.
+	Slow  spread `json:"slowOfExit"`
+	Ours  spread `json:"oursBeyondExit"`
 	After spread `json:"after"`
 }
 
@@ -53,7 +54,7 @@ func measureBystander(ctx context.Context, b *bench) (any, error) {
 	for pair := range b.scale.pairs {
 		b.progress("pair %d of %d", pair+1, b.scale.pairs)
 		err := inTurn(pair, func() error {
-			return errors.Join(take(&nothing), e.Attach(), take(&none), e.Detach())
+			return errors.Join(take(&nothing), e.OnExit(), take(&none), e.Detach())
 		}, func() error {
 			return b.whileObserved(ctx, func(s *subject.Subject) error {
 				return errors.Join(b.arm(ctx, s), take(&armed))

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package empty has programs that do nothing, on the entry and the exit of every
-// system call of the machine: what the kernel itself takes for letting anybody listen.
+// Package empty has programs that do nothing, on the exit of every system call of the
+// machine, or on its entry as well: what the kernel itself takes for letting anybody listen.
 package empty
 
 import (
@@ -31,15 +31,21 @@ func Load() (*Programs, error) {
 	return &Programs{program: p}, nil
 }
 
-// Program is the one that is attached twice.
+// Program is the one that is attached, on the entry and on the exit the same.
 func (p *Programs) Program() *ebpf.Program { return p.program }
 
-// Attach puts them on sys_enter and sys_exit. Where they are already, it does nothing.
-func (p *Programs) Attach() error {
-	if len(p.on) > 0 {
-		return nil
+// OnExit puts one on sys_exit, where the observer listens, and takes off what was attached.
+func (p *Programs) OnExit() error { return p.attach("sys_exit") }
+
+// OnBoth puts one on sys_enter and one on sys_exit, as most listeners to system calls do,
+// and takes off what was attached.
+func (p *Programs) OnBoth() error { return p.attach("sys_enter", "sys_exit") }
+
+func (p *Programs) attach(names ...string) error {
+	if err := p.Detach(); err != nil {
+		return err
 	}
-	for _, name := range []string{"sys_enter", "sys_exit"} {
+	for _, name := range names {
 		l, err := link.AttachRawTracepoint(link.RawTracepointOptions{Name: name, Program: p.program})
 		if err != nil {
 			return errors.Join(fmt.Errorf("attach an empty program: %w", err), p.Detach())
