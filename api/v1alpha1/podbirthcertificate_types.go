@@ -114,9 +114,9 @@ type BirthFailure struct {
 // StepAttempts are the failed attempts at one step.
 type StepAttempts struct {
 	// Step that failed, as in failure.step; of several of one container the one that
-	// failed last.
+	// failed last. Absent where only the number of restarts is known.
 	// +kubebuilder:validation:Pattern=`^[A-Z][A-Za-z]{1,39}$`
-	Step string `json:"step"`
+	Step string `json:"step,omitempty"`
 	// Container concerned, (sandbox) for the pod's sandbox and its network; absent where
 	// it is not known.
 	// +kubebuilder:validation:MaxLength=63

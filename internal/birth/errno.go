@@ -17,13 +17,13 @@ import (
 // addErrno adds the errno with which the kernel refused the entrypoint: in the
 // exec itself, or before, when the runtime looked the file up. Where a runtime
 // judged the file without a call that failed, its message names the errno.
-func (w *writer) addErrno(f *v1alpha1.BirthFailure) {
-	if w.executed(f.Container) {
+func (w *writer) addErrno(f *v1alpha1.BirthFailure, d death) {
+	if d.executed() {
 		return
 	}
 	wanted := entrypointIn(f.Message)
 	for _, e := range w.birth.events {
-		if w.container(e.Who) != f.Container || e.Workload {
+		if d.id == "" || e.Who.ContainerID != d.id || e.Who.Role == event.RoleCNI || e.Who.Role == event.RoleShim || e.Workload {
 			continue
 		}
 		switch {

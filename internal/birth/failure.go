@@ -17,20 +17,23 @@ const messageMax = 512
 // kernel saw a process end, or by the last step that was under way.
 func (w *writer) failure() *v1alpha1.BirthFailure {
 	if c, stepName, ok := w.seen.pod.failing(); ok && c.Name != "" {
-		return w.failureOf(c, stepName)
+		return w.failureOf(c, w.deathOf(c), stepName)
 	}
 	if p := w.seen.pod; p.Phase == "Failed" && word(p.Reason) != "" {
 		return &v1alpha1.BirthFailure{
 			Step: "Pod", Actor: v1alpha1.ActorKubelet, Reason: word(p.Reason), Message: cut(printable(p.Message), messageMax),
 		}
 	}
+	heard := attemptsOf(w.birth.events, w.seen)
 	for _, c := range w.seen.pod.Containers {
-		if a := attemptsOf(w.birth.events, w.seen)[c.Name]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
-			return w.failureOf(c, w.stepOf(c))
+		if a := heard[c.Name]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
+			d := w.deathOf(c)
+			return w.failureOf(c, d, d.step())
 		}
 	}
-	if a := attemptsOf(w.birth.events, w.seen)[""]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
-		return w.failureOf(w.unnamed(), w.runtimeStep(""))
+	if a := heard[""]; a != nil && (a.last.failed || !w.final && a.failed > 0) {
+		d := w.heardOf(a.lastFailed.id)
+		return w.failureOf(w.unnamed(), d, d.step())
 	}
 	return w.unfinished()
 }
@@ -50,18 +53,19 @@ func (w *writer) unnamed() Container {
 	return found[0]
 }
 
-// failureOf is the failure of one container.
-func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure {
+// failureOf is the failure of one container, which died at that step as far as the API
+// server tells.
+func (w *writer) failureOf(c Container, d death, stepName string) *v1alpha1.BirthFailure {
 	f := &v1alpha1.BirthFailure{
 		Step: stepName, Actor: actorOfStep(stepName), Container: c.Name,
 		Reason: word(c.WaitingReason), Message: cut(printable(c.Message), messageMax),
 	}
-	if c.Ended != nil {
-		w.addTermination(f, c.Ended)
+	if d.said != nil {
+		addTermination(f, d)
 	}
-	w.addEnd(f)
-	w.addErrno(f)
-	w.addOutOfMemory(f)
+	addEnd(f, d)
+	w.addErrno(f, d)
+	w.addOutOfMemory(f, d.id)
 	w.addKiller(f)
 	switch f.Reason {
 	case "OOMKilled":
@@ -69,7 +73,7 @@ func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure 
 	case "ErrImageNeverPull", "InvalidImageName":
 		f.Actor = v1alpha1.ActorKubelet // nobody was asked for the image
 	}
-	if c.Init && f.Step == "Entrypoint" && w.executed(c.Name) {
+	if c.Init && f.Step == "Entrypoint" && d.executed() {
 		f.Step = "InitContainer"
 	}
 	return f
@@ -77,7 +81,8 @@ func (w *writer) failureOf(c Container, stepName string) *v1alpha1.BirthFailure 
 
 // addTermination adds what the runtime says of how the container ended: that it
 // waits to be started again says less.
-func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
+func addTermination(f *v1alpha1.BirthFailure, d death) {
+	ended := d.said
 	if ended.Message != "" && (f.Message == "" || f.Reason == "CrashLoopBackOff") {
 		f.Message = cut(printable(ended.Message), messageMax)
 	}
@@ -85,7 +90,7 @@ func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
 		f.Reason = word(ended.Reason)
 	}
 	if neverStarted[ended.Reason] {
-		f.Step, f.Actor = w.runtimeStep(f.Container), v1alpha1.ActorRuntime
+		f.Step, f.Actor = d.runtimeStep(), v1alpha1.ActorRuntime
 		return // the exit code is the runtime's invention: there was no process
 	}
 	if ended.Signal == 0 {
@@ -97,27 +102,6 @@ func (w *writer) addTermination(f *v1alpha1.BirthFailure, ended *Ended) {
 // neverStarted are the runtimes' reasons for a container whose entrypoint was
 // not executed.
 var neverStarted = map[string]bool{"StartError": true, "ContainerCannotRun": true}
-
-// runtimeStep is what the runtime did last for a container that has no entrypoint.
-func (w *writer) runtimeStep(container string) string {
-	name := "ContainerCreate"
-	for _, s := range w.steps {
-		if s.role == event.RoleRuntime && s.who.Op == "start" && w.container(s.who) == container {
-			name = "ContainerStart"
-		}
-	}
-	return name
-}
-
-// stepOf is how far a container got whose failure only the kernel has told.
-func (w *writer) stepOf(c Container) string {
-	for _, s := range w.steps {
-		if w.container(s.who) == c.Name && s.entrypoint != 0 {
-			return "Entrypoint"
-		}
-	}
-	return "ContainerCreate"
-}
 
 func actorOfStep(name string) v1alpha1.Actor {
 	switch name {
@@ -149,10 +133,10 @@ func (w *writer) executed(container string) bool {
 	return false
 }
 
-// addEnd adds how the process of the container's latest entrypoint ended.
-func (w *writer) addEnd(f *v1alpha1.BirthFailure) {
-	for _, s := range w.steps {
-		if s.entrypointExit == 0 || w.container(s.who) != f.Container || f.Container == "" {
+// addEnd adds how the process of the attempt's entrypoint ended.
+func addEnd(f *v1alpha1.BirthFailure, d death) {
+	for _, s := range d.steps {
+		if s.entrypointExit == 0 {
 			continue
 		}
 		status := unix.WaitStatus(s.entrypointStatus)
@@ -167,10 +151,10 @@ func (w *writer) addEnd(f *v1alpha1.BirthFailure) {
 
 // addOutOfMemory says that the kernel killed a process of the container, or of
 // the runtime inside the container's limit, for want of memory.
-func (w *writer) addOutOfMemory(f *v1alpha1.BirthFailure) {
+func (w *writer) addOutOfMemory(f *v1alpha1.BirthFailure, id string) {
 	for _, e := range w.birth.events {
-		name := w.container(e.Who)
-		if e.Kind == event.OutOfMemory && (name == f.Container || f.Step == "Sandbox" && e.Who.Sandbox) {
+		its := id != "" && e.Who.ContainerID == id
+		if e.Kind == event.OutOfMemory && (its || f.Step == "Sandbox" && e.Who.Sandbox) {
 			f.Reason, f.Actor = "OOMKilled", v1alpha1.ActorKernel
 		}
 	}

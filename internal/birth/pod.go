@@ -73,8 +73,9 @@ type Container struct {
 	WaitingReason, Message string
 	// Running is true once it was started and has not ended.
 	Running bool
-	// Ended is set once it has ended.
-	Ended *Ended
+	// Ended is set once it has ended, and Before while it runs again: how it ended before.
+	Ended  *Ended
+	Before *Ended `json:",omitempty"`
 	// Restarts counts earlier ends.
 	Restarts int32
 	// CPURequest in millicores, nil where nobody has told.

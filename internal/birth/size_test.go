@@ -37,7 +37,7 @@ func crowded(b *Book, n int) Pod {
 		hear(event.Exit, session+1, false, event.Event{PID: 80})
 		p.Containers = append(p.Containers, Container{
 			Name: fmt.Sprintf("%s%02d", strings.Repeat("c", 61), i), ID: containerOf(i), Runtime: "containerd", Running: true, Ready: true, Started: true,
-			Restarts: 3,
+			Restarts: 3, Before: &Ended{ExitCode: 3},
 		})
 	}
 	return p

@@ -129,37 +129,15 @@ func (w *writer) setbackAttempts(b setbackOf) v1alpha1.StepAttempts {
 
 // runAttempts tells the failed attempts at a container or a sandbox.
 func (w *writer) runAttempts(name string, failed int32, heard *attempts) v1alpha1.StepAttempts {
-	a := v1alpha1.StepAttempts{Step: w.runStep(name), Container: name, Failed: failed}
+	a := v1alpha1.StepAttempts{Step: w.runStep(name, heard), Container: name, Failed: failed}
 	if heard != nil && heard.failedAt != 0 {
 		a.LastFailed = w.at(heard.failedAt, v1alpha1.ClockKernel)
 	}
-	if c, ok := w.seen.pod.container(name); ok && c.Ended != nil {
-		a.Reason = word(c.Ended.Reason)
+	if c, ok := w.seen.pod.container(name); ok && c.lastEnd() != nil {
+		a.Reason = word(c.lastEnd().Reason)
 	}
 	if name == v1alpha1.SandboxContainer && w.seen.sandboxesSaid() > 0 {
 		a.Reason = sandboxFailed
 	}
 	return a
-}
-
-// runStep is how far the attempts at a container or a sandbox got.
-func (w *writer) runStep(name string) string {
-	switch {
-	case name == v1alpha1.SandboxContainer:
-		return "Sandbox"
-	case name == "" && !w.executedUnnamed(), name != "" && !w.executed(name):
-		return w.runtimeStep(name)
-	}
-	if c, ok := w.seen.pod.container(name); ok && c.Init {
-		return "InitContainer"
-	}
-	return "Entrypoint"
-}
-
-// executedUnnamed is true if the kernel executed an entrypoint of a container that
-// nobody has named.
-func (w *writer) executedUnnamed() bool {
-	return slices.ContainsFunc(w.steps, func(s *step) bool {
-		return s.entrypoint != 0 && !s.who.Sandbox && w.seen.names[s.who.ContainerID] == ""
-	})
 }

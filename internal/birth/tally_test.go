@@ -122,7 +122,7 @@ func TestTheNetworkOfTwoSandboxes(t *testing.T) {
 			break
 		}
 	}
-	if n := c.Spec.FailedAttempts; n != 1 || c.Spec.Attempts[0].Step != "Sandbox" {
+	if n := c.Spec.FailedAttempts; n != 1 || c.Spec.Attempts[0].Step != "Network" {
 		t.Errorf("%d failed attempts, %+v", n, c.Spec.Attempts)
 	}
 }

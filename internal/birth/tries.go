@@ -14,6 +14,8 @@ import (
 
 // attempt is one try to start a container, or a sandbox.
 type attempt struct {
+	// id of the container, as the runtime has it.
+	id     string
 	failed bool
 	// ended is set for a sandbox whose own process ended: it was given up if
 	// another one followed, and served its time if none did.
@@ -62,7 +64,7 @@ func (t *tries) hear(e attribution.Attributed) {
 	id := e.Who.ContainerID
 	a := t.byID[id]
 	if a == nil {
-		a = &attempt{began: e.Time}
+		a = &attempt{id: id, began: e.Time}
 		t.byID[id] = a
 		t.order = append(t.order, id)
 	}
@@ -118,6 +120,7 @@ func (t *tries) byName() map[string]*attempts {
 func (a *attempts) add(next attempt) {
 	if a.last.ended && !a.last.failed {
 		a.failed++ // the one before was given up
+		a.lastFailed = a.last
 	}
 	if next.failed {
 		a.failed++

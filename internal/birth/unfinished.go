@@ -19,7 +19,7 @@ func (w *writer) unfinished() *v1alpha1.BirthFailure {
 	w.addWarning(f)
 	if f.Step == "Sandbox" && f.Actor == v1alpha1.ActorRuntime {
 		f.Errno = errnoIn(f.Message)
-		w.addOutOfMemory(f)
+		w.addOutOfMemory(f, "")
 	}
 	switch {
 	case w.seen.pod.Deleted:
@@ -60,19 +60,7 @@ func (w *writer) addWarning(f *v1alpha1.BirthFailure) {
 // failedStep is the sandbox's or its network's step whose process failed last;
 // nil if what was done last succeeded.
 func (w *writer) failedStep() *v1alpha1.BirthFailure {
-	var failed *step
-	for _, s := range w.steps {
-		sandbox := s.role == event.RoleCNI || s.role == event.RoleRuntime && s.who.Sandbox
-		if !sandbox || s.exited == 0 {
-			continue
-		}
-		if s.status != 0 && (failed == nil || s.parent != failed.id) {
-			failed = s
-		}
-		if s.role == event.RoleRuntime && s.status == 0 {
-			failed = nil
-		}
-	}
+	failed := w.failedProcess("")
 	if failed == nil {
 		return nil
 	}
@@ -87,6 +75,25 @@ func (w *writer) failedStep() *v1alpha1.BirthFailure {
 		f.ExitCode = &code
 	}
 	return f
+}
+
+// failedProcess is the process of a sandbox or its network that failed last, nil if what
+// was done last succeeded: of that sandbox, or of any where the id is empty.
+func (w *writer) failedProcess(sandbox string) *step {
+	var failed *step
+	for _, s := range w.steps {
+		its := s.role == event.RoleCNI || s.role == event.RoleRuntime && s.who.Sandbox
+		if !its || s.exited == 0 || sandbox != "" && s.who.ContainerID != sandbox {
+			continue
+		}
+		if s.status != 0 && (failed == nil || s.parent != failed.id) {
+			failed = s
+		}
+		if s.role == event.RoleRuntime && s.status == 0 {
+			failed = nil
+		}
+	}
+	return failed
 }
 
 // lastStep names the step that was under way.

@@ -193,10 +193,19 @@ func container(name string, s corev1.ContainerStatus) birth.Container {
 	if ended == nil && s.State.Running == nil || isUnknown(ended) {
 		ended = s.LastTerminationState.Terminated
 	}
-	if ended != nil && !isUnknown(ended) {
-		c.Ended = &birth.Ended{ExitCode: ended.ExitCode, Signal: ended.Signal, Reason: ended.Reason, Message: ended.Message}
+	c.Ended = endedOf(ended)
+	if c.Running {
+		c.Before = endedOf(s.LastTerminationState.Terminated)
 	}
 	return c
+}
+
+// endedOf is how a container ended, nil where the kubelet does not know.
+func endedOf(t *corev1.ContainerStateTerminated) *birth.Ended {
+	if t == nil || isUnknown(t) {
+		return nil
+	}
+	return &birth.Ended{ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Message: t.Message}
 }
 
 // isUnknown is true for what the kubelet says of a container that is not there when its

@@ -113,6 +113,11 @@ func TestAContainerThatTheKubeletDoesNotFind(t *testing.T) {
 	if got := container("app", s); got.Ended == nil || got.Ended.Reason != "StartError" || got.Ended.Message != "no such file" {
 		t.Errorf("%+v", got.Ended)
 	}
+	s.State = corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	if got := container("app", s); got.Ended != nil || got.Before == nil || got.Before.Reason != "StartError" {
+		t.Errorf("while it runs again: %+v, before %+v", got.Ended, got.Before)
+	}
+	s.State = corev1.ContainerState{Terminated: unknown}
 	s.LastTerminationState.Terminated = unknown
 	if got := container("app", s); got.Ended != nil {
 		t.Errorf("%+v", got.Ended)

@@ -78,7 +78,9 @@ func attemptsInWords(spec *v1alpha1.PodBirthCertificateSpec) string {
 			most = a
 		}
 	}
-	text += " at " + plain(most.Step)
+	if most.Step != "" {
+		text += " at " + plain(most.Step)
+	}
 	if most.Container != "" && most.Container != v1alpha1.SandboxContainer {
 		text += " of container " + plain(most.Container)
 	}

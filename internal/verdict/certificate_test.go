@@ -160,6 +160,13 @@ func TestCertificateInsight(t *testing.T) {
 				"longest phase: Network, 402ms (30 %).",
 		},
 		{
+			name: "born after an attempt of which only the kubelet's count tells",
+			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
+				c.Spec.FailedAttempts, c.Spec.Attempts = 1, []v1alpha1.StepAttempts{{Container: "app", Failed: 1}}
+			}),
+			want: "Born in 1.34s with 4,812 system calls, after 1 failed attempt of container app; longest phase: Network, 402ms (30 %).",
+		},
+		{
 			name: "a small part of a phase is critical",
 			certificate: certificate(func(c *v1alpha1.PodBirthCertificate) {
 				c.Spec.Phases = []v1alpha1.Phase{{

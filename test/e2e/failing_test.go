@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -96,7 +97,22 @@ func (s *scene) fails(p *corev1.Pod, want ending) *v1alpha1.PodBirthCertificate 
 	}
 	wantOneCertificate(s.t, s, p)
 	wantAllAttributed(s.t, judged)
+	if want.attempts > 0 {
+		wantAttemptsAt(s.t, judged, want.step)
+	}
 	return judged
+}
+
+// wantAttemptsAt fails unless the failed attempts bear the name of what the birth failed at.
+func wantAttemptsAt(t *testing.T, c *v1alpha1.PodBirthCertificate, step string) {
+	t.Helper()
+	of := c.Spec.Failure.Container
+	if step == "Sandbox" || step == "Network" {
+		of = v1alpha1.SandboxContainer
+	}
+	if !slices.ContainsFunc(c.Spec.Attempts, func(a v1alpha1.StepAttempts) bool { return a.Step == step && a.Container == of }) {
+		t.Errorf("certificate %s failed at %s, and its attempts at %+v", c.Name, step, c.Spec.Attempts)
+	}
 }
 
 // ends deletes a pod whose birth fails and waits for its last word.
