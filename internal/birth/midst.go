@@ -13,7 +13,8 @@ import (
 // its making was not heard, because the observer was started later or because the
 // event was lost. It is false where there is no birth to follow: the API server has
 // not told of the pod, or when it did the pod may have been born before, or it is not
-// as young as births are.
+// as young as births are, or has a certificate: what that tells is more than what is
+// heard from here on.
 func (b *Book) BeginLate(uid string, at uint64, now Totals) bool {
 	s := b.pods[uid]
 	if s == nil || b.certified[uid] || b.births[uid] != nil || !b.mayBeUnderWay(s, at) {

@@ -116,9 +116,10 @@ type Engine struct {
 	// that was, and unwalked that not all was found then.
 	walked, walkedAt uint64
 	unwalked         bool
-	// unheard are pods whose cgroups were found and not heard of, certified those that
-	// an earlier run has told of; nil until it is known.
-	unheard, certified map[string]bool
+	// unheard are pods whose cgroups were found and not heard of.
+	unheard map[string]bool
+	// earlier is true once the book knows of which pods an earlier run has told.
+	earlier bool
 	// held are events of theirs, until it is known whether they are being born.
 	held  held
 	stats Stats

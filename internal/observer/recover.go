@@ -96,10 +96,7 @@ func (e *Engine) removeOthers(found map[uint64]bool, now uint64) {
 // Earlier takes the pods that an earlier run has told of. Of the others those that
 // are being born by now are followed from here.
 func (e *Engine) Earlier(uids []string, now uint64) {
-	e.certified = map[string]bool{}
-	for _, uid := range uids {
-		e.certified[uid] = true
-	}
+	e.earlier = true
 	e.book.Certified(uids)
 	e.takeUpAll(now)
 	e.armForBirths(now)
@@ -130,17 +127,17 @@ func (e *Engine) drop(uid string) {
 	}
 }
 
-// takeUp follows a birth from here whose beginning was not heard. What an earlier
-// run has told of a pod says more than what is heard from here on.
+// takeUp follows a birth from here whose beginning was not heard, once it is known of
+// which an earlier run has told.
 func (e *Engine) takeUp(uid string, now uint64) {
-	if !e.unheard[uid] || e.certified == nil {
+	if !e.unheard[uid] || !e.earlier {
 		return
 	}
 	if _, told := e.book.Pod(uid); !told {
 		return
 	}
 	delete(e.unheard, uid)
-	if e.certified[uid] || !e.book.BeginLate(uid, now, e.totals(now)) {
+	if !e.book.BeginLate(uid, now, e.totals(now)) {
 		e.drop(uid)
 		return
 	}

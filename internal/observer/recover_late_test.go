@@ -138,3 +138,26 @@ func TestCgroupsAreWalkedSoonForAPod(t *testing.T) {
 		}
 	}
 }
+
+// A static pod that this run has told of, and whose mirror has gone since, is not told of
+// again from the middle, once its cgroup is found.
+func TestAStaticPodThatHasACertificateIsFoundAgain(t *testing.T) {
+	k, told := &table{cgroups: map[uint64]string{1: "/"}}, &shelf{}
+	e := k.engineTelling(t, told)
+	e.Earlier(nil, weatherSec)
+	blank, ready := beingBorn(), born()
+	blank.Mirror, ready.Mirror = true, true
+	e.Pod(blank, 2*weatherSec)
+	k.cgroups[4], k.loss.Events = weatherPod, 7
+	e.Pod(ready, 2*weatherSec+50*weatherMs)
+	passes(e, 2*weatherSec+100*weatherMs, 6*weatherSec)
+	e.PodGone(weatherUID, 6*weatherSec)
+	passes(e, 6*weatherSec+100*weatherMs, 10*weatherSec)
+	k.cgroups[5], k.loss.Events = weatherPod, 8
+	passes(e, 11*weatherSec, 13*weatherSec)
+	e.Pod(blank, 14*weatherSec)
+	passes(e, 14*weatherSec, 16*weatherSec)
+	if len(told.all) != 1 || e.Stats().BirthsOpen != 0 {
+		t.Errorf("%d certificates, %d births open; want the first and none", len(told.all), e.Stats().BirthsOpen)
+	}
+}
