@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * What is heard only while a birth is under way: system calls. User space attaches these programs when a pod appears on the node
- * and detaches them when the last birth is over, because a program on
- * sys_enter sends every system call of the machine through the slow entry path.
+ * What is heard only while a birth is under way: system calls. User space attaches this
+ * program when a pod appears on the node and detaches it when the last birth is over,
+ * because it sends every system call of the machine through the kernel's slow path.
  */
 #ifndef KG_BIRTHS_H
 #define KG_BIRTHS_H
@@ -11,7 +11,7 @@
 #include "syscall.h"
 #include "files.h"
 #include "entrypoint.h"
-#include "join.h"
+#include "call.h"
 
 /*
  * Namespace flags of clone3's argument, include/uapi/linux/sched.h struct clone_args. That of
@@ -25,8 +25,11 @@ static __always_inline u32 kg_clone3_flags(u64 arguments)
 	return flags & (KG_CLONE_NAMESPACES | KG_CLONE_NEWTIME);
 }
 
-static __always_inline u32 kg_namespace_flags(u64 first, long nr)
+/* The namespaces that a call has made. Its arguments are still there at its end. */
+static __always_inline u32 kg_namespace_flags(struct pt_regs *regs, long nr)
 {
+	u64 first = KG_SYSCALL_ARG1(regs);
+
 	if (nr == KG_NR_UNSHARE)
 		return first & (KG_CLONE_NAMESPACES | KG_CLONE_NEWTIME);
 	if (nr == KG_NR_CLONE)
@@ -56,60 +59,6 @@ static __always_inline const char *kg_mount_target(struct pt_regs *regs, long nr
 {
 	return (const char *)(nr == KG_NR_MOUNT ? KG_SYSCALL_ARG2(regs) : KG_SYSCALL_ARG4(regs));
 }
-
-/* Of a member it is noted. That member, if the call makes namespaces, which its first argument tells. */
-static __always_inline struct kg_member *kg_call_begins(const struct kg_out *out, long nr)
-{
-	u32 tid = (u32)bpf_get_current_pid_tgid();
-	struct kg_member *m = kg_member_of(tid);
-	struct task_struct *task;
-	struct kg_session *s;
-	bool compat;
-
-	if (!m)
-		return NULL;
-	task = (struct task_struct *)bpf_get_current_task();
-	compat = KG_IS_COMPAT(task);
-	if (compat)
-		nr = KG_NR_COMPAT;
-	m->nr = nr;
-	s = kg_session_of(m);
-	if (!s) {
-		kg_member_drop(tid);
-		return NULL;
-	}
-	kg_infer_join(out, m, task);
-	if (nr >= 0 && nr < KG_SYSCALLS)
-		__sync_fetch_and_add(&s->syscalls[nr], 1);
-	m->pending = 0;
-	if (compat)
-		return NULL; /* its arguments lie elsewhere */
-	kg_watch_linking(out, m, nr);
-	return nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3 ? m : NULL;
-}
-
-/* kernel/entry/common.c syscall_trace_enter(); arch-specific before 5.9. */
-KG_TRACEPOINT("sys_enter")
-int BPF_PROG(sys_enter, struct pt_regs *regs, long nr)
-{
-	struct kg_member *m = kg_call_begins(KG_OUT(ENTER), nr);
-
-	if (m)
-		m->pending = kg_namespace_flags(KG_SYSCALL_ARG1(regs), nr);
-	return 0;
-}
-
-#if defined(KG_RAW) && !defined(KG_OLD)
-SEC("tracepoint/raw_syscalls/sys_enter")
-int sys_enter_record(struct trace_event_raw_sys_enter *ctx)
-{
-	struct kg_member *m = kg_call_begins(KG_OUT(ENTER), ctx->id);
-
-	if (m)
-		m->pending = kg_namespace_flags(ctx->args[0], ctx->id);
-	return 0;
-}
-#endif
 
 static __always_inline void kg_mounted(struct kg_session *s)
 {
@@ -156,13 +105,15 @@ static __always_inline bool kg_end_matters(const struct kg_member *m, long nr, l
 	switch (nr) {
 	case KG_NR_MOUNT:
 	case KG_NR_MOVE_MOUNT:
-	case KG_NR_UNSHARE:
-	case KG_NR_CLONE:
-	case KG_NR_CLONE3:
 	case KG_NR_PIVOT_ROOT:
 	case KG_NR_ACCEPT:
 	case KG_NR_ACCEPT4:
 		return true;
+	case KG_NR_UNSHARE:
+		return !ret;
+	case KG_NR_CLONE:
+	case KG_NR_CLONE3:
+		return ret > 0; /* 0: a child, which comes by here, too */
 	case KG_NR_EXECVE:
 	case KG_NR_EXECVEAT:
 		return ret < 0;
@@ -198,9 +149,10 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 		if (!ret && m->role == KG_ROLE_SHIM && kg_tells(s, KG_MOUNT))
 			kg_mount(out, kg_mount_target(regs, nr), m->session, m->actor);
 	} else if (nr == KG_NR_UNSHARE || nr == KG_NR_CLONE || nr == KG_NR_CLONE3) {
-		if (ret >= 0 && m->pending && kg_tells(s, KG_NAMESPACES))
-			kg_send_value(out, KG_NAMESPACES, task, m, m->pending, 0);
-		m->pending = 0;
+		u32 made = kg_namespace_flags(regs, nr);
+
+		if (made && kg_tells(s, KG_NAMESPACES))
+			kg_send_value(out, KG_NAMESPACES, task, m, made, 0);
 	} else if (nr == KG_NR_PIVOT_ROOT) {
 		if (!ret && kg_tells(s, KG_PIVOT_ROOT))
 			kg_send_value(out, KG_PIVOT_ROOT, task, m, 0, 0);
@@ -222,35 +174,42 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 }
 
 /*
- * Whether the end of a call is looked at any further. Nothing need be kept of a
- * bystander's beginning: a call's registers are still there at its end, and so is the path
- * that the kernel has just read.
+ * A member's system call has ended. One whose session is over is heard no more.
  */
-static __always_inline bool kg_end_is_heard(struct kg_member *m, long nr, long ret)
+static __always_inline void kg_member_returns(const struct kg_out *out, struct kg_member *m,
+					      struct pt_regs *regs, long nr, long ret)
 {
-	if (m) {
-		m->nr = -1;
-		if (!kg_end_matters(m, nr, ret))
-			return false;
-	} else if (ret || (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT)) {
-		return false;
-	}
-	return !KG_IS_COMPAT((struct task_struct *)bpf_get_current_task());
-}
+	struct kg_session *s = kg_session_of(m);
+	bool compat = kg_is_compat();
 
-static __always_inline void kg_call_ends(const struct kg_out *out, struct kg_member *m,
-					 struct pt_regs *regs, long nr, long ret)
-{
-	struct kg_session *s;
-
-	if (!m) {
-		if (kg_administers((struct task_struct *)bpf_get_current_task()))
-			kg_mount(out, kg_mount_target(regs, nr), 0, 0);
+	if (!s) {
+		kg_member_drop((u32)bpf_get_current_pid_tgid());
 		return;
 	}
-	s = kg_session_of(m);
-	if (s)
+	kg_learn_registers(regs);
+	kg_infer_join(out, m, (struct task_struct *)bpf_get_current_task());
+	kg_count_call(out, s, m, compat ? kg_compat_ended(nr, ret) : kg_native_ended(nr, ret));
+	m->counted = 0;
+	m->refused = ret == -KG_ENOSYS ? nr + 1 : 0;
+	if (!compat && kg_end_matters(m, nr, ret)) /* the arguments of a 32-bit one lie elsewhere */
 		kg_done(out, s, m, regs, nr, ret);
+}
+
+/*
+ * Of a bystander it is asked whether it mounts for a pod. Nothing need be kept of the
+ * beginning: a call's registers are still there at its end, and so is the path that the
+ * kernel has just read.
+ */
+static __always_inline void kg_bystander_returns(const struct kg_out *out, struct pt_regs *regs,
+						 long nr, long ret)
+{
+	struct task_struct *task;
+
+	if (ret || (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT))
+		return;
+	task = (struct task_struct *)bpf_get_current_task();
+	if (!KG_IS_COMPAT(task) && kg_administers(task))
+		kg_mount(out, kg_mount_target(regs, nr), 0, 0);
 }
 
 /* kernel/entry/common.c syscall_exit_work(). */
@@ -258,13 +217,11 @@ KG_TRACEPOINT("sys_exit")
 int BPF_PROG(sys_exit, struct pt_regs *regs, long ret)
 {
 	struct kg_member *m = kg_member_of((u32)bpf_get_current_pid_tgid());
-	long nr;
 
-	if (!m && ret)
-		return 0;
-	nr = (s32)KG_SYSCALL_NR_ARGUMENT(regs);
-	if (kg_end_is_heard(m, nr, ret))
-		kg_call_ends(KG_OUT(RETURN), m, regs, nr, ret);
+	if (m)
+		kg_member_returns(KG_OUT(RETURN), m, regs, (s32)KG_SYSCALL_NR_ARGUMENT(regs), ret);
+	else if (!ret)
+		kg_bystander_returns(KG_OUT(RETURN), regs, (s32)KG_SYSCALL_NR_ARGUMENT(regs), ret);
 	return 0;
 }
 
@@ -277,10 +234,13 @@ int sys_exit_record(struct trace_event_raw_sys_exit *ctx)
 	long nr = (s32)ctx->id, ret = ctx->ret;
 	struct pt_regs *regs;
 
-	if (!kg_end_is_heard(m, nr, ret))
+	if (!m && (ret || (nr != KG_NR_MOUNT && nr != KG_NR_MOVE_MOUNT)))
 		return 0;
 	regs = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	kg_call_ends(KG_OUT(RETURN), m, regs, nr, ret);
+	if (m)
+		kg_member_returns(KG_OUT(RETURN), m, regs, nr, ret);
+	else
+		kg_bystander_returns(KG_OUT(RETURN), regs, nr, ret);
 	return 0;
 }
 #endif

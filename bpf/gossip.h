@@ -71,6 +71,12 @@ enum kg_lost {
 	KG_LOST_MAX,
 };
 
+/* What is attached that is heard only during births, in kg_settings.armed. */
+enum kg_armed {
+	KG_ARMED = 1, /* all of it */
+	KG_CALLS = 2, /* the end of system calls, among or before it */
+};
+
 struct kg_header {
 	u64 time_ns; /* CLOCK_MONOTONIC */
 	u64 session; /* 0: not of a session */
@@ -144,12 +150,12 @@ struct kg_member {
 	u64 runtime_at_join_ns; /* se.sum_exec_runtime when its actor began to be charged */
 	u32 actor;
 	u32 mnt_ns;  /* of the session's first process */
-	u32 pending; /* namespace flags of the system call that is under way */
 	u32 ended;   /* of a process' first thread: it has, and others may live on */
 	u16 role;    /* of the session */
 	u8 linking;  /* 1 from the exec of an entrypoint until its main has begun */
 	u8 entry;    /* 1: it executed the entrypoint, and has not merely come of it */
-	s32 nr;	     /* system call that is under way, -1: none */
+	u32 counted; /* 1: the system call that is under way */
+	u32 refused; /* 1 + the last system call, if its result was ENOSYS; else 0 */
 	u32 opened;  /* shared objects while linking */
 	u32 cgroup;  /* where it is inferred who joins one: the id that was last seen, in part */
 	u64 off_ns;  /* when it left its CPU, 0: it is on one */

@@ -82,12 +82,17 @@ struct {
 /* What user space sets. A map of its own: kernels before 5.5 let it be written as a whole only. */
 struct kg_settings {
 	u32 hierarchy; /* hierarchy_id of the cpu controller's; 0 is the default one (v2) */
-	u32 armed;     /* 1 while the programs are attached that are heard only during births */
+	u32 armed;     /* enum kg_armed */
 	u32 cpus;      /* possible CPUs */
 } kg_set SEC(".data.settings");
 
 /* 1 where nobody tells that a member has joined a cgroup: its next event is looked at. */
 const volatile u32 kg_infers;
+
+static __always_inline bool kg_counts_calls(void)
+{
+	return kg_set.armed & KG_CALLS;
+}
 
 static __always_inline bool kg_starts_with(const char *s, const char *prefix, int len)
 {

@@ -22,7 +22,6 @@ enum kg_program {
 	KG_BY_FORK,
 	KG_BY_EXIT,
 	KG_BY_VICTIM,
-	KG_BY_ENTER,
 	KG_BY_RETURN,
 	KG_BY_SOCKET,
 	KG_BY_SWITCH,
@@ -121,7 +120,7 @@ static __always_inline void kg_send(const struct kg_out *out, void *event, u64 s
  */
 static __always_inline u64 kg_wakeup(void)
 {
-	return kg_set.armed ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
+	return kg_set.armed & KG_ARMED ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
 }
 
 /* Of a task that is known to be in that cgroup. */

@@ -4,7 +4,6 @@
 #define KG_PROCESS_H
 
 #include "out.h"
-#include "join.h"
 #include "sched.h"
 
 struct kg_desk {
@@ -126,7 +125,7 @@ static __always_inline void kg_leave(const struct kg_out *out, const struct kg_m
 	if (!s)
 		return;
 	kg_charge_cpu(s, m, task);
-	kg_send_stretch(out, m, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	kg_send_stretch(out, s, m, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST, KG_NR_NONE);
 }
 
 /*
@@ -143,7 +142,9 @@ static __always_inline void kg_open_session(const struct kg_out *out, struct kg_
 					    struct task_struct *task, u32 role,
 					    const struct kg_member *old)
 {
-	struct kg_member m = {.session = kg_session_id(), .role = role, .nr = -1};
+	/* Its exec has not ended yet, and was none of this session. */
+	struct kg_member m = {
+		.session = kg_session_id(), .role = role, .counted = kg_counts_calls()};
 	u32 tid = BPF_CORE_READ(task, pid);
 	struct kg_session *s;
 
@@ -227,7 +228,8 @@ static __always_inline struct kg_member *kg_member_at_exec(const struct kg_out *
 	if (tid == old_tid || !m)
 		return m;
 	copy = *m;
-	kg_send_stretch(out, &copy, old_tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+	kg_send_stretch(out, kg_session_of(&copy), &copy, old_tid, bpf_ktime_get_ns(),
+			KG_STRETCH_LAST, KG_NR_NONE);
 	copy.on_ns = bpf_ktime_get_ns();
 	leader = kg_member_of(tid);
 	if (leader) { /* what is known of the process does not depend on the thread */
@@ -258,6 +260,9 @@ static __always_inline int kg_executed(const struct kg_out *out, struct task_str
 		return 0; /* whatever it is called, and whatever its environment says */
 	t->buf[0] = 0;
 	bpf_probe_read_kernel_str(t->buf, KG_FILENAME_LEN, filename);
+	KG_ASK_AGAIN(m);
+	if (m)
+		kg_count_exec(out, m, t->buf);
 	role = kg_role_of(t);
 	KG_ASK_AGAIN(m);
 	/* What a container executes is its own, whatever it is called. */
@@ -320,7 +325,6 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	copy.actor = m->actor;
 	copy.mnt_ns = m->mnt_ns;
 	copy.role = m->role;
-	copy.nr = -1;
 	kg_notes_cgroup(&copy, child);
 	copy.off_ns = copy.woken_ns = bpf_ktime_get_ns(); /* ready to run, and not yet on a CPU */
 	if (!kg_member_put(child_tid, &copy))
@@ -370,8 +374,10 @@ static __always_inline int kg_exited(const struct kg_out *out, struct task_struc
 	if (s) {
 		kg_infer_join(out, m, task);
 		kg_charge_cpu(s, &copy, task);
-		if (kg_set.armed)
-			kg_send_stretch(out, &copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST);
+		kg_ends_in_call(out, s, m, task);
+		if (kg_set.armed & KG_ARMED)
+			kg_send_stretch(out, s, &copy, tid, bpf_ktime_get_ns(), KG_STRETCH_LAST,
+					KG_NR_NONE);
 	}
 	if (!s || tid != (u32)BPF_CORE_READ(task, tgid))
 		kg_member_drop(tid);

@@ -7,7 +7,7 @@
 #ifndef KG_SCHED_H
 #define KG_SCHED_H
 
-#include "out.h"
+#include "call.h"
 
 #define KG_TASK_UNINTERRUPTIBLE 2 /* include/linux/sched.h */
 
@@ -18,10 +18,10 @@ static __always_inline long kg_task_state(struct task_struct *task)
 	return BPF_CORE_READ((struct task_struct___state *)task, state);
 }
 
-static __always_inline void kg_send_stretch(const struct kg_out *out, const struct kg_member *m,
-					    u32 tid, u64 off, u32 state)
+static __always_inline void kg_send_stretch(const struct kg_out *out, struct kg_session *s,
+					    const struct kg_member *m, u32 tid, u64 off, u32 state,
+					    s32 nr)
 {
-	struct kg_session *s = kg_session_of(m);
 	struct kg_stretch_event *e;
 	u64 most = KG_STRETCHES_OWN;
 
@@ -46,7 +46,7 @@ static __always_inline void kg_send_stretch(const struct kg_out *out, const stru
 	e->h.mnt_ns = 0;
 	e->woken_ns = m->woken_ns;
 	e->on_ns = m->on_ns;
-	e->nr = m->nr;
+	e->nr = nr;
 	e->state = state;
 	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
@@ -55,7 +55,9 @@ static __always_inline void kg_switch_out(const struct kg_out *out, struct kg_me
 					  struct task_struct *task, u32 tid, bool preempted,
 					  u64 now)
 {
+	struct kg_session *s = kg_session_of(m);
 	long state = kg_task_state(task);
+	s32 nr = KG_NR_NONE;
 	u32 why = 0;
 
 	if (preempted || !state)
@@ -64,7 +66,9 @@ static __always_inline void kg_switch_out(const struct kg_out *out, struct kg_me
 		why = KG_STRETCH_IOWAIT;
 	else if (state & KG_TASK_UNINTERRUPTIBLE)
 		why = KG_STRETCH_UNINTERRUPTIBLE;
-	kg_send_stretch(out, m, tid, now, why);
+	if (why != KG_STRETCH_RUNNABLE)
+		nr = kg_sleeps_in_call(out, s, m, task);
+	kg_send_stretch(out, s, m, tid, now, why, nr);
 	m->off_ns = now;
 	m->woken_ns = why == KG_STRETCH_RUNNABLE ? now : 0;
 }

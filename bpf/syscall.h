@@ -7,10 +7,19 @@
 /* arch/x86/include/asm/thread_info.h: the system call that is under way is a 32-bit one. */
 #define KG_TS_COMPAT 0x0002
 #define KG_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.status) & KG_TS_COMPAT)
+/* The same of a task whose fields may be loaded. */
+#define KG_IS_COMPAT_OF(task) ((task)->thread_info.status & KG_TS_COMPAT)
+/* arch/x86/entry: the result is this error from the entry on, until there is one. */
+#define KG_IS_UNFINISHED(task, regs) ((long)BPF_CORE_READ(regs, ax) == -38)
+/* fork vfork clone clone3, and the same of 32 bit */
+#define KG_IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == KG_NR_CLONE3)
+#define KG_IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == KG_NR_CLONE3)
+#define KG_IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 358)
 #define KG_NR_WRITE 1
 #define KG_NR_OPEN 2
 #define KG_NR_STAT 4
 #define KG_NR_LSTAT 6
+#define KG_NR_RT_SIGRETURN 15
 #define KG_NR_ACCESS 21
 #define KG_NR_NANOSLEEP 35
 #define KG_NR_ACCEPT 43
@@ -50,6 +59,19 @@
 /* arch/arm64/include/asm/thread_info.h TIF_32BIT: a thread's calls are all of one kind. */
 #define KG_TIF_32BIT (1UL << 22)
 #define KG_IS_COMPAT(task) (BPF_CORE_READ(task, thread_info.flags) & KG_TIF_32BIT)
+#define KG_IS_COMPAT_OF(task) ((task)->thread_info.flags & KG_TIF_32BIT)
+/*
+ * Result and first argument share a register; of the argument there is a copy (arch/arm64/
+ * kernel/syscall.c el0_svc_common). A worker of io_uring has come from nowhere.
+ */
+#define KG_PF_IO_WORKER 0x00000010 /* include/linux/sched.h */
+#define KG_IS_UNFINISHED(task, regs)                                                               \
+	(BPF_CORE_READ(regs, regs[0]) == BPF_CORE_READ(regs, orig_x0) &&                           \
+	 !(BPF_CORE_READ(task, flags) & KG_PF_IO_WORKER))
+/* A child does not pass by the end of the call that made it (arch/arm64/kernel/entry.S). */
+#define KG_IS_FORK(nr) false
+#define KG_IS_COMPAT_FORK(nr) false
+#define KG_IS_COMPAT_EXEC(nr) ((nr) == 11 || (nr) == 387)
 /* Calls that arm64 does not have; no number matches. */
 #define KG_NR_OPEN (-2)
 #define KG_NR_STAT (-2)
@@ -59,6 +81,7 @@
 #define KG_NR_OPENAT 56
 #define KG_NR_WRITE 64
 #define KG_NR_FSTATAT 79
+#define KG_NR_RT_SIGRETURN 139
 #define KG_NR_PRCTL 167
 #define KG_NR_SENDTO 206
 #define KG_NR_SETSOCKOPT 208

@@ -85,7 +85,7 @@ func TestKernelFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for flags, want := range map[string]string{
-		"--without=cgroup_mkdir,tp_btf --without=raw_tp/sys_enter": "",
+		"--without=cgroup_mkdir,tp_btf --without=raw_tp/sys_exit": "",
 		"--btf=" + file:         "",
 		"--cgroup-root=/":       "",
 		"--without=cgroups":     `--without: "cgroups" is no hook`,

@@ -90,7 +90,7 @@ func newCommand(o *options) *cobra.Command {
 // addKernelFlags adds the flags that the doctor has as well.
 func addKernelFlags(f *pflag.FlagSet, o *options) {
 	f.StringVar(&o.nodeName, "node-name", os.Getenv("NODE_NAME"), "name of this node in the cluster (default: $NODE_NAME, or the host name)")
-	f.StringSliceVar(&o.without, "without", nil, "hooks, ways or rungs to do without, as if this kernel did not have them (cgroup_mkdir, tp_btf, raw_tp/sys_enter, btf, bpf)")
+	f.StringSliceVar(&o.without, "without", nil, "hooks, ways or rungs to do without, as if this kernel did not have them (cgroup_mkdir, tp_btf, raw_tp/sys_exit, btf, bpf)")
 	f.StringVar(&o.btf, "btf", "", "file with the kernel's BTF (default: the kernel's own)")
 	f.StringVar(&o.cgroupRoot, "cgroup-root", "", "where the cgroup file system is mounted (default: /host/sys/fs/cgroup if it is there, else /sys/fs/cgroup)")
 }

@@ -55,7 +55,7 @@ func (w *writer) writeCoverage() {
 }
 
 func (w *writer) missSyscalls() {
-	if w.config.unheard(hooks.Exec) || w.config.unheard(hooks.SysEnter) {
+	if w.config.unheard(hooks.Exec) || w.config.unheard(hooks.SysExit) {
 		return // missHooks has said it
 	}
 	if !w.heardAtAll() {

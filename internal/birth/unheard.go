@@ -13,7 +13,7 @@ import (
 var (
 	ofPods      = []hooks.Hook{hooks.CgroupMkdir, hooks.CgroupRmdir, hooks.Exec}
 	ofProcesses = []hooks.Hook{
-		hooks.Events, hooks.CgroupAttach, hooks.Fork, hooks.Exit, hooks.MarkVictim, hooks.SysEnter, hooks.SysExit,
+		hooks.Events, hooks.CgroupAttach, hooks.Fork, hooks.Exit, hooks.MarkVictim, hooks.SysExit,
 		hooks.SocketState, hooks.Switch, hooks.Wakeup,
 	}
 )
@@ -43,8 +43,7 @@ func (w *writer) missHooks() {
 	}
 }
 
-// deedsHeard is true if it was heard what system calls did: when they begin, and
-// what comes of them.
+// deedsHeard is true if it was heard what system calls did.
 func (w *writer) deedsHeard() bool {
-	return !slices.ContainsFunc([]hooks.Hook{hooks.Exec, hooks.SysEnter, hooks.SysExit}, w.config.unheard) && w.heardAtAll()
+	return !slices.ContainsFunc([]hooks.Hook{hooks.Exec, hooks.SysExit}, w.config.unheard) && w.heardAtAll()
 }

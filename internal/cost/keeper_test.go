@@ -170,7 +170,7 @@ func TestWindowsOfBirthsStandForBirths(t *testing.T) {
 		p := &process{}
 		k := NewKeeper(0.01, p.read, slog.New(slog.DiscardHandler))
 		window := func(ms time.Duration) {
-			k.took(taken{SourceSampled, []Program{{"sys_enter", ms * time.Millisecond, 1}}, time.Second, 0})
+			k.took(taken{SourceSampled, []Program{{"sys_exit", ms * time.Millisecond, 1}}, time.Second, 0})
 		}
 		second := func(doing Doing) time.Duration {
 			time.Sleep(time.Second)

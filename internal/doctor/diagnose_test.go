@@ -142,7 +142,7 @@ func TestWhatWouldMendIt(t *testing.T) {
 		"a kernel that preempts programs and is more paranoid than Linux": {
 			change: func(f *Facts) { three := 3; f.Permissions.PerfEventParanoid = &three },
 			offer: hooks.Offer{Preempts: true, Refuses: refuses(map[hooks.Way]string{
-				hooks.Tracepoint: "attach tracepoint/sys_enter: not permitted: run as root or with CAP_BPF and CAP_PERFMON",
+				hooks.Tracepoint: "attach tracepoint/sys_exit: not permitted: run as root or with CAP_BPF and CAP_PERFMON",
 			}).Refuses},
 			verdict: Degraded, mends: []string{"set the sysctl kernel.perf_event_paranoid to 2"},
 		},

@@ -54,7 +54,7 @@ func needs(all []Ladder, h Hook, w Way, offer Offer, without Without) string {
 	switch {
 	case w.BPF() && h != Events && way(Events) == Off:
 		return "no events can travel"
-	case (w == Typed || w == Tracepoint && (h == SysEnter || h == SysExit)) && way(Events) != RingBuffer:
+	case (w == Typed || w == Tracepoint && h == SysExit) && way(Events) != RingBuffer:
 		return "only with the ring buffer"
 	case w == Inferred && way(Exec) == Off:
 		return fmt.Sprintf("%s is not heard", Exec)

@@ -23,11 +23,12 @@ const (
 	Exec         Hook = "sched_process_exec"
 	Exit         Hook = "sched_process_exit"
 	MarkVictim   Hook = "mark_victim"
-	SysEnter     Hook = "sys_enter"
-	SysExit      Hook = "sys_exit"
-	SocketState  Hook = "inet_sock_set_state"
-	Switch       Hook = "sched_switch"
-	Wakeup       Hook = "sched_wakeup"
+	// SysExit is every system call: how many, and what they did. Their entry is not heard:
+	// it would cost each of them as much again.
+	SysExit     Hook = "sys_exit"
+	SocketState Hook = "inet_sock_set_state"
+	Switch      Hook = "sched_switch"
+	Wakeup      Hook = "sched_wakeup"
 	// Bursts are the activations of a suspect's threads, heard while the observer
 	// leans in.
 	Bursts Hook = "bursts"

@@ -76,15 +76,15 @@ func TestChoose(t *testing.T) {
 		{"all there is", Offer{}, "", map[Hook]Way{
 			Events: RingBuffer, Bandwidth: TestRun, CgroupMkdir: Typed, CgroupAttach: Typed, MarkVictim: Raw, Bursts: Typed, Switch: Typed,
 		}},
-		{"no typed programs", Offer{}, "tp_btf", map[Hook]Way{Events: RingBuffer, CgroupMkdir: Raw, CgroupAttach: Raw, SysEnter: Raw, Bursts: Off}},
+		{"no typed programs", Offer{}, "tp_btf", map[Hook]Way{Events: RingBuffer, CgroupMkdir: Raw, CgroupAttach: Raw, SysExit: Raw, Bursts: Off}},
 		{"perf tracepoints", Offer{}, "tp_btf,raw_tp", map[Hook]Way{
-			CgroupMkdir: Tracepoint, CgroupAttach: Inferred, Exec: Tracepoint, Fork: Off, SysEnter: Tracepoint, Switch: Tracepoint,
+			CgroupMkdir: Tracepoint, CgroupAttach: Inferred, Exec: Tracepoint, Fork: Off, SysExit: Tracepoint, Switch: Tracepoint,
 		}},
 		{"a kernel that preempts programs", Offer{Preempts: true}, "", map[Hook]Way{
-			SysEnter: Tracepoint, SysExit: Tracepoint, Exec: Tracepoint, Exit: Tracepoint, Fork: Typed, Switch: Typed, CgroupMkdir: Typed,
+			SysExit: Tracepoint, Exec: Tracepoint, Exit: Tracepoint, Fork: Typed, Switch: Typed, CgroupMkdir: Typed,
 		}},
-		{"the same without tracefs", Offer{Preempts: true}, "tracepoint", map[Hook]Way{SysEnter: Typed, SysExit: Typed, Exec: Typed, Exit: Typed}},
-		{"the same without the ring", Offer{Preempts: true}, "ringbuf", map[Hook]Way{SysEnter: Raw, SysExit: Raw, Exec: Tracepoint}},
+		{"the same without tracefs", Offer{Preempts: true}, "tracepoint", map[Hook]Way{SysExit: Typed, Exec: Typed, Exit: Typed}},
+		{"the same without the ring", Offer{Preempts: true}, "ringbuf", map[Hook]Way{SysExit: Raw, Exec: Tracepoint}},
 		{"no ring buffer", Offer{}, "ringbuf", map[Hook]Way{Events: PerfBuffer, CgroupMkdir: Raw, Switch: Raw, Bursts: Off, Bandwidth: TestRun}},
 		{"a managed node without cgroup tracepoints", refuse("tp_btf/cgroup_mkdir", "raw_tp/cgroup_mkdir", "tracepoint/cgroup_mkdir"), "", map[Hook]Way{
 			CgroupMkdir: Inotify, CgroupRmdir: Typed, CgroupAttach: Typed,
@@ -93,7 +93,7 @@ func TestChoose(t *testing.T) {
 			CgroupMkdir: Inotify, CgroupRmdir: Inotify, CgroupAttach: Inferred, Exec: Typed,
 		}},
 		{"no inotify either", Offer{}, "cgroup_mkdir,inotify", map[Hook]Way{CgroupMkdir: Poll, CgroupRmdir: Typed}},
-		{"one rung", Offer{}, "tp_btf/sys_enter", map[Hook]Way{SysEnter: Raw, SysExit: Typed}},
+		{"one rung", Offer{}, "tp_btf/sys_exit", map[Hook]Way{SysExit: Raw, Exec: Typed}},
 		{"no test run", Offer{}, "test_run", map[Hook]Way{Bandwidth: Files, Bursts: Off, Exec: Typed}},
 		{"runs of filters only", refuse("test_run/bandwidth"), "", map[Hook]Way{Bandwidth: Filter, Bursts: Typed, Exec: Typed}},
 		{"the same by name", Offer{}, "test_run/bandwidth", map[Hook]Way{Bandwidth: Filter, Bursts: Typed}},
@@ -149,15 +149,15 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestWithout(t *testing.T) {
-	for _, name := range []string{"", "kprobe", "off", "tp_btf/", "tracepoint/sched_process_fork", "poll/sys_enter", "off/events", "cgroup_mkdir/tp_btf", "BPF"} {
+	for _, name := range []string{"", "kprobe", "off", "tp_btf/", "tracepoint/sched_process_fork", "poll/sys_exit", "sys_enter", "off/events", "cgroup_mkdir/tp_btf", "BPF"} {
 		_, err := ParseWithout([]string{"tp_btf", name})
 		if err == nil || !strings.Contains(err.Error(), `"`+name+`"`) || !strings.Contains(err.Error(), "cgroup_attach_task") ||
 			!strings.Contains(err.Error(), "perfbuf") || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	w, err := ParseWithout([]string{"btf", "tp_btf", "btf", "raw_tp/sys_enter", "bursts"})
-	if err != nil || w.String() != "btf,tp_btf,raw_tp/sys_enter,bursts" || !w.Has(WithoutBTF) || w.Has("raw_tp") {
+	w, err := ParseWithout([]string{"btf", "tp_btf", "btf", "raw_tp/sys_exit", "bursts"})
+	if err != nil || w.String() != "btf,tp_btf,raw_tp/sys_exit,bursts" || !w.Has(WithoutBTF) || w.Has("raw_tp") {
 		t.Errorf("%v %v", w, err)
 	}
 	// A file stands in for the kernel's own BTF.

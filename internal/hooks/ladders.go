@@ -37,10 +37,9 @@ func Ladders() []Ladder {
 		{MarkVictim, "the kernel kills for want of memory", []Rung{
 			{Way: Raw}, {Tracepoint, leftOut}, off("that the kernel killed a process of a birth for want of memory is known from its signal only"),
 		}},
-		{SysEnter, "system calls that begin", full("system calls are not counted, and what they were asked is not known")},
-		{SysExit, "system calls that end", full("what system calls did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
+		{SysExit, "system calls, and what they did", full("system calls are not counted, and what they did is not known: mounts, namespaces, seccomp filters, network devices, failed executions")},
 		{SocketState, "ports that are listened on", full("when a container listens on a port is not known")},
-		{Switch, "threads that leave a CPU and come back", full("phases are not divided into running and waiting")},
+		{Switch, "threads that leave a CPU and come back", full("phases are not divided into running and waiting, and a system call that does not end is not counted")},
 		{Wakeup, "threads that become ready to run", full("a wait for a CPU is not told from what it followed")},
 		{Bursts, "when a suspect's threads ran and waited", []Rung{
 			{Way: Typed}, off("whispers tell how often a limit struck, not whom it hurt or which limit would do"),
@@ -70,7 +69,7 @@ func (o Offer) Ladders() []Ladder {
 	}
 	for i, l := range all {
 		switch l.Hook {
-		case SysEnter, SysExit, Exec, Exit:
+		case SysExit, Exec, Exit:
 			all[i].Rungs = []Rung{{Way: Tracepoint}, {Typed, overtaken}, {Raw, overtaken}, l.Rungs[len(l.Rungs)-1]}
 		}
 	}

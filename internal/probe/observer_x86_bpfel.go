@@ -86,12 +86,12 @@ type observerKgMember struct {
 	RuntimeAtJoinNs uint64
 	Actor           uint32
 	MntNs           uint32
-	Pending         uint32
 	Ended           uint32
 	Role            uint16
 	Linking         uint8
 	Entry           uint8
-	Nr              int32
+	Counted         uint32
+	Refused         uint32
 	Opened          uint32
 	Cgroup          uint32
 	OffNs           uint64
@@ -194,7 +194,6 @@ const (
 	observerProgSchedSwitch         = "sched_switch"
 	observerProgSchedWakeup         = "sched_wakeup"
 	observerProgSocketState         = "socket_state"
-	observerProgSysEnter            = "sys_enter"
 	observerProgSysExit             = "sys_exit"
 	observerVarKgHints              = "kg_hints"
 	observerVarKgInfers             = "kg_infers"
@@ -204,6 +203,7 @@ const (
 	observerVarKgLayoutPathEvent    = "kg_layout_path_event"
 	observerVarKgLayoutStretchEvent = "kg_layout_stretch_event"
 	observerVarKgLayoutValueEvent   = "kg_layout_value_event"
+	observerVarKgRegistersAt        = "kg_registers_at"
 	observerVarKgSet                = "kg_set"
 )
 
@@ -261,7 +261,6 @@ type observerProgramSpecs struct {
 	SchedSwitch      *ebpf.ProgramSpec `ebpf:"sched_switch"`
 	SchedWakeup      *ebpf.ProgramSpec `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.ProgramSpec `ebpf:"socket_state"`
-	SysEnter         *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit          *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
 
@@ -292,6 +291,7 @@ type observerVariableSpecs struct {
 	KgLayoutPathEvent    *ebpf.VariableSpec `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.VariableSpec `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.VariableSpec `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.VariableSpec `ebpf:"kg_set"`
 }
 
@@ -352,6 +352,7 @@ type observerVariables struct {
 	KgLayoutPathEvent    *ebpf.Variable `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.Variable `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.Variable `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.Variable `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.Variable `ebpf:"kg_set"`
 }
 
@@ -371,7 +372,6 @@ type observerPrograms struct {
 	SchedSwitch      *ebpf.Program `ebpf:"sched_switch"`
 	SchedWakeup      *ebpf.Program `ebpf:"sched_wakeup"`
 	SocketState      *ebpf.Program `ebpf:"socket_state"`
-	SysEnter         *ebpf.Program `ebpf:"sys_enter"`
 	SysExit          *ebpf.Program `ebpf:"sys_exit"`
 }
 
@@ -389,7 +389,6 @@ func (p *observerPrograms) Close() error {
 		p.SchedSwitch,
 		p.SchedWakeup,
 		p.SocketState,
-		p.SysEnter,
 		p.SysExit,
 	)
 }

@@ -46,7 +46,6 @@ const (
 	observerOldProgSchedWakeupRecord   = "sched_wakeup_record"
 	observerOldProgSocketState         = "socket_state"
 	observerOldProgSocketStateRecord   = "socket_state_record"
-	observerOldProgSysEnter            = "sys_enter"
 	observerOldProgSysExit             = "sys_exit"
 	observerOldVarKgHints              = "kg_hints"
 	observerOldVarKgInfers             = "kg_infers"
@@ -56,6 +55,7 @@ const (
 	observerOldVarKgLayoutPathEvent    = "kg_layout_path_event"
 	observerOldVarKgLayoutStretchEvent = "kg_layout_stretch_event"
 	observerOldVarKgLayoutValueEvent   = "kg_layout_value_event"
+	observerOldVarKgRegistersAt        = "kg_registers_at"
 	observerOldVarKgSet                = "kg_set"
 )
 
@@ -121,7 +121,6 @@ type observerOldProgramSpecs struct {
 	SchedWakeupRecord *ebpf.ProgramSpec `ebpf:"sched_wakeup_record"`
 	SocketState       *ebpf.ProgramSpec `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.ProgramSpec `ebpf:"socket_state_record"`
-	SysEnter          *ebpf.ProgramSpec `ebpf:"sys_enter"`
 	SysExit           *ebpf.ProgramSpec `ebpf:"sys_exit"`
 }
 
@@ -153,6 +152,7 @@ type observerOldVariableSpecs struct {
 	KgLayoutPathEvent    *ebpf.VariableSpec `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.VariableSpec `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.VariableSpec `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.VariableSpec `ebpf:"kg_set"`
 }
 
@@ -215,6 +215,7 @@ type observerOldVariables struct {
 	KgLayoutPathEvent    *ebpf.Variable `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.Variable `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.Variable `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.Variable `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.Variable `ebpf:"kg_set"`
 }
 
@@ -242,7 +243,6 @@ type observerOldPrograms struct {
 	SchedWakeupRecord *ebpf.Program `ebpf:"sched_wakeup_record"`
 	SocketState       *ebpf.Program `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.Program `ebpf:"socket_state_record"`
-	SysEnter          *ebpf.Program `ebpf:"sys_enter"`
 	SysExit           *ebpf.Program `ebpf:"sys_exit"`
 }
 
@@ -268,7 +268,6 @@ func (p *observerOldPrograms) Close() error {
 		p.SchedWakeupRecord,
 		p.SocketState,
 		p.SocketStateRecord,
-		p.SysEnter,
 		p.SysExit,
 	)
 }

@@ -45,8 +45,6 @@ const (
 	observerRawProgSchedWakeupRecord   = "sched_wakeup_record"
 	observerRawProgSocketState         = "socket_state"
 	observerRawProgSocketStateRecord   = "socket_state_record"
-	observerRawProgSysEnter            = "sys_enter"
-	observerRawProgSysEnterRecord      = "sys_enter_record"
 	observerRawProgSysExit             = "sys_exit"
 	observerRawProgSysExitRecord       = "sys_exit_record"
 	observerRawVarKgHints              = "kg_hints"
@@ -57,6 +55,7 @@ const (
 	observerRawVarKgLayoutPathEvent    = "kg_layout_path_event"
 	observerRawVarKgLayoutStretchEvent = "kg_layout_stretch_event"
 	observerRawVarKgLayoutValueEvent   = "kg_layout_value_event"
+	observerRawVarKgRegistersAt        = "kg_registers_at"
 	observerRawVarKgSet                = "kg_set"
 )
 
@@ -122,8 +121,6 @@ type observerRawProgramSpecs struct {
 	SchedWakeupRecord *ebpf.ProgramSpec `ebpf:"sched_wakeup_record"`
 	SocketState       *ebpf.ProgramSpec `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.ProgramSpec `ebpf:"socket_state_record"`
-	SysEnter          *ebpf.ProgramSpec `ebpf:"sys_enter"`
-	SysEnterRecord    *ebpf.ProgramSpec `ebpf:"sys_enter_record"`
 	SysExit           *ebpf.ProgramSpec `ebpf:"sys_exit"`
 	SysExitRecord     *ebpf.ProgramSpec `ebpf:"sys_exit_record"`
 }
@@ -155,6 +152,7 @@ type observerRawVariableSpecs struct {
 	KgLayoutPathEvent    *ebpf.VariableSpec `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.VariableSpec `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.VariableSpec `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.VariableSpec `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.VariableSpec `ebpf:"kg_set"`
 }
 
@@ -215,6 +213,7 @@ type observerRawVariables struct {
 	KgLayoutPathEvent    *ebpf.Variable `ebpf:"kg_layout_path_event"`
 	KgLayoutStretchEvent *ebpf.Variable `ebpf:"kg_layout_stretch_event"`
 	KgLayoutValueEvent   *ebpf.Variable `ebpf:"kg_layout_value_event"`
+	KgRegistersAt        *ebpf.Variable `ebpf:"kg_registers_at"`
 	KgSet                *ebpf.Variable `ebpf:"kg_set"`
 }
 
@@ -242,8 +241,6 @@ type observerRawPrograms struct {
 	SchedWakeupRecord *ebpf.Program `ebpf:"sched_wakeup_record"`
 	SocketState       *ebpf.Program `ebpf:"socket_state"`
 	SocketStateRecord *ebpf.Program `ebpf:"socket_state_record"`
-	SysEnter          *ebpf.Program `ebpf:"sys_enter"`
-	SysEnterRecord    *ebpf.Program `ebpf:"sys_enter_record"`
 	SysExit           *ebpf.Program `ebpf:"sys_exit"`
 	SysExitRecord     *ebpf.Program `ebpf:"sys_exit_record"`
 }
@@ -270,8 +267,6 @@ func (p *observerRawPrograms) Close() error {
 		p.SchedWakeupRecord,
 		p.SocketState,
 		p.SocketStateRecord,
-		p.SysEnter,
-		p.SysEnterRecord,
 		p.SysExit,
 		p.SysExitRecord,
 	)

@@ -209,7 +209,7 @@ func (o *offered) refusesRecord(h hooks.Hook) string {
 			return noTracepoint
 		}
 	}
-	if (h == hooks.SysEnter || h == hooks.SysExit) && !o.tellsRegisters() {
+	if h == hooks.SysExit && !o.tellsRegisters() {
 		return "the record has not the registers, and a program cannot ask for them (Linux 5.15)"
 	}
 	if (h == hooks.CgroupMkdir || h == hooks.CgroupRmdir) && !o.recordHasID() {

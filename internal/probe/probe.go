@@ -193,20 +193,39 @@ func (p *Probe) Arm() (uint64, error) {
 		return p.armedAt, nil
 	}
 	p.armed = true
-	for _, s := range p.stands {
-		if !s.births {
-			continue
-		}
-		if err := s.attach(); err != nil {
-			return 0, errors.Join(err, p.disarm())
-		}
-	}
-	if err := errors.Join(p.tellArmed(1), p.reader.hurry(true)); err != nil {
+	if err := p.attachBirths(); err != nil {
 		return 0, errors.Join(err, p.disarm())
 	}
 	p.armedAt = Now()
 	return p.armedAt, nil
 }
+
+// attachBirths attaches what is heard only during births. Other programs count the system
+// calls that have no end of their own, and no others: they are told first.
+func (p *Probe) attachBirths() error {
+	var calls uint32
+	if p.plan.Way(hooks.SysExit) != hooks.Off {
+		calls = armedCalls
+	}
+	if err := p.tellArmed(calls); err != nil {
+		return err
+	}
+	for _, s := range p.stands {
+		if !s.births {
+			continue
+		}
+		if err := s.attach(); err != nil {
+			return err
+		}
+	}
+	return errors.Join(p.tellArmed(calls|armedAll), p.reader.hurry(true))
+}
+
+// As enum kg_armed in bpf/gossip.h.
+const (
+	armedAll   = 1
+	armedCalls = 2
+)
 
 func (p *Probe) tellArmed(armed uint32) error {
 	p.settings.Armed = armed

@@ -33,7 +33,6 @@ var stands = []stand{
 	{hook: hooks.Exec, name: "process_exec", group: "sched"},
 	{hook: hooks.Exit, name: "process_exit", group: "sched"},
 	{hook: hooks.MarkVictim, name: "mark_victim", group: "oom"},
-	{hook: hooks.SysEnter, name: "sys_enter", group: "raw_syscalls", births: true},
 	{hook: hooks.SysExit, name: "sys_exit", group: "raw_syscalls", births: true},
 	{hook: hooks.SocketState, name: "socket_state", group: "sock", births: true},
 	{hook: hooks.Switch, name: "sched_switch", group: "sched", births: true},

@@ -15,8 +15,9 @@ import (
 // do not have what they are for; by program, "" for all.
 var unless = map[string][]string{
 	// Where raw tracepoints are preempted (Linux 7), this is the better way.
-	"sys_enter_record": {"FnGetCurrentTaskBtf", "FnTaskPtRegs"},
-	"sys_exit_record":  {"FnGetCurrentTaskBtf", "FnTaskPtRegs"},
+	"sys_exit_record": {"FnGetCurrentTaskBtf", "FnTaskPtRegs"},
+	"sys_exit":        {"FnGetCurrentTaskBtf"}, // asks for the helper's own name
+	"process_exec":    {"FnGetCurrentTaskBtf"},
 	"read_counters": {
 		"FnJiffies64",           // asks for the helper's own name
 		"FnMapLookupPercpuElem", // entities of 7.2

@@ -27,16 +27,16 @@ func BenchmarkCallsByWay(b *testing.B) {
 	mountTracefs(b)
 	by := map[hooks.Way]*probe.Probe{}
 	for way, names := range map[hooks.Way][]string{
-		hooks.Typed:      {"tracepoint", "raw_tp/sys_enter", "raw_tp/sys_exit"},
-		hooks.Raw:        {"tracepoint", "tp_btf/sys_enter", "tp_btf/sys_exit"},
-		hooks.Tracepoint: {"tp_btf/sys_enter", "tp_btf/sys_exit", "raw_tp/sys_enter", "raw_tp/sys_exit"},
+		hooks.Typed:      {"tracepoint", "raw_tp/sys_exit"},
+		hooks.Raw:        {"tracepoint", "tp_btf/sys_exit"},
+		hooks.Tracepoint: {"tp_btf/sys_exit", "raw_tp/sys_exit"},
 	} {
 		p, err := probe.Load(withTypes(probe.Options{Without: without(b, names...)}))
 		if err != nil {
 			b.Fatal(err)
 		}
 		defer func() { _ = p.Close() }()
-		if got := p.Plan().Way(hooks.SysEnter); got != way {
+		if got := p.Plan().Way(hooks.SysExit); got != way {
 			b.Fatalf("system calls are heard by %s, want %s", got, way)
 		}
 		by[way] = p

@@ -115,16 +115,16 @@ func TestLadder(t *testing.T) {
 		tests   []string // where the CPU is emulated (none: what the others have has to do); all of them elsewhere
 	}{
 		{"raw tracepoints", probe.Options{Without: without(t, "tp_btf", "tracepoint")},
-			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysEnter: hooks.Raw, hooks.CgroupAttach: hooks.Raw, hooks.Switch: hooks.Raw, hooks.Bursts: hooks.Off},
+			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysExit: hooks.Raw, hooks.CgroupAttach: hooks.Raw, hooks.Switch: hooks.Raw, hooks.Bursts: hooks.Off},
 			nil},
 		{"perf tracepoints", probe.Options{Without: without(t, records...)},
-			map[hooks.Hook]hooks.Way{hooks.SysEnter: recorded(hooks.SysEnter), hooks.SysExit: recorded(hooks.SysExit), hooks.CgroupMkdir: recorded(hooks.CgroupMkdir), hooks.Exec: hooks.Tracepoint, hooks.Switch: hooks.Tracepoint, hooks.MarkVictim: hooks.Tracepoint},
+			map[hooks.Hook]hooks.Way{hooks.SysExit: recorded(hooks.SysExit), hooks.CgroupMkdir: recorded(hooks.CgroupMkdir), hooks.Exec: hooks.Tracepoint, hooks.Switch: hooks.Tracepoint, hooks.MarkVictim: hooks.Tracepoint},
 			[]string{"a container", "cgroups", "an exec's thread", "deeds", "system calls", "a wait"}},
 		{"a file's types and the perf buffer", probe.Options{Without: without(t, "btf", "ringbuf"), BTF: types},
-			map[hooks.Hook]hooks.Way{hooks.Events: hooks.PerfBuffer, hooks.SysEnter: hooks.Raw, hooks.CgroupMkdir: hooks.Raw, hooks.Bandwidth: ofRuns()},
+			map[hooks.Hook]hooks.Way{hooks.Events: hooks.PerfBuffer, hooks.SysExit: hooks.Raw, hooks.CgroupMkdir: hooks.Raw, hooks.Bandwidth: ofRuns()},
 			[]string{"a container", "deeds", "memory"}},
 		{"inferred joins", probe.Options{Without: without(t, "cgroup_attach_task")},
-			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysEnter: ofCalls(hooks.Typed), hooks.CgroupAttach: hooks.Inferred, hooks.Bursts: hooks.Typed},
+			map[hooks.Hook]hooks.Way{hooks.Events: hooks.RingBuffer, hooks.SysExit: ofCalls(hooks.Typed), hooks.CgroupAttach: hooks.Inferred, hooks.Bursts: hooks.Typed},
 			[]string{"a container", "born elsewhere"}},
 	} {
 		if slack != 1 && rungs.tests == nil {
@@ -221,7 +221,7 @@ func copyOfTypes(t *testing.T) string {
 // Without what only adds, all else is heard, and what is lost is said.
 func TestLadderOfLittle(t *testing.T) {
 	gone := []hooks.Hook{
-		hooks.CgroupMkdir, hooks.CgroupRmdir, hooks.CgroupAttach, hooks.MarkVictim, hooks.SysEnter, hooks.SysExit,
+		hooks.CgroupMkdir, hooks.CgroupRmdir, hooks.CgroupAttach, hooks.MarkVictim, hooks.SysExit,
 		hooks.SocketState, hooks.Switch, hooks.Wakeup,
 	}
 	names := []string{"test_run"}
