@@ -165,8 +165,16 @@ func missingInWords(why v1alpha1.MetricsMissing) string {
 	}
 }
 
+// averagedOver writes a window, which the metrics API tells to the nanosecond.
+func averagedOver(us int64) string {
+	if us%1_000_000 == 0 {
+		return exactDuration(us)
+	}
+	return duration(us)
+}
+
 func (s *scene) metricInWords(lie *v1alpha1.MetricsLie) string {
-	window := exactDuration(milliseconds(lie.WindowMilliseconds))
+	window := averagedOver(milliseconds(lie.WindowMilliseconds))
 	text := fmt.Sprintf("metrics.k8s.io reports an average over %s of %s", window, millicores(lie.UsageMillicores))
 	if lie.Source == v1alpha1.ComputedAverage {
 		text = fmt.Sprintf("%s; the average over %s is %s", missingInWords(lie.Missing), window, millicores(lie.UsageMillicores))

@@ -71,6 +71,7 @@ func TestWhyThereIsNoMetric(t *testing.T) {
 		{"not asked for the next testimony", judged(silent, goesOn), nil, "", "of metrics.k8s.io no figure is known for this time; "},
 		{"ended", judged(silent, goesOn, ends), nil, silent, "metrics.k8s.io did not answer; "},
 		{"a figure after all", judged(silent), reported(42), "", "metrics.k8s.io reports an average over 15s of 42m"},
+		{"a window of no whole seconds", whisper(), &verdict.Metric{UsageMillicores: 42, Window: 14_386_215_000, End: clock}, "", "metrics.k8s.io reports an average over 14.4s of 42m"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			lie := verdict.Whisper(tt.whisper, tt.metric, clock).MetricsLie
