@@ -28,7 +28,7 @@ func (n *crowd) seconds(k int, usage uint64) []*v1alpha1.KernelWhisper {
 	return n.run(k, func() Sample {
 		s := n.c.second(0, 0, 0, 0, usage)
 		n.total, n.idled = n.total+200, n.idled+n.idle
-		n.told = append(n.told, n.watch.Node(Node{Time: n.c.now, Idle: n.idled, Total: n.total})...)
+		n.told = append(n.told, n.watch.Node(Node{Time: n.c.now, Idle: n.idled, Total: n.total, CPUs: 2})...)
 		return Sample{Container: s.Container, Levels: s.Levels[:1]}
 	})
 }
@@ -178,11 +178,11 @@ func TestContentionGoesOnAfterARestart(t *testing.T) {
 }
 
 func TestNodeIsParsed(t *testing.T) {
-	n, err := ParseNode("cpu  10 20 30 40 5 6 7 8 9 1\ncpu0 1 2\n", 77)
-	if err != nil || n != (Node{Time: 77, Idle: 45, Steal: 8, Total: 126}) {
+	n, err := ParseNode("cpu  10 20 30 40 5 6 7 8 9 1\ncpu0 1 2\ncpu3 1 2\nintr 5\n", 77)
+	if err != nil || n != (Node{Time: 77, Idle: 45, Steal: 8, Total: 126, CPUs: 2}) {
 		t.Errorf("%+v %v", n, err)
 	}
-	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu a b c d e f g h"} {
+	for _, bad := range []string{"", "cpu 1 2 3", "intr 1 2 3 4 5 6 7 8 9", "cpu a b c d e f g h", "cpu  10 20 30 40 5 6 7 8 9 1\nintr 5\n"} {
 		if _, err := ParseNode(bad, 1); err == nil {
 			t.Errorf("%q was read", bad)
 		}

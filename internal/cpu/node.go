@@ -3,22 +3,27 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // Node is how a node's CPUs have spent their time, all of them together, from
-// the first line of /proc/stat, in its unit (USER_HZ: a hundredth of a second).
+// /proc/stat, in its unit (USER_HZ: a hundredth of a second).
 type Node struct {
 	// Time at which it was read (CLOCK_MONOTONIC, ns).
 	Time uint64 `json:"time"`
-	// Idle has iowait in it. Steal is what the hypervisor took. Total is everything.
+	// Idle has iowait in it. Steal is what the hypervisor took. Total is everything
+	// that was counted, which is not CPUs times the time that passed where a hypervisor
+	// steals: a tick after a pause counts as stolen alone, and an idle CPU that its
+	// hypervisor wakes late was idle and stolen from.
 	Idle  uint64 `json:"idle"`
 	Steal uint64 `json:"steal"`
 	Total uint64 `json:"total"`
+	// CPUs that are online; 0 where it was not read.
+	CPUs int `json:"cpus,omitempty"`
 }
 
 // tick is the unit of /proc/stat: USER_HZ is 100 on all machines that Go knows.
@@ -41,26 +46,23 @@ func Stolen(before, after Node) uint64 {
 	return (after.Steal - before.Steal) * tick
 }
 
-// cpusOf is of how many CPUs the time between two readings is; 0 where either is
-// missing.
-func cpusOf(before, after Node) int {
-	if before.Time == 0 || after.Time <= before.Time || after.Total < before.Total {
-		return 0
-	}
-	return int(math.Round(float64((after.Total-before.Total)*tick) / float64(after.Time-before.Time)))
-}
+// cpusOf is how many CPUs there were at any of two readings.
+func cpusOf(before, after Node) int { return max(before.CPUs, after.CPUs) }
 
-// ParseNode reads the first line of /proc/stat as it was at a time. Time as a guest
-// is part of that as a user and not counted twice.
+// ParseNode reads /proc/stat as it was at a time. Time as a guest is part of that as a
+// user and not counted twice.
 func ParseNode(stat string, at uint64) (Node, error) {
-	line, _, _ := strings.Cut(stat, "\n")
+	line, rest, _ := strings.Cut(stat, "\n")
 	fields := strings.Fields(line)
 	const label, used = 1, 8 // user nice system idle iowait irq softirq steal
 	if len(fields) < label+used || fields[0] != "cpu" {
 		return Node{}, fmt.Errorf("the first line of /proc/stat is %q", line)
 	}
 	var n [used]uint64
-	out := Node{Time: at}
+	out := Node{Time: at, CPUs: online(rest)}
+	if out.CPUs == 0 {
+		return Node{}, errors.New("/proc/stat has no line of any one CPU")
+	}
 	for i := range n {
 		v, err := strconv.ParseUint(fields[label+i], 10, 64)
 		if err != nil {
@@ -71,6 +73,18 @@ func ParseNode(stat string, at uint64) (Node, error) {
 	}
 	out.Idle, out.Steal = n[3]+n[4], n[7]
 	return out, nil
+}
+
+// online counts the CPUs that have a line of their own, which come first.
+func online(lines string) int {
+	n := 0
+	for line := range strings.Lines(lines) {
+		if !strings.HasPrefix(line, "cpu") {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // load keeps what is needed to tell whether the node is busy.
@@ -94,6 +108,7 @@ func (l *load) busy() bool {
 		return false
 	}
 	first, last := l.read[0], l.read[len(l.read)-1]
-	total, idle := span(first.Total, last.Total), span(first.Idle, last.Idle)
-	return last.Time-first.Time >= uint64(busyWithin) && total > 0 && float64(idle) < busyIdle*float64(total)
+	passed, idle := last.Time-first.Time, span(first.Idle, last.Idle)*tick
+	all := float64(min(first.CPUs, last.CPUs)) * float64(passed)
+	return passed >= uint64(busyWithin) && float64(idle) < busyIdle*all
 }
