@@ -4,6 +4,7 @@ package verdict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -20,8 +21,9 @@ func recommendation(s *scene, t Target, causes []v1alpha1.Cause, p *v1alpha1.Pro
 	case s.truth.ThrottledAt == v1alpha1.ThrottledAtAncestor, s.bursts == nil:
 		return byCounters(s.spec)
 	}
-	// In the order of their weight: the last may not fit.
-	why := each(causes, s.causeInWords)
+	// In the order of their weight: the last may not fit. What was stolen is said with the
+	// limit, which has it in it.
+	why := each(slices.DeleteFunc(slices.Clone(causes), func(c v1alpha1.Cause) bool { return c == v1alpha1.CauseStolenByHypervisor }), s.causeInWords)
 	if len(why) == 0 {
 		why = append(why, "Why the limit struck the recording does not say: what arrived in any one period fits the quota.")
 	}
@@ -32,7 +34,7 @@ func recommendation(s *scene, t Target, causes []v1alpha1.Cause, p *v1alpha1.Pro
 	if s.servesNobody() {
 		parts = append(parts, "Nobody was seen to wait for it.")
 	}
-	parts = append(parts, limitInAdvice(s, t, p), burstInWords(p), requestInWords(s, p))
+	parts = append(parts, limitInAdvice(s, t, p), s.stolenInWords(p), burstInWords(p), requestInWords(s, p))
 	return sentences(append(parts, why[1:]...)...)
 }
 
@@ -77,6 +79,21 @@ func (s *scene) causeInWords(cause v1alpha1.Cause) string {
 	default:
 		return ""
 	}
+}
+
+// stolenInWords: what is proposed has the stolen time in it that the container was charged
+// for, and has to: the quota pays for it as long as it is stolen. How much of the node's
+// it was is not known, and a kernel with CONFIG_PARAVIRT_TIME_ACCOUNTING charges none.
+func (s *scene) stolenInWords(p *v1alpha1.Proposal) string {
+	if s.stolen() < stolenShare {
+		return ""
+	}
+	text := fmt.Sprintf("The hypervisor took %s %% of %s CPUs' time, which most kernels charge to whoever ran",
+		oneDecimal(100*s.stolen()), count(s.bursts.CPUs))
+	if p != nil && p.LimitMillicores != nil {
+		text += ": without it a lower limit may do"
+	}
+	return text + "."
 }
 
 func (s *scene) tooLowInWords(name string) string {
