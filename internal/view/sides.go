@@ -35,7 +35,10 @@ func sides(p *page, w *v1alpha1.KernelWhisper) {
 	at := ""
 	if limit, when := verdict.RecordedAt(&w.Spec); when != verdict.SameLimit {
 		add("recorded", recordedElsewhere(&w.Spec), "", plain)
-		at = " (limit " + orNone(limit) + ")"
+		// In few words: the metric beside it needs room.
+		if at = ", no limit"; limit > 0 {
+			at = " at " + Millicores(limit)
+		}
 	}
 	for _, f := range []struct {
 		name string

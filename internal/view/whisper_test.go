@@ -210,3 +210,34 @@ func TestAWriteOfAWhisperThatFailsIsReported(t *testing.T) {
 		}
 	}
 }
+
+// On a usual terminal what the metric says is whole beside figures of another limit.
+func TestTheMetricIsWholeAtEightyColumns(t *testing.T) {
+	w := whisper(t, "moved")
+	w.Status.MetricsLie.UsageMillicores, w.Status.MetricsLie.LimitMillicores = 12_046, 52_000
+	average := whisper(t, "moved")
+	average.Status.MetricsLie.Source, average.Status.MetricsLie.Missing = v1alpha1.ComputedAverage, v1alpha1.MetricsNoAPI
+	var out bytes.Buffer
+	if err := errors.Join(Whisper(&out, w, Terminal{Width: 80}), Whisper(&out, average, Terminal{Width: 80})); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"12046m, 23.0% of the limit", "52000m, before the change", "AN AVERAGE (no metrics API)", "the threads' time at 200m  "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+}
+
+// What no metric reported is no metric in the table either.
+func TestAnAverageIsNoMetric(t *testing.T) {
+	all := []v1alpha1.KernelWhisper{*whisper(t, "web"), *whisper(t, "web")}
+	all[0].Status.MetricsLie.Source = v1alpha1.ComputedAverage
+	ForWhispers(all)
+	var out bytes.Buffer
+	if err := Whispers(&out, all, Terminal{Width: 80}, false, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(out.String(), "\n"); !strings.Contains(lines[1], " 23.0% avg ") || !strings.Contains(lines[2], " 23.0% ") || strings.Contains(lines[2], "avg") {
+		t.Errorf("%s", out.String())
+	}
+}

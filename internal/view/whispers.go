@@ -139,8 +139,17 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 	return p.flush()
 }
 
-// claimOf names the limit where the counters beside it are of another.
+// claimOf names the limit where the counters beside it are of another, and says so of an
+// average that no metric reported.
 func claimOf(w *v1alpha1.KernelWhisper) string {
+	m := w.Status.MetricsLie
+	if m.Source == v1alpha1.ComputedAverage {
+		return figureOf(w) + " avg"
+	}
+	return figureOf(w)
+}
+
+func figureOf(w *v1alpha1.KernelWhisper) string {
 	m := w.Status.MetricsLie
 	switch {
 	case m.PercentOfLimit == "":
