@@ -50,6 +50,7 @@ var acts = map[string]func([]string) error{
 	"after":     after,
 	"calls":     calls,
 	"joinleap":  joinLeap,
+	"pace":      pace,
 }
 
 // work makes system calls of all sorts, in several threads and child processes.

@@ -172,7 +172,7 @@ func (k *kernel) counts(session uint64) event.SessionCounts {
 
 // program is this test binary under a name of its own: a link, as a copy takes as long
 // on an emulated processor as what is tested, or a copy where files are elsewhere.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
