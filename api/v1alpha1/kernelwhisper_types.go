@@ -149,7 +149,7 @@ const BurstsMissingCPUBudget BurstsMissing = "CPUBudget"
 // KernelWhisperSpec is the observer's testimony about one episode. It is
 // updated while the episode lasts and final once endTime is set.
 // +kubebuilder:validation:XValidation:rule="self.podRef == oldSelf.podRef && self.nodeName == oldSelf.nodeName && self.containerName == oldSelf.containerName && self.reason == oldSelf.reason && self.startTime == oldSelf.startTime",message="podRef, nodeName, containerName, reason and startTime are immutable"
-// +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || (has(self.endTime) && self.endTime == oldSelf.endTime && self.lastSeenTime == oldSelf.lastSeenTime && self.kernelTruth == oldSelf.kernelTruth && has(self.bursts) == has(oldSelf.bursts) && (!has(self.bursts) || self.bursts == oldSelf.bursts) && has(self.counterfactual) == has(oldSelf.counterfactual) && (!has(self.counterfactual) || self.counterfactual == oldSelf.counterfactual) && has(self.evidence) == has(oldSelf.evidence) && (!has(self.evidence) || self.evidence == oldSelf.evidence) && has(self.missing) == has(oldSelf.missing) && (!has(self.missing) || self.missing == oldSelf.missing) && has(self.burstsMissing) == has(oldSelf.burstsMissing) && (!has(self.burstsMissing) || self.burstsMissing == oldSelf.burstsMissing))",message="of an episode that has ended only change may still be written"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || (has(self.endTime) && self.endTime == oldSelf.endTime && self.lastSeenTime == oldSelf.lastSeenTime && self.kernelTruth == oldSelf.kernelTruth && has(self.bursts) == has(oldSelf.bursts) && (!has(self.bursts) || self.bursts == oldSelf.bursts) && has(self.counterfactual) == has(oldSelf.counterfactual) && (!has(self.counterfactual) || self.counterfactual == oldSelf.counterfactual) && has(self.evidence) == has(oldSelf.evidence) && (!has(self.evidence) || self.evidence == oldSelf.evidence) && has(self.missing) == has(oldSelf.missing) && (!has(self.missing) || self.missing == oldSelf.missing) && has(self.burstsMissing) == has(oldSelf.burstsMissing) && (!has(self.burstsMissing) || self.burstsMissing == oldSelf.burstsMissing) && has(self.limitSince) == has(oldSelf.limitSince) && (!has(self.limitSince) || self.limitSince == oldSelf.limitSince))",message="of an episode that has ended only change may still be written"
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.endTime) || !has(oldSelf.change) || !has(oldSelf.change.measured) || (has(self.change) && self.change == oldSelf.change)",message="change is immutable once it was measured and the episode has ended"
 type KernelWhisperSpec struct {
 	// PodRef is the pod that suffers.
@@ -186,6 +186,10 @@ type KernelWhisperSpec struct {
 	Counterfactual *Counterfactual `json:"counterfactual,omitempty"`
 	// Change of the limit, the latest.
 	Change *ResourceChange `json:"change,omitempty"`
+	// LimitSince is when the container's limit became what it was as the episode began,
+	// where it was changed within two minutes before that: what a metric averages over
+	// may reach back to another one. Absent where no such change was seen.
+	LimitSince *metav1.MicroTime `json:"limitSince,omitempty"`
 	// Missing names what the node's kernel does not let the observer hear, and what a
 	// reader of this whisper does not get for it, one sentence each.
 	// +kubebuilder:validation:MaxItems=4

@@ -508,6 +508,10 @@ func (in *KernelWhisperSpec) DeepCopyInto(out *KernelWhisperSpec) {
 		*out = new(ResourceChange)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.LimitSince != nil {
+		in, out := &in.LimitSince, &out.LimitSince
+		*out = (*in).DeepCopy()
+	}
 	if in.Missing != nil {
 		in, out := &in.Missing, &out.Missing
 		*out = make([]string, len(*in))

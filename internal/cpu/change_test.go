@@ -236,6 +236,42 @@ func TestTheFirstLimitIsNoChange(t *testing.T) {
 	}
 }
 
+// A metric averages over a time that may reach back from an episode's beginning: a limit
+// that was changed shortly before is told, by when.
+func TestAnEpisodeThatAChangedLimitBegins(t *testing.T) {
+	for name, c := range map[string]struct {
+		quiet int // seconds from the change to the throttling
+		from  uint64
+		told  bool
+	}{
+		"lowered, and throttled at once": {0, 500, true},
+		"throttled a minute later":       {60, 500, true},
+		"throttled long after":           {130, 500, false},
+		"never changed":                  {0, 100, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			box := newContainer()
+			n := &node{watch: newTestWatch(), record: box.heardAt(80)}
+			box.limit(c.from, c.from)
+			n.run(20, box.quiet)
+			box.limit(100, 100)
+			changed := began.Add(time.Duration(box.now)).Add(time.Second)
+			n.run(c.quiet, box.quiet)
+			told := n.run(30, box.held)
+			for _, w := range told {
+				if since := w.Spec.LimitSince; (since != nil) != c.told || c.told && !since.Time.Equal(changed) || w.Spec.Change != nil {
+					t.Fatalf("since %v, want %v (%t); change %v", since, changed, c.told, w.Spec.Change)
+				}
+			}
+			again := &node{watch: newTestWatch(), record: box.heardAt(80)}
+			again.watch.Resume(told[len(told)-1].DeepCopy())
+			if since := again.run(20, box.held)[0].Spec.LimitSince; (since != nil) != c.told {
+				t.Errorf("taken up again: since %v", since)
+			}
+		})
+	}
+}
+
 func TestAChangeWhileNobodyListened(t *testing.T) {
 	c := newContainer()
 	n := &node{watch: newTestWatch(), record: c.heardAt(80)}

@@ -48,6 +48,8 @@ type track struct {
 	// limit of the latest sample, in millicores; known once there was one.
 	limit int64
 	known bool
+	// limitSince is when another limit was last seen to become this one, 0 for never.
+	limitSince uint64
 }
 
 // Detector holds the recent samples and the open episodes of a node. It is not

@@ -68,6 +68,10 @@ type episode struct {
 	change *change
 }
 
+// limitReach is how far a metric may reach back from an episode's beginning: it averages
+// over a minute at most, as slow pipelines are set, and is late by as much.
+const limitReach = uint64(2 * time.Minute)
+
 // begin opens an episode, or takes up the one that an earlier run left open.
 func (d *Detector) begin(t *track, s Sample) *episode {
 	e := &episode{config: d.config, container: s.Container, lastSeen: s.time(), repeat: d.config.Repeat}
@@ -75,7 +79,12 @@ func (d *Detector) begin(t *track, s Sample) *episode {
 		e.name, e.start = old.Name, old.Spec.StartTime.Time
 		e.takeUp(old, s)
 	} else {
-		e.start = d.config.Wall(t.firstThrottled())
+		first := t.firstThrottled()
+		e.start = d.config.Wall(first)
+		if at := t.limitSince; at > 0 && span(at, first) < limitReach {
+			since := metav1.NewMicroTime(d.config.Wall(at))
+			e.spec.LimitSince = &since
+		}
 		e.name = Name(s.Container, v1alpha1.ReasonCPUThrottling, e.start)
 	}
 	e.truth(t, s)
@@ -96,7 +105,7 @@ func (e *episode) withhold(withheld func(containerID string) bool) {
 // came while nobody listened.
 func (e *episode) takeUp(old *v1alpha1.KernelWhisper, s Sample) {
 	e.spec.Bursts, e.spec.Counterfactual, e.spec.Change = old.Spec.Bursts, old.Spec.Counterfactual, old.Spec.Change
-	e.spec.BurstsMissing = old.Spec.BurstsMissing
+	e.spec.BurstsMissing, e.spec.LimitSince = old.Spec.BurstsMissing, old.Spec.LimitSince
 	if old.Spec.Bursts != nil {
 		e.figures = figuresOf(old.Spec.KernelTruth)
 	}

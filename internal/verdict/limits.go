@@ -102,12 +102,18 @@ func recordedLimit(spec *v1alpha1.KernelWhisperSpec) int64 {
 
 // MetricOf is when the figure of a metric is of, held against the counters.
 func MetricOf(spec *v1alpha1.KernelWhisperSpec, lie *v1alpha1.MetricsLie) When {
-	c := spec.Change
-	if c == nil || lie == nil || lie.Source != v1alpha1.MetricsAPI || lie.Time == nil ||
+	if lie == nil || lie.Source != v1alpha1.MetricsAPI || lie.Time == nil ||
 		spec.KernelTruth.ThrottledAt == v1alpha1.ThrottledAtAncestor {
 		return SameLimit
 	}
 	begin := lie.Time.Add(-time.Duration(milliseconds(lie.WindowMilliseconds)) * time.Microsecond)
+	c, since := spec.Change, spec.LimitSince
+	switch {
+	case since != nil && begin.Before(since.Time):
+		return AcrossChange // it ends within the episode, and so after that
+	case c == nil:
+		return SameLimit
+	}
 	counters, metric := spec.LastSeenTime.After(c.Time.Time), !begin.Before(c.Time.Time)
 	switch {
 	case !metric && lie.Time.After(c.Time.Add(-changeSeen)):

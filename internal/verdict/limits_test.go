@@ -33,6 +33,9 @@ func atPod(w *v1alpha1.KernelWhisper) {
 // verdict, after a window of 15 s.
 func TestThePercentOfAMetricIsOfItsOwnTime(t *testing.T) {
 	const ranOut = "the quota of 80ms per 100ms ran out in 27 of 90 periods."
+	lately := func(ago time.Duration) func(*v1alpha1.KernelWhisper) {
+		return func(w *v1alpha1.KernelWhisper) { at := microTime(clock.Add(-ago)); w.Spec.LimitSince = &at }
+	}
 	older := func(w *v1alpha1.KernelWhisper) { w.Spec.Bursts = nil; w.Spec.Counterfactual = nil }
 	for _, tt := range []struct {
 		name           string
@@ -58,6 +61,14 @@ func TestThePercentOfAMetricIsOfItsOwnTime(t *testing.T) {
 			"of 350m, 50.0 % of the limit of 700m, from before the limit changed; ", "metrics show 350m before the change, 50.0 % of the limit of 700m;"},
 		{"before it, at a pod's limit that nobody wrote down", recorded(raised(3*time.Second), atPod, older), reported(350), "", 0,
 			"of 350m, from before the limit changed; ", "metrics show 350m before the change;"},
+		{"across a change before the episode", recorded(lately(10 * time.Second)), reported(250), "", 0,
+			"of 250m, across a change of the limit; an average does not show that ", "metrics show 250m across a change of the limit;"},
+		{"after one before the episode", recorded(lately(20 * time.Second)), reported(250), "50.0", 500,
+			"of 250m, 50.0 % of the limit; ", "metrics show 250m, 50.0 % of that limit;"},
+		{"across one before the episode, with another since", recorded(raised(3*time.Second), lately(10*time.Second)), reported(250), "", 0,
+			"of 250m, across a change of the limit; ", "metrics show 250m across the change;"},
+		{"the average of the counters, after one before the episode", recorded(lately(10 * time.Second)), nil, "60.0", 500,
+			"300m, 60.0 % of the limit; ", "the average over the same time is 300m, 60.0 % of that limit;"},
 		{"the average of the counters is of their limit", recorded(raised(3 * time.Second)), nil, "37.5", 800,
 			"300m, 37.5 % of the limit; ", "the average over the same time is 300m, 37.5 % of that limit;"},
 	} {

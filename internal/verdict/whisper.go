@@ -123,6 +123,8 @@ func (s *scene) reportedInWords(lie *v1alpha1.MetricsLie) string {
 	case when == SameLimit && lie.PercentOfLimit != "":
 		text += ", " + lie.PercentOfLimit + " % of that limit"
 	case when == SameLimit:
+	case when == AcrossChange && s.spec.Change == nil:
+		text += " across a change of the limit"
 	case lie.PercentOfLimit != "":
 		text += fmt.Sprintf(" %s, %s %% of the limit of %s", when, lie.PercentOfLimit, millicores(lie.LimitMillicores))
 	default:

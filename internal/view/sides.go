@@ -28,6 +28,9 @@ func sides(p *page, w *v1alpha1.KernelWhisper) {
 	add("CPU wanted", Millicores(k.DemandMillicores), "", plain)
 	if limited(k) {
 		add("limit", limitOf(k)+", the "+levelOf(k)+"'s", metricLimit(w), plain)
+		if since := w.Spec.LimitSince; since != nil && w.Spec.Change == nil {
+			add("limit since", clock(since.Time), "", plain)
+		}
 		add("quota", span(k.QuotaMicroseconds)+" per "+span(k.PeriodMicroseconds), "", plain)
 		add("throttled", fmt.Sprintf("%s%% of periods (%s of %s)", k.ThrottledPercent, Number(k.ThrottledPeriods), Number(k.Periods)), "", bad)
 		add("stood still", span(k.ThrottledMicroseconds)+", over all CPUs", "", plain)

@@ -241,3 +241,27 @@ func TestAnAverageIsNoMetric(t *testing.T) {
 		t.Errorf("%s", out.String())
 	}
 }
+
+// Of an episode that a lowered limit began it is told since when the limit is what it is, and
+// a metric from before has no percentage.
+func TestAnEpisodeThatAChangedLimitBegan(t *testing.T) {
+	w := whisper(t, "web")
+	since := metav1.NewMicroTime(w.Status.MetricsLie.Time.Add(-5 * time.Second))
+	w.Spec.LimitSince, w.Status.MetricsLie.PercentOfLimit, w.Status.MetricsLie.LimitMillicores = &since, "", 0
+	var out, table bytes.Buffer
+	if err := errors.Join(Whisper(&out, w, Terminal{Width: 80}), Whispers(&table, []v1alpha1.KernelWhisper{*w}, Terminal{Width: 80}, false, time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"CPU used       48m                          46m\n",
+		"limit          200m, the container's        across the change\n",
+		"limit since    19:10:25                     -\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, out.String())
+		}
+	}
+	if !strings.Contains(table.String(), " 46m ") || strings.Contains(table.String(), "23.0%") {
+		t.Errorf("%s", table.String())
+	}
+}
