@@ -75,20 +75,19 @@ static __always_inline void kg_mounted(struct kg_session *s)
 
 /* What a runtime or a plugin has done on the way to the entrypoint. */
 static __always_inline void kg_runtime_did(const struct kg_out *out, struct kg_session *s,
-					   struct kg_member *m, struct task_struct *task,
-					   struct pt_regs *regs, long nr)
+					   struct kg_member *m, struct pt_regs *regs, long nr)
 {
 	if (nr == KG_NR_WRITE) {
 		kg_cgroup_write(out, s, m, regs);
 	} else if (nr == KG_NR_SETNS) {
 		if (kg_tells(s, KG_SETNS))
-			kg_send_value(out, KG_SETNS, task, m, KG_SYSCALL_ARG2(regs), 0);
+			kg_tell_value(out, m, KG_SETNS, KG_SYSCALL_ARG2(regs));
 	} else if (nr == KG_NR_SECCOMP || nr == KG_NR_PRCTL) {
 		u64 op = KG_SYSCALL_ARG1(regs);
 
 		if (op == (nr == KG_NR_PRCTL ? KG_PR_SET_SECCOMP : KG_SECCOMP_SET_MODE_FILTER) &&
 		    kg_tells(s, KG_SECCOMP))
-			kg_send_value(out, KG_SECCOMP, task, m, 0, 0);
+			kg_tell_value(out, m, KG_SECCOMP, 0);
 	} else if (nr == KG_NR_SENDTO || nr == KG_NR_SENDMSG) {
 		kg_sent(out, s, m, regs, nr);
 	} else if (nr == KG_NR_SETSOCKOPT) {
@@ -137,12 +136,17 @@ static __always_inline bool kg_end_matters(const struct kg_member *m, long nr, l
 	return false;
 }
 
-/* A member's system call has ended, one of those that kg_end_matters names. */
-static __always_inline void kg_done(const struct kg_out *out, struct kg_session *s,
-				    struct kg_member *m, struct pt_regs *regs, long nr, long ret)
+/*
+ * A member's system call has ended, one of those that kg_end_matters names. By itself, as
+ * most have ended before: what they run through is to be short.
+ */
+static __noinline int kg_done(const struct kg_out *out, struct kg_member *m, struct pt_regs *regs,
+			      long nr, long ret)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
+	struct kg_session *s = kg_session_of(m);
 
+	if (!s)
+		return 0;
 	if (nr == KG_NR_MOUNT || nr == KG_NR_MOVE_MOUNT) {
 		if (!ret)
 			kg_mounted(s);
@@ -152,14 +156,14 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 		u32 made = kg_namespace_flags(regs, nr);
 
 		if (made && kg_tells(s, KG_NAMESPACES))
-			kg_send_value(out, KG_NAMESPACES, task, m, made, 0);
+			kg_tell_value(out, m, KG_NAMESPACES, made);
 	} else if (nr == KG_NR_PIVOT_ROOT) {
 		if (!ret && kg_tells(s, KG_PIVOT_ROOT))
-			kg_send_value(out, KG_PIVOT_ROOT, task, m, 0, 0);
+			kg_tell_value(out, m, KG_PIVOT_ROOT, 0);
 	} else if (nr == KG_NR_ACCEPT || nr == KG_NR_ACCEPT4) {
 		if (ret >= 0 && !s->accepts) {
 			s->accepts = 1;
-			kg_send_value(out, KG_ACCEPT, task, m, 0, 0);
+			kg_tell_value(out, m, KG_ACCEPT, 0);
 		}
 	} else if (nr == KG_NR_EXECVE || nr == KG_NR_EXECVEAT) {
 		kg_exec_failed(out, s, m, regs, nr, -ret);
@@ -169,8 +173,9 @@ static __always_inline void kg_done(const struct kg_out *out, struct kg_session 
 		if (s->deeds[KG_PIVOT_ROOT])
 			kg_lookup_failed(out, s, m, regs, nr, -ret);
 	} else {
-		kg_runtime_did(out, s, m, task, regs, nr);
+		kg_runtime_did(out, s, m, regs, nr);
 	}
+	return 0;
 }
 
 /*
@@ -192,7 +197,7 @@ static __always_inline void kg_member_returns(const struct kg_out *out, struct k
 	m->counted = 0;
 	m->refused = ret == -KG_ENOSYS ? nr + 1 : 0;
 	if (!compat && kg_end_matters(m, nr, ret)) /* the arguments of a 32-bit one lie elsewhere */
-		kg_done(out, s, m, regs, nr, ret);
+		kg_done(out, m, regs, nr, ret);
 }
 
 /*

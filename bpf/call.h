@@ -28,6 +28,7 @@ u64 kg_registers_at;
 
 enum bpf_func_id___task {
 	BPF_FUNC_get_current_task_btf___task = 158, /* 5.11 */
+	BPF_FUNC_task_pt_regs___task = 175,	    /* 5.15 */
 };
 
 /* Whether the current thread's call is a 32-bit one. */
@@ -64,6 +65,16 @@ static __always_inline s32 kg_unfinished_call(const struct kg_member *m, struct 
 	struct pt_regs *regs;
 	s32 nr;
 
+#if !defined(KG_RAW)
+	/* Loads, where the verifier knows what the task is: this runs in the scheduler. */
+	if (bpf_core_enum_value_exists(enum bpf_func_id___task, BPF_FUNC_task_pt_regs___task)) {
+		regs = (struct pt_regs *)bpf_task_pt_regs(task);
+		nr = KG_SYSCALL_NR_OF(regs);
+		if (nr < 0 || nr + 1 == (s32)m->refused || !KG_IS_UNFINISHED_OF(task, regs))
+			return KG_NR_NONE;
+		return KG_IS_COMPAT_OF(task) ? KG_NR_COMPAT : nr;
+	}
+#endif
 	if (!kg_registers_at)
 		return KG_NR_NONE;
 	regs = (struct pt_regs *)((u64)BPF_CORE_READ(task, stack) + kg_registers_at);

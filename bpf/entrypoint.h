@@ -25,21 +25,13 @@ static __always_inline bool kg_linker_calls(long nr)
 #endif
 }
 
-/* By itself, so that its callers need not keep what they hold on the stack meanwhile. */
-static __noinline int kg_tell_linked(const struct kg_out *out, const struct kg_member *m)
-{
-	kg_send_value(out, KG_LINKED, (struct task_struct *)bpf_get_current_task(), m, m->opened,
-		      0);
-	return 0;
-}
-
 /* The entrypoint's first system call that no dynamic linker makes: main runs at the latest. */
 static __always_inline void kg_watch_linking(const struct kg_out *out, struct kg_member *m, long nr)
 {
 	if (!m->linking || kg_linker_calls(nr))
 		return;
 	m->linking = 0;
-	kg_tell_linked(out, m);
+	kg_tell_value(out, m, KG_LINKED, m->opened);
 }
 
 #define KG_NAME_LEN 128

@@ -145,7 +145,6 @@ __noinline u64 kg_count_message(u64 msghdr)
 static __always_inline void kg_sent(const struct kg_out *out, struct kg_session *s,
 				    const struct kg_member *m, struct pt_regs *regs, long nr)
 {
-	struct task_struct *task = (struct task_struct *)bpf_get_current_task();
 	int protocol = kg_netlink_protocol(KG_SYSCALL_ARG1(regs));
 	u64 found, sum = 0;
 	u32 devices, rules;
@@ -163,12 +162,12 @@ static __always_inline void kg_sent(const struct kg_out *out, struct kg_session 
 	if (protocol == KG_NETLINK_ROUTE && devices) {
 		__sync_fetch_and_add(&s->netdevs, devices);
 		if (s->netdevs <= KG_DEEDS)
-			kg_send_value(out, KG_NETDEV, task, m, devices, 0);
+			kg_tell_value(out, m, KG_NETDEV, devices);
 	}
 	if (protocol == KG_NETLINK_NETFILTER && rules) {
 		__sync_fetch_and_add(&s->netfilter_rules, rules);
 		if (s->netfilter_rules <= KG_DEEDS)
-			kg_send_value(out, KG_NETFILTER, task, m, rules, 0);
+			kg_tell_value(out, m, KG_NETFILTER, rules);
 	}
 }
 
@@ -204,8 +203,7 @@ static __always_inline void kg_table_replaced(const struct kg_out *out, struct k
 		return;
 	__sync_fetch_and_add(&s->netfilter_rules, r.num_entries - r.num_counters);
 	if (s->netfilter_rules <= KG_DEEDS)
-		kg_send_value(out, KG_NETFILTER, (struct task_struct *)bpf_get_current_task(), m,
-			      r.num_entries - r.num_counters, 0);
+		kg_tell_value(out, m, KG_NETFILTER, r.num_entries - r.num_counters);
 }
 
 #endif

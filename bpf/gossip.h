@@ -15,6 +15,7 @@
 #define KG_CNI_ID_LEN 96
 #define KG_CNI_ARGS_LEN 768
 #define KG_SYSCALLS 512
+#define KG_SESSIONS 2048
 /* Execs and exits of a workload that are told one by one; all are counted. */
 #define KG_WORKLOAD_EVENTS 64
 /* Deeds of one session that are told one by one, of each kind; all are counted. */
@@ -149,14 +150,16 @@ struct kg_member {
 	u64 session;
 	u64 runtime_at_join_ns; /* se.sum_exec_runtime when its actor began to be charged */
 	u32 actor;
-	u32 mnt_ns;  /* of the session's first process */
-	u32 ended;   /* of a process' first thread: it has, and others may live on */
-	u16 role;    /* of the session */
-	u8 linking;  /* 1 from the exec of an entrypoint until its main has begun */
-	u8 entry;    /* 1: it executed the entrypoint, and has not merely come of it */
-	u32 counted; /* 1: the system call that is under way */
+	u32 slot;   /* of what is counted for its session and actor */
+	u32 mnt_ns; /* of the session's first process */
+	u32 ended;  /* of a process' first thread: it has, and others may live on */
+	u16 role;   /* of the session */
+	u8 linking; /* 1 from the exec of an entrypoint until its main has begun */
+	u8 entry;   /* 1: it executed the entrypoint, and has not merely come of it */
+	u16 opened; /* shared objects while linking */
+	u8 counted; /* 1: the system call that is under way */
+	u8 pad;
 	u32 refused; /* 1 + the last system call, if its result was ENOSYS; else 0 */
-	u32 opened;  /* shared objects while linking */
 	u32 cgroup;  /* where it is inferred who joins one: the id that was last seen, in part */
 	u64 off_ns;  /* when it left its CPU, 0: it is on one */
 	u64 woken_ns;
@@ -169,7 +172,9 @@ struct kg_session_key {
 	u32 pad;
 };
 
+/* What is counted for a session and an actor. */
 struct kg_session {
+	u64 session; /* whose it is, 0: nobody's */
 	u64 syscalls[KG_SYSCALLS];
 	u64 processes;
 	u64 threads;

@@ -56,14 +56,32 @@ static __always_inline u64 kg_tells_move(struct kg_member *whole, struct task_st
 }
 
 /*
- * A member begins a system call, executes a file or ends: is it still where it was seen
+ * By itself: Linux 5.8 forgets a pointer to the ring that lies on the stack, and the less
+ * there is to do while one is held, the less has to lie there.
+ */
+static __noinline int kg_tell_join(const struct kg_out *out, const struct kg_member *m,
+				   struct task_struct *task, u64 cgroup)
+{
+	struct kg_value_event *e = kg_reserve(out, sizeof(*e));
+
+	if (!e)
+		return 0;
+	kg_fill_in(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor, cgroup);
+	e->h.tid = e->h.pid;
+	e->value = 0;
+	e->cpu_ns = 0;
+	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+/*
+ * A member ends a system call, executes a file or ends: is it still where it was seen
  * the last time? A process moves as a whole, so its first thread's entry stands for it,
  * and is written under a claim only.
  */
 static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_member *m,
 					  struct task_struct *task)
 {
-	struct kg_value_event *e;
 	struct kg_member *whole;
 	struct kg_session *s;
 	u32 tgid;
@@ -86,20 +104,8 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 	if (!now)
 		return;
 	s = kg_session_of(m);
-	if (!s || !kg_tells(s, KG_CGROUP_JOIN))
-		return;
-	e = kg_reserve(out, sizeof(*e));
-	if (!e)
-		return;
-	/*
-	 * Linux 5.8 forgets a pointer to the ring that lies on the stack: the less there is to
-	 * do while one is held, the less has to lie there.
-	 */
-	kg_fill_in(&e->h, KG_CGROUP_JOIN, task, m->session, m->actor, now);
-	e->h.tid = e->h.pid;
-	e->value = 0;
-	e->cpu_ns = 0;
-	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
+	if (s && kg_tells(s, KG_CGROUP_JOIN))
+		kg_tell_join(out, m, task, now);
 }
 
 #endif

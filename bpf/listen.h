@@ -19,7 +19,7 @@ static __always_inline int kg_listens(const struct kg_out *out, u16 port)
 	if (!s || s->listens >= 8)
 		return 0;
 	__sync_fetch_and_add(&s->listens, 1);
-	kg_send_value(out, KG_LISTEN, (struct task_struct *)bpf_get_current_task(), m, port, 0);
+	kg_tell_value(out, m, KG_LISTEN, port);
 	return 0;
 }
 

@@ -20,9 +20,11 @@
 #if defined(KG_RAW)
 #define KG_TRACEPOINT(name) SEC("raw_tp/" name)
 #define KG_FIELD(argument, field) BPF_CORE_READ(argument, field)
+#define KG_BIT(argument, field) BPF_CORE_READ_BITFIELD_PROBED(argument, field)
 #else
 #define KG_TRACEPOINT(name) SEC("tp_btf/" name)
 #define KG_FIELD(argument, field) ((argument)->field)
+#define KG_BIT(argument, field) BPF_CORE_READ_BITFIELD(argument, field)
 #endif
 
 struct {
@@ -60,16 +62,34 @@ struct {
 u32 kg_hints[KG_HINTS];
 
 /*
- * Counts of a session, one entry for its own role and one for its workload.
- * User space ends a session by deleting both: a member whose entry is gone
- * forgets its session at its next event.
+ * Where a session is counted: the slot of its own role, and that of its workload.
+ * User space ends a session by deleting both and taking the slots back.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 2048);
+	__uint(max_entries, KG_SESSIONS);
 	__type(key, struct kg_session_key);
-	__type(value, struct kg_session);
+	__type(value, u32);
 } sessions SEC(".maps");
+
+/*
+ * The counts. A member knows its slot, as each of its system calls is counted, and a lookup
+ * by the session's id would cost more than all else. A slot that has gone to another
+ * session is not its own any more: it forgets its session at its next event.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, KG_SESSIONS);
+	__type(key, u32);
+	__type(value, struct kg_session);
+} slots SEC(".maps");
+
+/* Slots that are nobody's; user space fills it. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(max_entries, KG_SESSIONS);
+	__type(value, u32);
+} free_slots SEC(".maps");
 
 /* A zeroed session: too large for the stack. */
 struct {
@@ -170,24 +190,55 @@ static __always_inline u32 kg_mnt_ns(struct task_struct *task)
 
 static __always_inline struct kg_session *kg_session_of(const struct kg_member *m)
 {
-	struct kg_session_key key = {.session = m->session, .actor = m->actor};
+	u32 slot = m->slot;
+	struct kg_session *s = bpf_map_lookup_elem(&slots, &slot);
 
-	return bpf_map_lookup_elem(&sessions, &key);
+	return s && s->session == m->session ? s : NULL;
 }
 
-static __always_inline struct kg_session *kg_session_make(u64 session, u32 actor)
+/* Empties a slot and gives it to a session. */
+static __always_inline struct kg_session *kg_slot_begin(u64 session, u32 slot)
 {
-	struct kg_session_key key = {.session = session, .actor = actor};
 	u32 zero = 0;
 	struct kg_session *s = bpf_map_lookup_elem(&blank_session, &zero);
 
-	if (!s)
+	if (!s || bpf_map_update_elem(&slots, &slot, s, BPF_ANY))
 		return NULL;
-	if (bpf_map_update_elem(&sessions, &key, s, BPF_ANY)) {
+	s = bpf_map_lookup_elem(&slots, &slot);
+	if (s)
+		s->session = session;
+	return s;
+}
+
+/*
+ * Takes a slot for a member's session and actor, if they have none. Of several that do so at
+ * once one has its way, and the others give theirs back.
+ */
+static __always_inline struct kg_session *kg_session_make(struct kg_member *m)
+{
+	struct kg_session_key key = {.session = m->session, .actor = m->actor};
+	u32 slot = 0, *others = bpf_map_lookup_elem(&sessions, &key);
+
+	if (others) {
+		m->slot = *others;
+		return kg_session_of(m);
+	}
+	if (bpf_map_pop_elem(&free_slots, &slot)) {
 		kg_count_lost(KG_LOST_SESSIONS);
 		return NULL;
 	}
-	return bpf_map_lookup_elem(&sessions, &key);
+	if (!kg_slot_begin(m->session, slot) ||
+	    bpf_map_update_elem(&sessions, &key, &slot, BPF_NOEXIST)) {
+		bpf_map_push_elem(&free_slots, &slot, BPF_ANY);
+		others = bpf_map_lookup_elem(&sessions, &key);
+		if (!others) {
+			kg_count_lost(KG_LOST_SESSIONS);
+			return NULL;
+		}
+		slot = *others;
+	}
+	m->slot = slot;
+	return kg_session_of(m);
 }
 
 /* Counts a deed of a session, and says whether it is one of the first, which are told one by one. */
@@ -216,11 +267,17 @@ static __always_inline bool kg_administers(struct task_struct *task)
 	return capabilities & 1ULL << KG_CAP_SYS_ADMIN && !BPF_CORE_READ(cred, user_ns, level);
 }
 
-static __always_inline void kg_session_drop(u64 session, u32 actor)
+/* Undoes kg_session_make, of a session that nobody else has. */
+static __always_inline void kg_session_drop(const struct kg_member *m)
 {
-	struct kg_session_key key = {.session = session, .actor = actor};
+	struct kg_session_key key = {.session = m->session, .actor = m->actor};
+	struct kg_session *s = kg_session_of(m);
+	u32 slot = m->slot;
 
-	bpf_map_delete_elem(&sessions, &key);
+	if (!s || bpf_map_delete_elem(&sessions, &key))
+		return;
+	s->session = 0;
+	bpf_map_push_elem(&free_slots, &slot, BPF_ANY);
 }
 
 #endif

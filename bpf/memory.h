@@ -10,7 +10,7 @@ static __always_inline int kg_is_victim(const struct kg_out *out, u32 tid)
 	struct kg_member *m = kg_member_of(tid);
 
 	if (m)
-		kg_send_value(out, KG_OOM, (struct task_struct *)bpf_get_current_task(), m, tid, 0);
+		kg_tell_value(out, m, KG_OOM, tid);
 	return 0;
 }
 

@@ -157,4 +157,15 @@ static __always_inline void kg_send_value(const struct kg_out *out, u16 kind,
 	kg_submit(out, e, sizeof(*e), BPF_RB_NO_WAKEUP);
 }
 
+/*
+ * The same of the current task. By itself, so that its callers are short and need not keep
+ * on the stack meanwhile what they hold.
+ */
+static __noinline int kg_tell_value(const struct kg_out *out, const struct kg_member *m, u16 kind,
+				    s64 value)
+{
+	kg_send_value(out, kind, (struct task_struct *)bpf_get_current_task(), m, value, 0);
+	return 0;
+}
+
 #endif

@@ -154,7 +154,7 @@ static __always_inline void kg_open_session(const struct kg_out *out, struct kg_
 	t->open.role = role;
 	KG_ASK_AGAIN(old);
 	t->open.parent = old ? old->session : 0;
-	s = kg_session_make(m.session, KG_ACTOR_OWN);
+	s = kg_session_make(&m);
 	if (!s)
 		return; /* it goes on in the old one */
 	s->processes = 1;
@@ -163,7 +163,7 @@ static __always_inline void kg_open_session(const struct kg_out *out, struct kg_
 	if (old)
 		kg_leave(out, old, task, tid);
 	if (!kg_member_put(tid, &m)) {
-		kg_session_drop(m.session, KG_ACTOR_OWN); /* nobody would hear of it, nor end it */
+		kg_session_drop(&m); /* nobody would hear of it, nor end it */
 		return;
 	}
 	kg_fill(&t->open.h, KG_SESSION_OPEN, task, m.session, KG_ACTOR_OWN);
@@ -186,9 +186,8 @@ kg_become_workload(const struct kg_out *out, struct kg_member *m, struct task_st
 	m->entry = 1;
 	m->opened = 0;
 	m->runtime_at_join_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
-	s = kg_session_of(m);
-	if (!s)
-		s = kg_session_make(m->session, KG_ACTOR_WORKLOAD);
+	m->slot = KG_SESSIONS; /* none, if none is left */
+	s = kg_session_make(m);
 	if (s)
 		__sync_fetch_and_add(&s->processes, 1);
 	return s;
@@ -322,6 +321,7 @@ int BPF_PROG(process_fork, struct task_struct *forker, struct task_struct *child
 	child_tid = BPF_CORE_READ(child, pid);
 	is_process = child_tid == (u32)BPF_CORE_READ(child, tgid);
 	copy.session = m->session;
+	copy.slot = m->slot;
 	copy.actor = m->actor;
 	copy.mnt_ns = m->mnt_ns;
 	copy.role = m->role;

@@ -14,7 +14,7 @@
 static __always_inline long kg_task_state(struct task_struct *task)
 {
 	if (bpf_core_field_exists(task->__state))
-		return BPF_CORE_READ(task, __state);
+		return KG_FIELD(task, __state);
 	return BPF_CORE_READ((struct task_struct___state *)task, state);
 }
 
@@ -62,7 +62,7 @@ static __always_inline void kg_switch_out(const struct kg_out *out, struct kg_me
 
 	if (preempted || !state)
 		why = KG_STRETCH_RUNNABLE;
-	else if (BPF_CORE_READ_BITFIELD_PROBED(task, in_iowait))
+	else if (KG_BIT(task, in_iowait))
 		why = KG_STRETCH_IOWAIT;
 	else if (state & KG_TASK_UNINTERRUPTIBLE)
 		why = KG_STRETCH_UNINTERRUPTIBLE;

@@ -11,6 +11,7 @@
 #define KG_IS_COMPAT_OF(task) ((task)->thread_info.status & KG_TS_COMPAT)
 /* arch/x86/entry: the result is this error from the entry on, until there is one. */
 #define KG_IS_UNFINISHED(task, regs) ((long)BPF_CORE_READ(regs, ax) == -38)
+#define KG_IS_UNFINISHED_OF(task, regs) ((long)(regs)->ax == -38)
 /* fork vfork clone clone3, and the same of 32 bit */
 #define KG_IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == KG_NR_CLONE3)
 #define KG_IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == KG_NR_CLONE3)
@@ -42,7 +43,8 @@
 #define KG_NR_EXECVEAT 322
 #define KG_NR_STATX 332
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, orig_ax)
-/* The same of registers that a tracepoint hands over: of a typed one a single load. */
+/* The same of registers that may be loaded, and of those that a tracepoint hands over. */
+#define KG_SYSCALL_NR_OF(regs) ((regs)->orig_ax)
 #define KG_SYSCALL_NR_ARGUMENT(regs) KG_FIELD(regs, orig_ax)
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, di)
 #define KG_SYSCALL_ARG2(regs) BPF_CORE_READ(regs, si)
@@ -68,6 +70,8 @@
 #define KG_IS_UNFINISHED(task, regs)                                                               \
 	(BPF_CORE_READ(regs, regs[0]) == BPF_CORE_READ(regs, orig_x0) &&                           \
 	 !(BPF_CORE_READ(task, flags) & KG_PF_IO_WORKER))
+#define KG_IS_UNFINISHED_OF(task, regs)                                                            \
+	((regs)->regs[0] == (regs)->orig_x0 && !((task)->flags & KG_PF_IO_WORKER))
 /* A child does not pass by the end of the call that made it (arch/arm64/kernel/entry.S). */
 #define KG_IS_FORK(nr) false
 #define KG_IS_COMPAT_FORK(nr) false
@@ -98,6 +102,7 @@
 #define KG_NR_ACCEPT4 242
 #define KG_NR_EXECVEAT 281
 #define KG_SYSCALL_NR(regs) BPF_CORE_READ(regs, syscallno)
+#define KG_SYSCALL_NR_OF(regs) ((regs)->syscallno)
 #define KG_SYSCALL_NR_ARGUMENT(regs) KG_FIELD(regs, syscallno)
 /* The first register has the result when a call returns. */
 #define KG_SYSCALL_ARG1(regs) BPF_CORE_READ(regs, orig_x0)

@@ -57,7 +57,8 @@ func (o *objects) open(events, bandwidth hooks.Way) error {
 	}
 	for name, to := range map[string]**ebpf.Map{
 		"blank_session": &o.BlankSession, "cgroup_record": &o.CgroupRecord, "desk": &o.Desk, "events": &o.Events,
-		"lost": &o.Lost, "members": &o.Members, "roles": &o.Roles, "sessions": &o.Sessions,
+		"lost": &o.Lost, "members": &o.Members, "roles": &o.Roles, "sessions": &o.Sessions, "slots": &o.Slots,
+		"free_slots": &o.FreeSlots,
 	} {
 		*to = o.loaded[name]
 	}

@@ -85,14 +85,16 @@ type observerKgMember struct {
 	Session         uint64
 	RuntimeAtJoinNs uint64
 	Actor           uint32
+	Slot            uint32
 	MntNs           uint32
 	Ended           uint32
 	Role            uint16
 	Linking         uint8
 	Entry           uint8
-	Counted         uint32
+	Opened          uint16
+	Counted         uint8
+	Pad             uint8
 	Refused         uint32
-	Opened          uint32
 	Cgroup          uint32
 	OffNs           uint64
 	WokenNs         uint64
@@ -120,6 +122,7 @@ type observerKgPathEvent struct {
 
 type observerKgSession struct {
 	_              structs.HostLayout
+	Session        uint64
 	Syscalls       [512]uint64
 	Processes      uint64
 	Threads        uint64
@@ -178,10 +181,12 @@ const (
 	observerMapCounters             = "counters"
 	observerMapDesk                 = "desk"
 	observerMapEvents               = "events"
+	observerMapFreeSlots            = "free_slots"
 	observerMapLost                 = "lost"
 	observerMapMembers              = "members"
 	observerMapRoles                = "roles"
 	observerMapSessions             = "sessions"
+	observerMapSlots                = "slots"
 	observerProgCgroupAttachTask    = "cgroup_attach_task"
 	observerProgCgroupMkdir         = "cgroup_mkdir"
 	observerProgCgroupRmdir         = "cgroup_rmdir"
@@ -273,10 +278,12 @@ type observerMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
+	FreeSlots    *ebpf.MapSpec `ebpf:"free_slots"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
 	Members      *ebpf.MapSpec `ebpf:"members"`
 	Roles        *ebpf.MapSpec `ebpf:"roles"`
 	Sessions     *ebpf.MapSpec `ebpf:"sessions"`
+	Slots        *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // observerVariableSpecs contains global variables before they are loaded into the kernel.
@@ -320,10 +327,12 @@ type observerMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
+	FreeSlots    *ebpf.Map `ebpf:"free_slots"`
 	Lost         *ebpf.Map `ebpf:"lost"`
 	Members      *ebpf.Map `ebpf:"members"`
 	Roles        *ebpf.Map `ebpf:"roles"`
 	Sessions     *ebpf.Map `ebpf:"sessions"`
+	Slots        *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *observerMaps) Close() error {
@@ -333,10 +342,12 @@ func (m *observerMaps) Close() error {
 		m.Counters,
 		m.Desk,
 		m.Events,
+		m.FreeSlots,
 		m.Lost,
 		m.Members,
 		m.Roles,
 		m.Sessions,
+		m.Slots,
 	)
 }
 

@@ -21,11 +21,13 @@ const (
 	observerOldMapCounters             = "counters"
 	observerOldMapDesk                 = "desk"
 	observerOldMapEvents               = "events"
+	observerOldMapFreeSlots            = "free_slots"
 	observerOldMapLost                 = "lost"
 	observerOldMapMembers              = "members"
 	observerOldMapRoles                = "roles"
 	observerOldMapRooms                = "rooms"
 	observerOldMapSessions             = "sessions"
+	observerOldMapSlots                = "slots"
 	observerOldProgCgroupAttachTask    = "cgroup_attach_task"
 	observerOldProgCgroupMkdir         = "cgroup_mkdir"
 	observerOldProgCgroupMkdirRecord   = "cgroup_mkdir_record"
@@ -133,11 +135,13 @@ type observerOldMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
+	FreeSlots    *ebpf.MapSpec `ebpf:"free_slots"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
 	Members      *ebpf.MapSpec `ebpf:"members"`
 	Roles        *ebpf.MapSpec `ebpf:"roles"`
 	Rooms        *ebpf.MapSpec `ebpf:"rooms"`
 	Sessions     *ebpf.MapSpec `ebpf:"sessions"`
+	Slots        *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // observerOldVariableSpecs contains global variables before they are loaded into the kernel.
@@ -181,11 +185,13 @@ type observerOldMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
+	FreeSlots    *ebpf.Map `ebpf:"free_slots"`
 	Lost         *ebpf.Map `ebpf:"lost"`
 	Members      *ebpf.Map `ebpf:"members"`
 	Roles        *ebpf.Map `ebpf:"roles"`
 	Rooms        *ebpf.Map `ebpf:"rooms"`
 	Sessions     *ebpf.Map `ebpf:"sessions"`
+	Slots        *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *observerOldMaps) Close() error {
@@ -195,11 +201,13 @@ func (m *observerOldMaps) Close() error {
 		m.Counters,
 		m.Desk,
 		m.Events,
+		m.FreeSlots,
 		m.Lost,
 		m.Members,
 		m.Roles,
 		m.Rooms,
 		m.Sessions,
+		m.Slots,
 	)
 }
 

@@ -21,10 +21,12 @@ const (
 	observerRawMapCounters             = "counters"
 	observerRawMapDesk                 = "desk"
 	observerRawMapEvents               = "events"
+	observerRawMapFreeSlots            = "free_slots"
 	observerRawMapLost                 = "lost"
 	observerRawMapMembers              = "members"
 	observerRawMapRoles                = "roles"
 	observerRawMapSessions             = "sessions"
+	observerRawMapSlots                = "slots"
 	observerRawProgCgroupAttachTask    = "cgroup_attach_task"
 	observerRawProgCgroupMkdir         = "cgroup_mkdir"
 	observerRawProgCgroupMkdirRecord   = "cgroup_mkdir_record"
@@ -134,10 +136,12 @@ type observerRawMapSpecs struct {
 	Counters     *ebpf.MapSpec `ebpf:"counters"`
 	Desk         *ebpf.MapSpec `ebpf:"desk"`
 	Events       *ebpf.MapSpec `ebpf:"events"`
+	FreeSlots    *ebpf.MapSpec `ebpf:"free_slots"`
 	Lost         *ebpf.MapSpec `ebpf:"lost"`
 	Members      *ebpf.MapSpec `ebpf:"members"`
 	Roles        *ebpf.MapSpec `ebpf:"roles"`
 	Sessions     *ebpf.MapSpec `ebpf:"sessions"`
+	Slots        *ebpf.MapSpec `ebpf:"slots"`
 }
 
 // observerRawVariableSpecs contains global variables before they are loaded into the kernel.
@@ -181,10 +185,12 @@ type observerRawMaps struct {
 	Counters     *ebpf.Map `ebpf:"counters"`
 	Desk         *ebpf.Map `ebpf:"desk"`
 	Events       *ebpf.Map `ebpf:"events"`
+	FreeSlots    *ebpf.Map `ebpf:"free_slots"`
 	Lost         *ebpf.Map `ebpf:"lost"`
 	Members      *ebpf.Map `ebpf:"members"`
 	Roles        *ebpf.Map `ebpf:"roles"`
 	Sessions     *ebpf.Map `ebpf:"sessions"`
+	Slots        *ebpf.Map `ebpf:"slots"`
 }
 
 func (m *observerRawMaps) Close() error {
@@ -194,10 +200,12 @@ func (m *observerRawMaps) Close() error {
 		m.Counters,
 		m.Desk,
 		m.Events,
+		m.FreeSlots,
 		m.Lost,
 		m.Members,
 		m.Roles,
 		m.Sessions,
+		m.Slots,
 	)
 }
 

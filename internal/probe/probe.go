@@ -95,7 +95,7 @@ func (p *Probe) start(opts Options, limited error) error {
 	if err := p.objects.open(p.plan.Way(hooks.Events), p.plan.Way(hooks.Bandwidth)); err != nil {
 		return explainLoad(err, limited)
 	}
-	if err := p.setRoles(opts.Runtimes); err != nil {
+	if err := errors.Join(p.setRoles(opts.Runtimes), p.fillSlots()); err != nil {
 		return err
 	}
 	if err := p.prepare(); err != nil {

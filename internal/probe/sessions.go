@@ -28,8 +28,12 @@ func (p *Probe) Counts(session uint64) (event.SessionCounts, error) {
 }
 
 func (p *Probe) counts(session uint64, actor uint32) (event.Counts, error) {
+	var slot uint32
 	var s observerKgSession
-	err := p.objects.Sessions.Lookup(observerKgSessionKey{Session: session, Actor: actor}, &s)
+	err := p.objects.Sessions.Lookup(observerKgSessionKey{Session: session, Actor: actor}, &slot)
+	if err == nil {
+		err = p.objects.Slots.Lookup(slot, &s)
+	}
 	if errors.Is(err, ebpf.ErrKeyNotExist) {
 		return event.Counts{}, nil
 	}
@@ -80,9 +84,34 @@ func (p *Probe) Sessions() (map[uint64]uint64, error) {
 // Forget ends a session: its members are heard no more.
 func (p *Probe) Forget(session uint64) error {
 	for _, actor := range []uint32{actorOwn, actorWorkload} {
-		err := p.objects.Sessions.Delete(observerKgSessionKey{Session: session, Actor: actor})
-		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
+		if err := p.forget(session, actor); err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
 			return fmt.Errorf("forget a session: %w", err)
+		}
+	}
+	return nil
+}
+
+// forget takes a slot back. It is nobody's before another session may have it.
+func (p *Probe) forget(session uint64, actor uint32) error {
+	key := observerKgSessionKey{Session: session, Actor: actor}
+	var slot uint32
+	if err := p.objects.Sessions.Lookup(key, &slot); err != nil {
+		return err
+	}
+	if err := p.objects.Sessions.Delete(key); err != nil {
+		return err
+	}
+	if err := p.objects.Slots.Put(slot, &observerKgSession{}); err != nil {
+		return err
+	}
+	return p.objects.FreeSlots.Put(nil, slot)
+}
+
+// fillSlots makes all slots free.
+func (p *Probe) fillSlots() error {
+	for slot := range p.objects.FreeSlots.MaxEntries() {
+		if err := p.objects.FreeSlots.Put(nil, slot); err != nil {
+			return fmt.Errorf("make room for sessions: %w", err)
 		}
 	}
 	return nil

@@ -18,6 +18,8 @@ var unless = map[string][]string{
 	"sys_exit_record": {"FnGetCurrentTaskBtf", "FnTaskPtRegs"},
 	"sys_exit":        {"FnGetCurrentTaskBtf"}, // asks for the helper's own name
 	"process_exec":    {"FnGetCurrentTaskBtf"},
+	"process_exit":    {"FnTaskPtRegs"},
+	"sched_switch":    {"FnTaskPtRegs"},
 	"read_counters": {
 		"FnJiffies64",           // asks for the helper's own name
 		"FnMapLookupPercpuElem", // entities of 7.2

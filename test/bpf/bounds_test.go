@@ -66,6 +66,8 @@ func sizeOf(m *ebpf.MapSpec, cpus int) uint64 {
 		return entries * eight(m.ValueSize) * uint64(cpus)
 	case ebpf.Array:
 		return entries * eight(m.ValueSize)
+	case ebpf.Queue: // kernel/bpf/queue_stack_maps.c queue_stack_map_alloc
+		return (entries + 1) * uint64(m.ValueSize)
 	}
 	return 0
 }
