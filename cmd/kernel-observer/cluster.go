@@ -35,7 +35,7 @@ type cluster struct {
 	asker    *pods.Asker
 	pods     chan observer.PodUpdate
 	open     chan []*v1alpha1.KernelWhisper
-	earlier  chan []string
+	earlier  chan map[string][]string
 	synced   chan struct{}
 }
 
@@ -76,7 +76,7 @@ func connect(o *options, log *slog.Logger) (*cluster, error) {
 		host:  config.Host, client: client, dynamic: dyn, metadata: meta, sink: kube.New(dyn, log),
 		pods:    make(chan observer.PodUpdate, 1024),
 		open:    make(chan []*v1alpha1.KernelWhisper, 1),
-		earlier: make(chan []string, 1),
+		earlier: make(chan map[string][]string, 1),
 		synced:  make(chan struct{}),
 	}, nil
 }
@@ -155,7 +155,7 @@ func (c *cluster) resume(ctx context.Context, node string, log *slog.Logger) {
 	const first, longest = 5 * time.Second, 2 * time.Minute
 	for again := first; ; again = min(2*again, longest) {
 		open, err := kube.OpenWhispers(ctx, c.dynamic, node)
-		var earlier []string
+		var earlier map[string][]string
 		if err == nil {
 			earlier, err = kube.CertifiedPods(ctx, c.metadata, c.dynamic, node)
 		}

@@ -68,6 +68,7 @@ func TestAPodIsBornOnce(t *testing.T) {
 	begin(b, sec)
 	b.Tell(running(true), 2*sec)
 	mustClose(t, b, 3*sec)
+	b.CgroupGone(uid, 59*sec)
 	begin(b, 60*sec)
 	if n := b.Open(); n != 0 {
 		t.Errorf("%d births", n)

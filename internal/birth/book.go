@@ -50,6 +50,9 @@ type birth struct {
 	busy     uint64           // when they were last seen to have grown
 	told     told
 	midst    bool // its beginning was not heard
+	// before is what was before it, of a pod that is born again, and nth which birth it is.
+	before *life
+	nth    int
 }
 
 // Book holds the births that are under way on a node. It is not safe for
@@ -62,7 +65,7 @@ type Book struct {
 	departed map[string]uint64
 	// certified are static pods whose birth was told, and all pods of which an earlier
 	// run has told.
-	certified map[string]bool
+	certified map[string]*life
 	tracks    *tracks
 	// kept is how many events are kept of all births, or were since they were counted.
 	kept int
@@ -72,7 +75,7 @@ type Book struct {
 // NewBook makes an empty book.
 func NewBook(c Config) *Book {
 	return &Book{
-		config: c, births: map[string]*birth{}, pods: map[string]*seen{}, departed: map[string]uint64{}, certified: map[string]bool{},
+		config: c, births: map[string]*birth{}, pods: map[string]*seen{}, departed: map[string]uint64{}, certified: map[string]*life{},
 		tracks: newTracks(), late: map[string]*late{},
 	}
 }
@@ -117,11 +120,14 @@ func (p *Pod) started() bool {
 }
 
 // CgroupGone takes that a pod's cgroup was removed: whatever the API server
-// says or fails to say, nothing more will be heard of that birth.
+// says or fails to say, nothing more will be heard of that birth. Should the cgroup of a
+// static pod be made once more, the pod is born again.
 func (b *Book) CgroupGone(uid string, at uint64) {
 	if current := b.births[uid]; current != nil {
 		current.gone = at
+		return
 	}
+	b.endLife(uid)
 }
 
 // Totals are where the node's stream of events is, and what was lost of it.
@@ -163,17 +169,22 @@ func (b *Book) begin(a attribution.Attributed, totals func(at uint64) Totals) *b
 		return nil
 	}
 	uid, s := a.Who.PodUID, b.pods[a.Who.PodUID]
-	if b.certified[uid] || s != nil && (s.pod.OptedOut || s.born) {
+	l := b.certified[uid]
+	again := l != nil && l.over
+	if l != nil && !again || s != nil && (s.pod.OptedOut || s.born && !again) {
 		return nil
 	}
 	current := &birth{uid: uid, began: a.Time, epoch: b.epoch(a.Time), sessions: map[uint64]bool{}}
-	if s != nil && b.isAnew(current, &s.pod, a.Time) {
+	if !again && s != nil && b.isAnew(current, &s.pod, a.Time) {
 		s.born = true
 		return nil
 	}
 	at := totals(a.Time)
 	current.mark, current.lost = at.Mark, at.Lost
 	b.births[uid] = current
+	if again {
+		b.bearAgain(current, l)
+	}
 	return current
 }
 

@@ -321,14 +321,17 @@ func TestAFailureThatGoesOnIsNotComplete(t *testing.T) {
 }
 
 func TestNamesFitKubernetes(t *testing.T) {
-	if n := Name(strings.Repeat("a", 253), uid); len(n) > 253 || !strings.HasSuffix(n, "-"+uid[:8]) {
+	if n := Name(strings.Repeat("a", 253), uid, 1); len(n) > 253 || !strings.HasSuffix(n, "-"+uid[:8]) {
 		t.Errorf("%d characters: %s", len(n), n)
 	}
-	if n := Name(strings.Repeat("a", 243)+"."+strings.Repeat("b", 9), uid); strings.Contains(n, ".-") {
+	if n := Name(strings.Repeat("a", 253), uid, 12); len(n) > 253 || !strings.HasSuffix(n, "-"+uid[:8]+"-12") {
+		t.Errorf("%d characters: %s", len(n), n)
+	}
+	if n := Name(strings.Repeat("a", 243)+"."+strings.Repeat("b", 9), uid, 1); strings.Contains(n, ".-") {
 		t.Error(n)
 	}
-	if Name("p", "short") != "p-short" {
-		t.Error(Name("p", "short"))
+	if n := Name("p", "short", 1); n != "p-short" {
+		t.Error(n)
 	}
 }
 

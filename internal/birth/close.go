@@ -62,7 +62,10 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 		s.born = true
 	}
 	if ok && s != nil && s.pod.Mirror {
-		b.certified[uid] = true
+		b.certify(current)
+	}
+	if current.gone != 0 {
+		b.endLife(uid)
 	}
 	if ok && b.lacksImages(s) {
 		b.keepLate(current, s, c)
@@ -73,7 +76,7 @@ func (b *Book) Close(uid string, c Closing) (*v1alpha1.PodBirthCertificate, bool
 	switch {
 	case s == nil:
 	case s.pod.Deleted:
-		delete(b.pods, uid)
+		b.forgetPod(uid)
 	case s.mirrorless != 0:
 		b.departed[uid] = c.Now
 	}

@@ -42,7 +42,7 @@ func (b *Book) forgetDeparted(now uint64) {
 			delete(b.departed, uid)
 		case now-at > heardLateBy:
 			delete(b.departed, uid)
-			delete(b.pods, uid)
+			b.forgetPod(uid)
 		}
 	}
 }

@@ -25,6 +25,8 @@ type late struct {
 	seen    *seen // as it was at the end
 	closing Closing
 	asked   uint64
+	// again is true once the pod is being born again: it is no longer waited for.
+	again bool
 }
 
 // keepLate keeps a birth whose certificate has just been written without its images.
@@ -45,7 +47,7 @@ func (b *Book) lacksImages(s *seen) bool {
 func (b *Book) Late(now uint64) []string {
 	var all []string
 	for uid, l := range b.late {
-		if l.seen.imagesTold() || now-l.closing.Now > lateMax {
+		if l.again || l.seen.imagesTold() || now-l.closing.Now > lateMax {
 			all = append(all, uid)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // heard from here on.
 func (b *Book) BeginLate(uid string, at uint64, now Totals) bool {
 	s := b.pods[uid]
-	if s == nil || b.certified[uid] || b.births[uid] != nil || !b.mayBeUnderWay(s, at) {
+	if s == nil || b.certified[uid] != nil || b.births[uid] != nil || !b.mayBeUnderWay(s, at) {
 		return false
 	}
 	b.births[uid] = &birth{

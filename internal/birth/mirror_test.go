@@ -173,25 +173,3 @@ func TestAStaticPodWithoutItsMirrorIsForgotten(t *testing.T) {
 		t.Error("it is not forgotten")
 	}
 }
-
-// A file that is put back is the same pod, which was born before: under this run, or under
-// one before it.
-func TestAStaticPodThatIsPutBackIsNotBornAgain(t *testing.T) {
-	b := newTestBook(false)
-	b.Tell(mirror(true), 1)
-	begin(b, sec)
-	mustClose(t, b, 3*sec)
-	b.CgroupGone(uid, 4*sec)
-	deleteMirror(b, 4*sec)
-	b.Due(10 * sec) // it is forgotten
-	for name, b := range map[string]*Book{"this run": b, "a run before": newTestBook(false)} {
-		if name == "a run before" {
-			b.Certified([]string{uid})
-		}
-		begin(b, 20*sec)
-		b.Tell(mirror(false), 20*sec+ms)
-		if b.Open() != 0 || b.BeginLate(uid, 21*sec, Totals{}) {
-			t.Errorf("of %s: born again", name)
-		}
-	}
-}

@@ -84,6 +84,8 @@ type Container struct {
 
 // Ended is how a container ended.
 type Ended struct {
+	// ID of the container, as Container has it; empty where nobody told.
+	ID       string `json:",omitempty"`
 	ExitCode int32
 	Signal   int32
 	Reason   string

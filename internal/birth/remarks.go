@@ -90,11 +90,11 @@ func (b *Book) waitsForLastWord(current *birth, s *seen, now uint64) bool {
 func (b *Book) Said(uid string, remarks []Remark) {
 	remarks = remarks[:min(len(remarks), remarksMax)]
 	if s := b.pods[uid]; s != nil {
-		s.remarks = remarks
+		s.remarks = b.ofThisBirth(b.births[uid], remarks)
 		s.answers++
 	}
 	if l := b.late[uid]; l != nil {
-		l.seen.remarks = remarks
+		l.seen.remarks = b.ofThisBirth(l.birth, remarks)
 	}
 }
 

@@ -85,9 +85,9 @@ func (b *Book) setReady(s *seen, at uint64) {
 // Tell takes the state of a pod, as delivered at the given time. It may end a birth
 // that is none.
 func (b *Book) Tell(p Pod, at uint64) {
-	s := b.pods[p.UID]
+	s, current := b.pods[p.UID], b.births[p.UID]
 	if p.Mirror {
-		p = s.ofMirror(p)
+		p = s.ofMirror(current.withoutBefore(p))
 	}
 	if s == nil {
 		s = newSeen(p, at)
@@ -108,7 +108,6 @@ func (b *Book) Tell(p Pod, at uint64) {
 	if s.outcome == 0 && failing || p.over() && !wasOver {
 		s.outcome = at // also of one that was Ready or had failed before
 	}
-	current := b.births[p.UID]
 	switch {
 	case current == nil:
 	case p.OptedOut:

@@ -69,14 +69,3 @@ func (c *birth) sandboxEnd() uint64 {
 	}
 	return end
 }
-
-// Certified takes that an earlier run has told of these pods.
-//
-// A static pod has the same UID whenever the same file is put back. What the kubelet makes
-// of it then is another start of a pod that was born before, as after its node was started
-// again: there is one certificate for a UID.
-func (b *Book) Certified(uids []string) {
-	for _, uid := range uids {
-		b.certified[uid] = true
-	}
-}

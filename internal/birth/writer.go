@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -60,23 +61,29 @@ func (w *writer) write() *v1alpha1.PodBirthCertificate {
 		TypeMeta: metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "PodBirthCertificate"},
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: pod.Namespace,
-			Name:      Name(pod.Name, pod.UID),
+			Name:      Name(pod.Name, pod.UID, w.birth.ordinal()),
 			Labels:    labels(pod.UID, w.config.NodeName),
 		},
 		Spec: *w.spec,
 	}
 }
 
-// Name of a pod's certificate: the pod's name, cut where it must be, and the
-// first eight characters of its UID.
-func Name(pod, uid string) string {
+// Name of a pod's certificate: the pod's name, cut where it must be, the first eight
+// characters of its UID, and of a pod that was born before under that UID which birth
+// it is, from 2.
+func Name(pod, uid string, birth int) string {
 	const nameMax = 253
-	short := uid[:min(8, len(uid))]
-	if keep := nameMax - 1 - len(short); len(pod) > keep {
+	end := "-" + shortUID(uid)
+	if birth > 1 {
+		end += "-" + strconv.Itoa(birth)
+	}
+	if keep := nameMax - len(end); len(pod) > keep {
 		pod = strings.TrimRight(pod[:keep], "-.")
 	}
-	return pod + "-" + short
+	return pod + end
 }
+
+func shortUID(uid string) string { return uid[:min(8, len(uid))] }
 
 func labels(uid, node string) map[string]string {
 	l := map[string]string{v1alpha1.LabelPodUID: uid}

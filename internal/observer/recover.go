@@ -93,11 +93,11 @@ func (e *Engine) removeOthers(found map[uint64]bool, now uint64) {
 	}
 }
 
-// Earlier takes the pods that an earlier run has told of. Of the others those that
-// are being born by now are followed from here.
-func (e *Engine) Earlier(uids []string, now uint64) {
+// Earlier takes the pods that an earlier run has told of, by UID, with the names of their
+// certificates. Of the others those that are being born by now are followed from here.
+func (e *Engine) Earlier(names map[string][]string, now uint64) {
 	e.earlier = true
-	e.book.Certified(uids)
+	e.book.Certified(names)
 	e.takeUpAll(now)
 	e.armForBirths(now)
 }

@@ -129,7 +129,7 @@ func TestAPodThatHasACertificate(t *testing.T) {
 	k := withContainer()
 	e := k.engine(t)
 	e.Event(open(7, weatherSec), weatherSec)
-	e.Earlier([]string{weatherUID}, 2*weatherSec)
+	e.Earlier(map[string][]string{weatherUID: {"web-00000000"}}, 2*weatherSec)
 	e.Pod(beingBorn(), 3*weatherSec)
 	if len(k.forgot) != 1 || e.Stats().BirthsOpen != 0 {
 		t.Errorf("forgot %v, %d births; want its session forgotten and none", k.forgot, e.Stats().BirthsOpen)

@@ -55,8 +55,9 @@ type Inputs struct {
 	Open <-chan []*v1alpha1.KernelWhisper
 	// Cost keeps the budget; nil: nobody does.
 	Cost Cost
-	// Earlier are the pods that an earlier run has told of, by UID; may be nil.
-	Earlier <-chan []string
+	// Earlier are the pods that an earlier run has told of, by UID, with the names of their
+	// certificates; may be nil.
+	Earlier <-chan map[string][]string
 	// Now is the clock of events.
 	Now func() uint64
 	// Stats takes a copy of the totals, about every second.
@@ -135,8 +136,8 @@ func loop(ctx context.Context, e *Engine, in Inputs, events *batches) {
 				e.Resume(w)
 			}
 			abandon = time.After(abandonAfter)
-		case uids := <-in.Earlier:
-			e.Earlier(uids, in.Now())
+		case names := <-in.Earlier:
+			e.Earlier(names, in.Now())
 		case <-abandon:
 			e.Abandon()
 		case <-pace.births.C:

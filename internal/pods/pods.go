@@ -205,7 +205,8 @@ func endedOf(t *corev1.ContainerStateTerminated) *birth.Ended {
 	if t == nil || isUnknown(t) {
 		return nil
 	}
-	return &birth.Ended{ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Message: t.Message}
+	_, id, _ := strings.Cut(t.ContainerID, "://")
+	return &birth.Ended{ID: id, ExitCode: t.ExitCode, Signal: t.Signal, Reason: t.Reason, Message: t.Message}
 }
 
 // isUnknown is true for what the kubelet says of a container that is not there when its

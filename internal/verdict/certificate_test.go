@@ -45,7 +45,7 @@ func certificate(change ...func(*v1alpha1.PodBirthCertificate)) *v1alpha1.PodBir
 // sibling is an earlier birth of the same workload.
 func sibling(n int, took, network int64, change ...func(*v1alpha1.PodBirthCertificate)) v1alpha1.PodBirthCertificate {
 	return *certificate(append([]func(*v1alpha1.PodBirthCertificate){func(c *v1alpha1.PodBirthCertificate) {
-		c.Spec.PodRef.UID = fmt.Sprintf("sibling-%d", n)
+		c.Name, c.Spec.PodRef.UID = fmt.Sprintf("sibling-%d", n), fmt.Sprintf("sibling-%d", n)
 		c.Spec.Origin.Time = microTime(clock.Add(-time.Duration(n) * time.Minute))
 		c.Spec.KernelStats.DurationMicroseconds = took
 		c.Spec.Phases[1].DurationMicroseconds = network
@@ -274,7 +274,7 @@ func FuzzCertificate(f *testing.F) {
 			c.Spec.KernelStats = v1alpha1.KernelStats{TotalSyscalls: syscalls, DurationMicroseconds: took}
 		})
 		other := c.DeepCopy()
-		other.Spec.PodRef.UID, other.Spec.Origin.Time = "other", microTime(clock.Add(-time.Hour))
+		other.Name, other.Spec.PodRef.UID, other.Spec.Origin.Time = "other", "other", microTime(clock.Add(-time.Hour))
 		other.Spec.KernelStats.DurationMicroseconds, other.Spec.Phases[0].DurationMicroseconds = usual, usual
 		status := verdict.Certificate(c, []v1alpha1.PodBirthCertificate{*other, *other}, clock)
 		bounded(t, status.Insight, status.Conditions[0].Message)

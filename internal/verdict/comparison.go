@@ -47,7 +47,7 @@ func comparableBirths(c *v1alpha1.PodBirthCertificate, others []v1alpha1.PodBirt
 // (Ready and Running end at different moments) and a beginning that was heard.
 func isEarlierSibling(c, other *v1alpha1.PodBirthCertificate) bool {
 	return other.Namespace == c.Namespace &&
-		other.Spec.PodRef.UID != c.Spec.PodRef.UID &&
+		other.Name != c.Name && // a static pod may be born again
 		other.Spec.WorkloadRef != nil && *other.Spec.WorkloadRef == *c.Spec.WorkloadRef &&
 		other.Spec.Outcome == c.Spec.Outcome &&
 		durationHeard(&other.Spec) &&

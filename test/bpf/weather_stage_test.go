@@ -94,7 +94,7 @@ func observeWith(t *testing.T, p *probe.Probe, from read, wall func(uint64) time
 			hear(e)
 		})
 	}
-	earlier := make(chan []string, 1)
+	earlier := make(chan map[string][]string, 1)
 	earlier <- nil // nothing was told before
 	in := observer.Inputs{Read: noted, Earlier: earlier, Pods: n.pods, Now: probe.Now, Stats: n.take}
 	go func() { done <- observer.Run(ctx, engine, in) }()

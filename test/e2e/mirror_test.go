@@ -4,11 +4,9 @@ package e2e_test
 
 import (
 	"os"
-	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
@@ -121,37 +119,56 @@ func TestManifestIsChangedDuringTheBirth(t *testing.T) {
 }
 
 // TestManifestIsPutBack takes the file of a static pod away after its birth, and puts it
-// back. For the kubelet that is the same pod, by its UID: it starts again, and is not born.
+// back. For the kubelet that is the same pod, by its UID, which it makes anew: another
+// birth, with a certificate of its own. Where the file comes back at once the mirror stays,
+// and tells of the container before; the kubelet waits before it starts another one.
 func TestManifestIsPutBack(t *testing.T) {
 	f := cluster(t)
 	f.local(t)
 	t.Parallel()
-	s := newScene(t, f)
-	began := metav1.Now()
-	p := s.static("returning", shell(idles))
-	first := p.mirror("that is Ready", isReady)
-	c := s.bornReady(standsFor(t, first))
+	for name, returns := range map[string]func(p *staticPod, first *corev1.Pod){
+		"at-once": func(p *staticPod, first *corev1.Pod) {
+			p.pods.await(p.t, "ended", patience, func(seen sighting[*corev1.Pod]) bool {
+				statuses := seen.object.Status.ContainerStatuses
+				return seen.object.UID == first.UID && len(statuses) == 1 && statuses[0].State.Terminated != nil
+			})
+		},
+		"later": func(p *staticPod, first *corev1.Pod) {
+			p.pods.await(p.t, "gone", patience, func(seen sighting[*corev1.Pod]) bool { return seen.gone && seen.object.UID == first.UID })
+			p.bornReady(p.create("meanwhile", shell(idles))) // long enough for the observer to forget it
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			newScene(t, f).static("returning", shell(idles)).returns(t, returns)
+		})
+	}
+}
+
+func (p *staticPod) returns(t *testing.T, until func(p *staticPod, first *corev1.Pod)) {
+	t.Helper()
+	mirror := p.mirror("that is Ready", isReady)
+	pod := standsFor(t, mirror)
+	first := p.bornReady(pod)
 	inNode(t, "", "rm", p.file)
-	s.pods.await(t, "gone", patience, func(seen sighting[*corev1.Pod]) bool { return seen.gone && seen.object.UID == first.UID })
-	s.bornReady(s.create("meanwhile", shell(idles))) // long enough for the observer to forget it
+	until(p, mirror)
 	p.write(shell(idles))
-	second := p.mirror("of the same file, Ready", isReady, first)
-	if standsFor(t, first).UID != standsFor(t, second).UID {
-		t.Fatalf("the same file is the pods %s and %s", standsFor(t, first).UID, standsFor(t, second).UID)
+	second := p.certificates.await(t, "of another birth, Ready and judged", patience, func(seen sighting[*v1alpha1.PodBirthCertificate]) bool {
+		o := seen.object
+		return o.Spec.PodRef.UID == string(pod.UID) && o.Name != first.Name && o.Spec.Outcome == v1alpha1.OutcomeReady &&
+			!awaitsImages(o) && o.Status.ObservedGeneration == o.Generation
+	}).object
+	wantHeard(t, second, v1alpha1.OutcomeReady)
+	wantWorkload(t, second, app, idlesProcesses, idlesExecs)
+	wantContainers(t, second, v1alpha1.ContainerMilestones{Name: app, Type: v1alpha1.ContainerApp})
+	if second.Name != first.Name+"-2" || second.Spec.FailedAttempts != 0 || !first.Spec.Origin.Time.Before(&second.Spec.Origin.Time) {
+		t.Errorf("certificate %s after %s: %d failed attempts, from %s", second.Name, first.Name, second.Spec.FailedAttempts, second.Spec.Origin.Time)
 	}
-	s.bornReady(s.create("sibling", shell(idles))) // bounds the wait
-	wantUnchanged(t, s, c)
-	p.wantNoneOf(first, second)
-	observer := f.component(t.Context(), t, "kernel-observer")
-	log, err := f.kube.CoreV1().Pods(installed).GetLogs(observer.Name, &corev1.PodLogOptions{SinceTime: &began}).Do(t.Context()).Raw()
-	if err != nil {
-		t.Fatal(err)
+	p.bornReady(p.create("sibling", shell(idles))) // bounds the wait
+	if names := p.certificateNames(pod); len(names) != 2 || names[first.Name] != first.Generation {
+		t.Errorf("certificates %v, want %s unchanged and one other", names, first.Name)
 	}
-	for line := range strings.Lines(string(log)) {
-		if strings.Contains(line, "refused") && strings.Contains(line, s.namespace) {
-			t.Errorf("the observer tried to tell of another birth: %s", line)
-		}
-	}
+	p.wantNoneOf(mirror)
 }
 
 // TestStaticPodThatFails names a program that its image does not have. Its restarts,

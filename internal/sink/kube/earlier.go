@@ -43,11 +43,16 @@ func OpenWhispers(ctx context.Context, client dynamic.Interface, node string) ([
 	return open, nil
 }
 
-// CertifiedPods lists the pods of a node that have a certificate, by UID. Only the
-// objects' metadata is asked for where the label names the node, which admission
-// holds to the spec.
-func CertifiedPods(ctx context.Context, names metadata.Interface, client dynamic.Interface, node string) ([]string, error) {
-	var uids []string
+// CertifiedPods lists the pods of a node that have a certificate, by UID, with the names of
+// these: a static pod may have several. Only the objects' metadata is asked for where the
+// label names the node, which admission holds to the spec.
+func CertifiedPods(ctx context.Context, names metadata.Interface, client dynamic.Interface, node string) (map[string][]string, error) {
+	certified := map[string][]string{}
+	note := func(name, uid string) {
+		if uid != "" {
+			certified[uid] = append(certified[uid], name)
+		}
+	}
 	var err error
 	if labeled(node) {
 		err = pages(node, metadataPage, func(options metav1.ListOptions) (string, error) {
@@ -56,24 +61,21 @@ func CertifiedPods(ctx context.Context, names metadata.Interface, client dynamic
 				return "", err
 			}
 			for _, item := range list.Items {
-				if uid := item.Labels[v1alpha1.LabelPodUID]; uid != "" {
-					uids = append(uids, uid)
-				}
+				note(item.Name, item.Labels[v1alpha1.LabelPodUID])
 			}
 			return list.Continue, nil
 		})
 	} else {
 		err = objects(ctx, client, certificates, node, func(item *unstructured.Unstructured) error {
-			if uid, _, _ := unstructured.NestedString(item.Object, "spec", "podRef", "uid"); uid != "" {
-				uids = append(uids, uid)
-			}
+			uid, _, _ := unstructured.NestedString(item.Object, "spec", "podRef", "uid")
+			note(item.GetName(), uid)
 			return nil
 		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("list certificates: %w", err)
 	}
-	return uids, nil
+	return certified, nil
 }
 
 // objects visits those of a node.
