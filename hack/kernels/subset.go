@@ -58,7 +58,7 @@ var twoCPUs = []string{"TestACPUComesAndGoes"}
 
 // hypervised are the tests of what only a hypervisor does: the machine that has one runs
 // them and no other.
-var hypervised = []string{"TestStolenByHypervisor", "TestStolenTime"}
+var hypervised = []string{"TestStolenByHypervisor", "TestStolenTime", "TestThrottledWhileTimeIsStolen"}
 
 // tests are those that the machine runs, and the pattern of those that it skips.
 func (m machine) tests(all []string) (run []string, skip string) {
