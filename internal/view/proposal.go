@@ -18,7 +18,12 @@ func proposal(p *page, w *v1alpha1.KernelWhisper) {
 		return
 	}
 	p.heading("THE PROPOSAL")
-	p.fact("limit", stepOf(pr.CurrentLimitMillicores, pr.LimitMillicores), bold)
+	step := stepOf(pr.CurrentLimitMillicores, pr.LimitMillicores)
+	now, late := overtaken(w)
+	if late {
+		step += "; the limit is " + orNone(now) + " now"
+	}
+	p.fact("limit", step, bold)
 	p.fact("request", stepOf(pr.CurrentRequestMillicores, pr.RequestMillicores), bold)
 	if pr.LimitMillicores != nil {
 		p.fact("predicted", predictionOf(pr.Predicted), plain)
@@ -33,7 +38,21 @@ func proposal(p *page, w *v1alpha1.KernelWhisper) {
 	if o := w.Status.Outcome; o != nil && pr.LimitMillicores != nil && o.LimitMillicores == *pr.LimitMillicores {
 		return // it was applied
 	}
+	if late {
+		p.fact("apply it", "not as it is: it was computed for a limit of "+orNone(pr.CurrentLimitMillicores), plain)
+		return
+	}
 	p.fact("apply it", fmt.Sprintf("kubectl gossip apply %s -n %s", w.Name, w.Namespace), plain)
+}
+
+// overtaken is the limit that there is now, where it is neither the one that another was
+// proposed for nor that other: kubectl gossip apply refuses it.
+func overtaken(w *v1alpha1.KernelWhisper) (now int64, yes bool) {
+	pr, c := w.Status.Proposal, w.Spec.Change
+	if pr == nil || pr.LimitMillicores == nil || c == nil {
+		return 0, false
+	}
+	return c.ToMillicores, c.ToMillicores != pr.CurrentLimitMillicores && c.ToMillicores != *pr.LimitMillicores
 }
 
 // often says what a limit was chosen by, where what is wanted could be known.
@@ -167,13 +186,17 @@ func heldOf(o *v1alpha1.ChangeOutcome) string {
 	return "missed: the measured share lies outside the interval"
 }
 
-// ProposalOf is a proposal in a few words, such as "200m → 500m"; a dash for none.
-func ProposalOf(pr *v1alpha1.Proposal) string {
+// ProposalOf is a whisper's proposal in a few words, such as "200m→500m"; a dash for none.
+// One for another limit than the present names that: "500m@200m".
+func ProposalOf(w *v1alpha1.KernelWhisper) string {
+	pr := w.Status.Proposal
 	if pr == nil {
 		return "-"
 	}
 	var out []string
-	if s := stepOf(pr.CurrentLimitMillicores, pr.LimitMillicores); s != "" {
+	if _, late := overtaken(w); late {
+		out = append(out, Millicores(*pr.LimitMillicores)+"@"+orNone(pr.CurrentLimitMillicores))
+	} else if s := stepOf(pr.CurrentLimitMillicores, pr.LimitMillicores); s != "" {
 		out = append(out, s)
 	}
 	if s := stepOf(pr.CurrentRequestMillicores, pr.RequestMillicores); s != "" {
@@ -185,7 +208,7 @@ func ProposalOf(pr *v1alpha1.Proposal) string {
 	if pr.LowerBound {
 		out[0] += " or more"
 	}
-	return strings.Join(out, ", ")
+	return strings.ReplaceAll(strings.Join(out, ", "), " → ", "→")
 }
 
 // clock is a moment's time of day in UTC.

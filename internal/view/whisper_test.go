@@ -265,3 +265,29 @@ func TestAnEpisodeThatAChangedLimitBegan(t *testing.T) {
 		t.Errorf("%s", table.String())
 	}
 }
+
+// What is proposed for another limit than the present is not offered: apply refuses it.
+func TestAProposalForAnotherLimitThanThePresent(t *testing.T) {
+	for to, want := range map[int64]struct{ limit, apply, cell string }{
+		290: {"limit          200m → 500m; the limit is 290m now\n", "apply it       not as it is: it was computed for a limit of 200m\n", "500m@200m"},
+		0:   {"limit          200m → 500m; the limit is none now\n", "apply it       not as it is: it was computed for a limit of 200m\n", "500m@200m"},
+		500: {"limit          200m → 500m\n", "apply it       kubectl gossip apply", "200m→500m"},
+		200: {"limit          200m → 500m\n", "apply it       kubectl gossip apply", "200m→500m"},
+	} {
+		all := []v1alpha1.KernelWhisper{*whisper(t, "moved")}
+		all[0].Spec.Change.ToMillicores = to
+		var out, table bytes.Buffer
+		if err := Whisper(&out, &all[0], Terminal{Width: 100}); err != nil {
+			t.Fatal(err)
+		}
+		ForWhispers(all)
+		if err := Whispers(&table, all, Terminal{}, false, time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		for what, text := range map[string]string{want.limit: out.String(), want.apply: out.String(), "  " + want.cell + "  ": table.String()} {
+			if !strings.Contains(text, what) {
+				t.Errorf("to %d: no %q in\n%s", to, what, text)
+			}
+		}
+	}
+}

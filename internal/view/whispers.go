@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/duration"
@@ -129,7 +128,7 @@ func Whispers(out io.Writer, all []v1alpha1.KernelWhisper, t Terminal, withNames
 		}
 		tab.add(text{s: w.Namespace}, text{s: s.PodRef.Name}, text{s: s.ContainerName},
 			text{orDash(string(st.Severity)), severityTone(st.Severity)}, stallCell(w), text{s: throttled}, text{s: claim}, text{s: string(s.Reason)},
-			text{s: orDash(string(st.Cause))}, text{s: Millicores(k.UsageMillicores)}, text{s: held}, text{s: strings.ReplaceAll(ProposalOf(st.Proposal), " → ", "→")},
+			text{s: orDash(string(st.Cause))}, text{s: Millicores(k.UsageMillicores)}, text{s: held}, text{s: ProposalOf(w)},
 			text{s: lasted(w, now)}, text{s: age(w.CreationTimestamp, now)}, text{s: w.Name})
 	}
 	if !withNamespace {
