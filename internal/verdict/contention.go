@@ -162,6 +162,6 @@ func contentionClaim(lie *v1alpha1.MetricsLie, s *scene) string {
 	if s.bursts == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s; it counts the time on a CPU and not the wait for one, which was %s in %s.",
+	return fmt.Sprintf("%s; it counts the time on a CPU and not the wait for one, which was %s over all threads in %s.",
 		s.metricInWords(lie), duration(s.bursts.QueuedMicroseconds), duration(s.recorded().Microseconds()))
 }

@@ -110,3 +110,10 @@ func TestNeedsMetric(t *testing.T) {
 		})
 	}
 }
+
+// A wait is summed over threads, and so can be longer than the time in which it was.
+func TestTheClaimBesideAWait(t *testing.T) {
+	w := waiting(bursts(func(b *v1alpha1.Bursts) { b.QueuedMicroseconds, b.WindowMilliseconds = 3_380_000, 3_000 }))
+	contains(t, verdict.Whisper(w, reported(18), clock).MetricsLie.Claim,
+		"metrics.k8s.io reports an average over 15s of 18m; it counts the time on a CPU and not the wait for one, which was 3.38s over all threads in 3.00s.")
+}
