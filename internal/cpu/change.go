@@ -49,7 +49,9 @@ func (d *Detector) changes(t *track, s Sample) []*v1alpha1.KernelWhisper {
 	}
 	limit := s.limit()
 	if t.known && limit != t.limit {
-		t.limitSince = s.time()
+		if t.limit > 0 { // one that was not written yet is no other limit
+			t.limitSince = s.time()
+		}
 		told = append(told, d.changed(t, s, t.limit)...)
 	}
 	t.limit, t.known = limit, true

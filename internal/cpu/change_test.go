@@ -248,11 +248,12 @@ func TestAnEpisodeThatAChangedLimitBegins(t *testing.T) {
 		"throttled a minute later":       {60, 500, true},
 		"throttled long after":           {130, 500, false},
 		"never changed":                  {0, 100, false},
+		"not written at the first look":  {0, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			box := newContainer()
 			n := &node{watch: newTestWatch(), record: box.heardAt(80)}
-			box.limit(c.from, c.from)
+			box.limit(c.from, 100)
 			n.run(20, box.quiet)
 			box.limit(100, 100)
 			changed := began.Add(time.Duration(box.now)).Add(time.Second)
