@@ -16,12 +16,12 @@ func TestMembersAreTheForkersChildren(t *testing.T) {
 	k := listen(t)
 	path, bystander := program(t, runtimeName), program(t, "bystander")
 	// A kernel that leaves out runs of programs (7.x) can leave out the very exec
-	// that opens a session, and counts that: then it is tried again.
+	// that opens a session, or a fork, and counts that: then it is tried again.
 	const tries = 5
 	for try := 1; !crowd(t, k, path, bystander, try); try++ {
 		lost, err := k.Lost()
 		if err != nil || lost.Skipped == 0 || try == tries {
-			t.Fatalf("a session was not heard in try %d; lost: %+v, %v", try, lost, err)
+			t.Fatalf("a session was not heard, or not all of it, in try %d; lost: %+v, %v", try, lost, err)
 		}
 	}
 	for _, e := range k.kept {
@@ -63,8 +63,13 @@ func crowd(t *testing.T, k *kernel, path, bystander string, try int) bool {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Processes > processes || c.Execs > processes || min(c.Processes, c.Execs)+lost.Skipped < processes {
-			t.Errorf("%s: %d processes and %d execs, want %d; lost: %+v", mark, c.Processes, c.Execs, processes, lost)
+		if c.Processes > processes || c.Execs > processes {
+			t.Errorf("%s: %d processes and %d execs, want %d", mark, c.Processes, c.Execs, processes)
+		}
+		// With the fork of a thread all is left out that comes of it.
+		if min(c.Processes, c.Execs) < processes {
+			t.Logf("%s: %d processes and %d execs of %d; lost: %+v", mark, c.Processes, c.Execs, processes, lost)
+			return false
 		}
 	}
 	return true
