@@ -32,7 +32,7 @@ func TestMembersAreTheForkersChildren(t *testing.T) {
 }
 
 // crowd starts two sessions at the same time, and processes of none, and checks
-// that each session has its own. It is false if one was not heard.
+// that each session has its own. It is false if one was not heard, or not all of it.
 func crowd(t *testing.T, k *kernel, path, bystander string, try int) bool {
 	t.Helper()
 	five, two := fmt.Sprint("five-children-", try), fmt.Sprint("two-children-", try)
