@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/kernel-gossip/kernel-gossip/api/v1alpha1"
+	"github.com/kernel-gossip/kernel-gossip/internal/attribution"
 	"github.com/kernel-gossip/kernel-gossip/internal/event"
 )
 
@@ -23,18 +24,8 @@ func (w *writer) addErrno(f *v1alpha1.BirthFailure, d death) {
 	}
 	wanted := entrypointIn(f.Message)
 	for _, e := range w.birth.events {
-		if d.id == "" || e.Who.ContainerID != d.id || e.Who.Role == event.RoleCNI || e.Who.Role == event.RoleShim || e.Workload {
-			continue
-		}
-		switch {
-		case e.Kind == event.ExecFailed:
-			f.Errno, f.Step, f.Actor = unix.ErrnoName(unix.Errno(e.Value)), "Entrypoint", v1alpha1.ActorRuntime
-			f.File = cut(printable(e.File), detailMax)
-			if f.Message == "" {
-				f.Message = "the kernel refused to execute the entrypoint"
-			}
-		case e.Kind == event.LookupFailed && wanted != "" && (e.File == wanted || path.Base(e.File) == wanted):
-			f.Errno = unix.ErrnoName(unix.Errno(e.Value))
+		if d.refused(&e) {
+			addRefusal(f, &e, wanted)
 		}
 	}
 	if wanted != "" {
@@ -42,6 +33,28 @@ func (w *writer) addErrno(f *v1alpha1.BirthFailure, d death) {
 	}
 	if f.Errno == "" && f.Actor == v1alpha1.ActorRuntime && f.Step != "ImagePull" {
 		f.Errno = errnoIn(f.Message)
+	}
+}
+
+// refused is true for what the kernel refused those who were to start the container.
+func (d *death) refused(e *attribution.Attributed) bool {
+	if d.id == "" || e.Who.ContainerID != d.id || e.Workload {
+		return false
+	}
+	return e.Who.Role != event.RoleCNI && e.Who.Role != event.RoleShim
+}
+
+// addRefusal adds what the kernel said of the entrypoint: wanted, by the runtime's message.
+func addRefusal(f *v1alpha1.BirthFailure, e *attribution.Attributed, wanted string) {
+	switch {
+	case e.Kind == event.ExecFailed:
+		f.Errno, f.Step, f.Actor = unix.ErrnoName(unix.Errno(e.Value)), "Entrypoint", v1alpha1.ActorRuntime
+		f.File = cut(printable(e.File), detailMax)
+		if f.Message == "" {
+			f.Message = "the kernel refused to execute the entrypoint"
+		}
+	case e.Kind == event.LookupFailed && wanted != "" && (e.File == wanted || path.Base(e.File) == wanted):
+		f.Errno = unix.ErrnoName(unix.Errno(e.Value))
 	}
 }
 

@@ -108,7 +108,7 @@ func TestRecordsAreRelocated(t *testing.T) {
 		"cgroup_mkdir_record": "cgroup", "cgroup_rmdir_record": "cgroup", "process_exec_record": "sched_process_exec",
 		"sched_switch_record": "sched_switch", "sched_wakeup_record": "sched_wakeup_template",
 		"mark_victim_record": "mark_victim", "socket_state_record": "inet_sock_set_state",
-		"sys_exit_record": "sys_exit",
+		"sys_exit_record":     "sys_exit",
 		"process_exit_record": "", // the current task says all
 	}
 	for _, spec := range []*ebpf.CollectionSpec{raw, old} {

@@ -78,7 +78,9 @@ func TestComparisonTakesOnlyWhatCanBeCompared(t *testing.T) {
 		basis  string
 	}{
 		{"an earlier sibling", one(func(*v1alpha1.PodBirthCertificate) {}), 1, "Compared with 1 earlier birth of the workload."},
-		{"itself", one(func(c *v1alpha1.PodBirthCertificate) { c.Name = certificate(func(*v1alpha1.PodBirthCertificate) {}).Name }), 0, ""},
+		{"itself", one(func(c *v1alpha1.PodBirthCertificate) {
+			c.Name = certificate(func(*v1alpha1.PodBirthCertificate) {}).Name
+		}), 0, ""},
 		{"the same static pod, born before", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.PodRef.UID = "7d0a6a2e" }), 1, "Compared with 1 earlier birth of the workload."},
 		{"a later one", one(func(c *v1alpha1.PodBirthCertificate) { c.Spec.Origin.Time = microTime(clock.Add(time.Second)) }), 0, ""},
 		{"one of another namespace", one(func(c *v1alpha1.PodBirthCertificate) { c.Namespace = "other" }), 0, ""},
