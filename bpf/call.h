@@ -134,12 +134,14 @@ static __always_inline s32 kg_sleeps_in_call(const struct kg_out *out, struct kg
 	return nr;
 }
 
-/* The current thread ends. In a call, if it has called for it. */
+/* The current thread ends. In a call, if it has called for it; it leaves its CPU in it, too. */
 static __always_inline void kg_ends_in_call(const struct kg_out *out, struct kg_session *s,
 					    struct kg_member *m, struct task_struct *task)
 {
-	if (kg_counts_calls())
-		kg_count_call(out, s, m, kg_unfinished_call(m, task));
+	if (!kg_counts_calls())
+		return;
+	kg_count_call(out, s, m, kg_unfinished_call(m, task));
+	m->counted = 1;
 }
 
 /*
