@@ -92,7 +92,7 @@ static __always_inline void kg_infer_join(const struct kg_out *out, struct kg_me
 	tgid = BPF_CORE_READ(task, tgid);
 	whole = kg_member_of(tgid);
 	if (!whole)
-		whole = m;
+		return; /* the process has been told to have ended: so has this, if it moved */
 	now = kg_process_cgroup(task);
 	/* It is told, or the move has not come to the first thread yet. */
 	if (whole->cgroup == (u32)now) {
