@@ -18,9 +18,10 @@ import (
 
 // The kernel's own trace has the entries of the same processes' calls. Nobody stops them
 // there as strace does: calls that do not return, and what comes after them, are seen as
-// they are on a node.
+// they are on a node. (The trace may lose a process of which a thread that is not the first
+// executes a file: the id that it takes over has just ended.)
 func TestSyscallsAgainstTheKernelsTrace(t *testing.T) {
-	for _, act := range []string{"work", "leap", "nothing"} {
+	for _, act := range []string{"work", "nothing"} {
 		t.Run(act, func(t *testing.T) {
 			k := listen(t)
 			k.arm()
