@@ -195,7 +195,7 @@ static __always_inline void kg_member_returns(const struct kg_out *out, struct k
 	kg_infer_join(out, m, (struct task_struct *)bpf_get_current_task());
 	kg_count_call(out, s, m, compat ? kg_compat_ended(nr, ret) : kg_native_ended(nr, ret));
 	m->counted = 0;
-	m->refused = ret == -KG_ENOSYS ? nr + 1 : 0;
+	m->seeming = KG_SEEMS_UNFINISHED(regs, ret) ? nr + 1 : 0;
 	if (!compat && kg_end_matters(m, nr, ret)) /* the arguments of a 32-bit one lie elsewhere */
 		kg_done(out, m, regs, nr, ret);
 }

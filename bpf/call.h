@@ -57,8 +57,8 @@ static __always_inline void kg_learn_registers(struct pt_regs *regs)
 }
 
 /*
- * The call that a thread has begun and not ended; KG_NR_NONE: there is none. One that has
- * ended with ENOSYS looks as if it went on, which is kept in mind.
+ * The call that a thread has begun and not ended; KG_NR_NONE: there is none. One whose end
+ * looks as if it went on is kept in mind.
  */
 static __always_inline s32 kg_unfinished_call(const struct kg_member *m, struct task_struct *task)
 {
@@ -70,7 +70,7 @@ static __always_inline s32 kg_unfinished_call(const struct kg_member *m, struct 
 	if (bpf_core_enum_value_exists(enum bpf_func_id___task, BPF_FUNC_task_pt_regs___task)) {
 		regs = (struct pt_regs *)bpf_task_pt_regs(task);
 		nr = KG_SYSCALL_NR_OF(regs);
-		if (nr < 0 || nr + 1 == (s32)m->refused || !KG_IS_UNFINISHED_OF(task, regs))
+		if (nr < 0 || nr + 1 == (s32)m->seeming || !KG_IS_UNFINISHED_OF(task, regs))
 			return KG_NR_NONE;
 		return KG_IS_COMPAT_OF(task) ? KG_NR_COMPAT : nr;
 	}
@@ -79,7 +79,7 @@ static __always_inline s32 kg_unfinished_call(const struct kg_member *m, struct 
 		return KG_NR_NONE;
 	regs = (struct pt_regs *)((u64)BPF_CORE_READ(task, stack) + kg_registers_at);
 	nr = KG_SYSCALL_NR(regs);
-	if (nr < 0 || nr + 1 == (s32)m->refused || !KG_IS_UNFINISHED(task, regs))
+	if (nr < 0 || nr + 1 == (s32)m->seeming || !KG_IS_UNFINISHED(task, regs))
 		return KG_NR_NONE;
 	return KG_IS_COMPAT(task) ? KG_NR_COMPAT : nr;
 }

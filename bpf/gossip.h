@@ -159,7 +159,7 @@ struct kg_member {
 	u16 opened; /* shared objects while linking */
 	u8 counted; /* 1: the system call that is under way */
 	u8 pad;
-	u32 refused; /* 1 + the last system call, if its result was ENOSYS; else 0 */
+	u32 seeming; /* 1 + the last system call, if its end looks as if it went on; else 0 */
 	u32 cgroup;  /* where it is inferred who joins one: the id that was last seen, in part */
 	u64 off_ns;  /* when it left its CPU, 0: it is on one */
 	u64 woken_ns;

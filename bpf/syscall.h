@@ -12,6 +12,8 @@
 /* arch/x86/entry: the result is this error from the entry on, until there is one. */
 #define KG_IS_UNFINISHED(task, regs) ((long)BPF_CORE_READ(regs, ax) == -38)
 #define KG_IS_UNFINISHED_OF(task, regs) ((long)(regs)->ax == -38)
+/* Whether a call that has ended looks like that. */
+#define KG_SEEMS_UNFINISHED(regs, ret) ((ret) == -38)
 /* fork vfork clone clone3, and the same of 32 bit */
 #define KG_IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == KG_NR_CLONE3)
 #define KG_IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == KG_NR_CLONE3)
@@ -72,6 +74,7 @@
 	 !(BPF_CORE_READ(task, flags) & KG_PF_IO_WORKER))
 #define KG_IS_UNFINISHED_OF(task, regs)                                                            \
 	((regs)->regs[0] == (regs)->orig_x0 && !((task)->flags & KG_PF_IO_WORKER))
+#define KG_SEEMS_UNFINISHED(regs, ret) ((u64)(ret) == BPF_CORE_READ(regs, orig_x0))
 /* A child does not pass by the end of the call that made it (arch/arm64/kernel/entry.S). */
 #define KG_IS_FORK(nr) false
 #define KG_IS_COMPAT_FORK(nr) false

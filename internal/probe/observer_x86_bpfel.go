@@ -94,7 +94,7 @@ type observerKgMember struct {
 	Opened          uint16
 	Counted         uint8
 	Pad             uint8
-	Refused         uint32
+	Seeming         uint32
 	Cgroup          uint32
 	OffNs           uint64
 	WokenNs         uint64
