@@ -65,8 +65,9 @@ func TestStolenTime(t *testing.T) {
 				if !near(stolen, c.take*passed, 0.1, 50*time.Millisecond) {
 					return 0, "that is not what the processor could not give"
 				}
-				// The emulator stands still as well, which is not stolen from anybody.
-				if stolen > 1.1*float64(gap)+float64(50*time.Millisecond) {
+				// The emulator stands still as well, which is not stolen from anybody. And a wait
+				// is taken off during which the CPU may have been taken: up to a fifth of it all.
+				if stolen > 1.3*float64(gap)+float64(50*time.Millisecond) {
 					return 0, "more was stolen than they stood still"
 				}
 				return 0, ""
