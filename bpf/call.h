@@ -18,7 +18,6 @@
 #include "join.h"
 
 #define KG_NR_NONE (-1)
-#define KG_ENOSYS 38 /* include/uapi/asm-generic/errno.h */
 
 /*
  * How far the registers with which a thread entered the kernel lie behind the beginning of

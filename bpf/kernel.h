@@ -338,11 +338,6 @@ struct trace_event_raw_sched_wakeup_template {
 	int pid;
 };
 
-struct trace_event_raw_sys_enter {
-	long id;
-	unsigned long args[6];
-};
-
 struct trace_event_raw_sys_exit {
 	long id;
 	long ret;

@@ -10,10 +10,10 @@
 /* The same of a task whose fields may be loaded. */
 #define KG_IS_COMPAT_OF(task) ((task)->thread_info.status & KG_TS_COMPAT)
 /* arch/x86/entry: the result is this error from the entry on, until there is one. */
-#define KG_IS_UNFINISHED(task, regs) ((long)BPF_CORE_READ(regs, ax) == -38)
-#define KG_IS_UNFINISHED_OF(task, regs) ((long)(regs)->ax == -38)
+#define KG_IS_UNFINISHED(task, regs) ((long)BPF_CORE_READ(regs, ax) == -KG_ENOSYS)
+#define KG_IS_UNFINISHED_OF(task, regs) ((long)(regs)->ax == -KG_ENOSYS)
 /* Whether a call that has ended looks like that. */
-#define KG_SEEMS_UNFINISHED(regs, ret) ((ret) == -38)
+#define KG_SEEMS_UNFINISHED(regs, ret) ((ret) == -KG_ENOSYS)
 /* fork vfork clone clone3, and the same of 32 bit */
 #define KG_IS_FORK(nr) ((nr) == 56 || (nr) == 57 || (nr) == 58 || (nr) == KG_NR_CLONE3)
 #define KG_IS_COMPAT_FORK(nr) ((nr) == 2 || (nr) == 120 || (nr) == 190 || (nr) == KG_NR_CLONE3)
@@ -120,6 +120,8 @@
 #else
 #error "no system call table for this architecture"
 #endif
+
+#define KG_ENOSYS 38 /* include/uapi/asm-generic/errno.h */
 
 /* The same number on every architecture (added after the tables were unified). */
 #define KG_NR_MOVE_MOUNT 429
